@@ -1,0 +1,58 @@
+/**
+ * Child processes for Deno and Bun, with runs that can be recorded once and
+ * replayed for ever.
+ *
+ * @example
+ * ```ts
+ * import { Command } from "@processkit/processkit";
+ *
+ * console.log(await new Command("git", ["rev-parse", "HEAD"]).run());
+ * ```
+ *
+ * @module
+ */
+
+export { Cassette } from "./src/cassette/cassette.ts";
+export type { CassetteEntry } from "./src/cassette/entry.ts";
+export { RecordReplayRunner } from "./src/cassette/record_replay_runner.ts";
+export {
+  Command,
+  type LineHandler,
+  type OutputMode,
+  type RetryOptions,
+} from "./src/command/command.ts";
+export type { Invocation } from "./src/command/invocation.ts";
+export type { Signal } from "./src/command/signal.ts";
+export { Stdin } from "./src/command/stdin.ts";
+export { DryRunRunner } from "./src/doubles/dry_run_runner.ts";
+export { RecordingRunner } from "./src/doubles/recording_runner.ts";
+export { Reply } from "./src/doubles/reply.ts";
+export { ScriptedRunner } from "./src/doubles/scripted_runner.ts";
+export {
+  CancelledError,
+  CassetteError,
+  type CassetteErrorReason,
+  CassetteMissError,
+  ExitError,
+  type FinishedRun,
+  isNotFound,
+  NotFoundError,
+  OutputTooLargeError,
+  ParseError,
+  ProcessKitError,
+  type ProcessKitErrorKind,
+  type ProcessKitErrorOptions,
+  SignalledError,
+  SpawnError,
+  StdinConsumedError,
+  StdinError,
+  TimeoutError,
+  UnsupportedError,
+} from "./src/outcome/errors.ts";
+export type { Outcome } from "./src/outcome/outcome.ts";
+export {
+  ProcessResult,
+  type ProcessResultFields,
+} from "./src/outcome/result.ts";
+export { JobRunner, type JobRunnerOptions } from "./src/runner/job_runner.ts";
+export { ProcessRunner } from "./src/runner/process_runner.ts";

@@ -1,0 +1,181 @@
+import { CassetteError, messageOf } from "../outcome/errors.ts";
+import { concatBytes } from "../output/text.ts";
+import { runtime } from "../runtime/detect.ts";
+import type { FileFacts, Files } from "../runtime/runtime.ts";
+
+/** What cannot be read again is not written: 64 MiB, in bytes of UTF-8. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Reads a cassette's text, having looked at what it is about to read: a FIFO
+ * would hang, and a huge file would fill the memory.
+ *
+ * @throws {CassetteError}
+ */
+export async function readCassetteText(path: string): Promise<string> {
+  const { files } = runtime();
+  return decode(
+    path,
+    await onDisk(path, "be read", () => readGuarded(files, path)),
+  );
+}
+
+/**
+ * Writes a cassette's text so that the file is only ever seen whole: beside its
+ * target first, then, once it is on the disk itself, in its place.
+ *
+ * @throws {CassetteError} leaving the target as it was, and nothing beside it
+ */
+export async function writeCassetteText(
+  path: string,
+  text: string,
+): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length > MOST_BYTES) {
+    throw tooLarge(path, bytes.length, "could not be read again");
+  }
+  const { files } = runtime();
+  await onDisk(path, "be written", async () => {
+    const facts = await files.facts(path, { link: true });
+    if (facts?.kind === "symlink") {
+      throw new CassetteError(
+        path,
+        "symlink",
+        "is a symbolic link, and is not written through: name its target",
+      );
+    }
+    if (facts !== null) refuseUnlessFile(path, facts);
+    await replace(files, path, bytes);
+  });
+}
+
+async function readGuarded(files: Files, path: string): Promise<Uint8Array> {
+  const facts = await files.facts(path);
+  if (facts === null) {
+    throw new CassetteError(
+      path,
+      "not-found",
+      "there is no such file: record it first",
+    );
+  }
+  refuseUnlessReadable(path, facts);
+  const file = await files.open(path);
+  try {
+    // Once more, of what was really opened: the name may lead elsewhere by now.
+    const opened = await file.facts();
+    refuseUnlessReadable(path, opened);
+    return await readAll(path, (buffer) => file.read(buffer), opened.size);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readAll(
+  path: string,
+  read: (buffer: Uint8Array) => Promise<number>,
+  size: number,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  // One byte more than expected, so that the end shows without another buffer.
+  for (let room = size + 1;; room = 64 * 1024) {
+    const buffer = new Uint8Array(room);
+    const count = await read(buffer);
+    if (count === 0) {
+      return pieces.length === 1 ? pieces[0] : concatBytes(pieces);
+    }
+    length += count;
+    if (length > MOST_BYTES) {
+      throw tooLarge(path, length, "grew while it was read");
+    }
+    pieces.push(buffer.subarray(0, count));
+  }
+}
+
+function decode(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      bytes,
+    );
+  } catch (cause) {
+    throw new CassetteError(path, "invalid-data", "is not UTF-8", { cause });
+  }
+}
+
+async function replace(
+  files: Files,
+  path: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const { folder, name } = splitPath(path);
+  await files.createFolder(folder);
+  const beside = `${folder}/.${name}.${freshSuffix()}.tmp`;
+  const file = await files.createPrivate(beside);
+  try {
+    try {
+      await file.write(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await files.rename(beside, path);
+  } catch (error) {
+    await files.remove(beside);
+    throw error;
+  }
+  await files.syncFolder(folder);
+}
+
+function splitPath(path: string): { folder: string; name: string } {
+  const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
+  return {
+    folder: at < 0 ? "." : path.slice(0, at) || "/",
+    name: path.slice(at + 1),
+  };
+}
+
+function freshSuffix(): string {
+  return Array.from(
+    crypto.getRandomValues(new Uint8Array(8)),
+    (byte) => byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
+
+function refuseUnlessReadable(path: string, facts: FileFacts): void {
+  refuseUnlessFile(path, facts);
+  if (facts.size > MOST_BYTES) throw tooLarge(path, facts.size, "is not read");
+}
+
+function refuseUnlessFile(path: string, facts: FileFacts): void {
+  if (facts.kind === "file") return;
+  throw new CassetteError(
+    path,
+    "not-a-file",
+    `is a ${
+      facts.kind === "folder" ? "folder" : "special file"
+    }, not a regular file`,
+  );
+}
+
+function tooLarge(path: string, size: number, what: string): CassetteError {
+  return new CassetteError(
+    path,
+    "too-large",
+    `has ${size} bytes, more than the most there may be (${MOST_BYTES}), and ${what}`,
+  );
+}
+
+async function onDisk<T>(
+  path: string,
+  what: string,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    if (cause instanceof CassetteError) throw cause;
+    throw new CassetteError(path, "io", `cannot ${what}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}

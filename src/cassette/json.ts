@@ -1,0 +1,68 @@
+// What is used here is in both runtimes, and not yet in TypeScript's own types.
+interface RawJson {
+  readonly rawJSON: string;
+}
+const json = JSON as unknown as {
+  rawJSON(text: string): RawJson;
+  isRawJSON(value: unknown): value is RawJson;
+  parse(
+    text: string,
+    reviver: (
+      key: string,
+      value: unknown,
+      context: { source?: string },
+    ) => unknown,
+  ): unknown;
+};
+
+/** A value that `JSON.stringify` prints as these digits, however many there are. */
+export function exactNumber(digits: string): unknown {
+  return json.rawJSON(digits);
+}
+
+/** The digits of a number that {@linkcode parseExactly} kept as they were, or `null` for anything else. */
+export function exactDigits(value: unknown): string | null {
+  return json.isRawJSON(value) ? value.rawJSON : null;
+}
+
+/**
+ * Parses JSON and keeps every number that JavaScript would print differently, or
+ * could not hold, as {@linkcode exactNumber}. Several times slower than a plain parse.
+ */
+export function parseExactly(text: string): unknown {
+  return json.parse(text, (_key, value, { source }) => {
+    if (
+      typeof value !== "number" || source === undefined ||
+      String(value) === source
+    ) return value;
+    return json.rawJSON(source);
+  });
+}
+
+/**
+ * The numbers that are the values of a key in JSON text, as they are written
+ * there, in order. The text must be known to be JSON.
+ */
+export function numbersOf(text: string, key: string): string[] {
+  const numbers: string[] = [];
+  const pattern = /\s*:\s*(-?\d[^\s,}\]]*)/y;
+  const quoted = `"${key}"`;
+  for (
+    let at = text.indexOf(quoted);
+    at >= 0;
+    at = text.indexOf(quoted, at + quoted.length)
+  ) {
+    if (isEscaped(text, at)) continue;
+    pattern.lastIndex = at + quoted.length;
+    const number = pattern.exec(text)?.[1];
+    if (number !== undefined) numbers.push(number);
+  }
+  return numbers;
+}
+
+/** Whether the quote at `at` is part of a string rather than its start. */
+function isEscaped(text: string, at: number): boolean {
+  let backslashes = 0;
+  while (text[at - 1 - backslashes] === "\\") backslashes++;
+  return backslashes % 2 === 1;
+}

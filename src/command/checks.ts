@@ -1,0 +1,78 @@
+// What can be refused before anything runs is refused here, where the mistake
+// is made, with the name of the thing in the message.
+
+/** Refuses what no operating system can pass on: a NUL ends a string there. */
+export function checkNoNul(what: string, text: string): string {
+  checkString(what, text);
+  if (text.includes("\0")) {
+    throw new TypeError(
+      `${what} holds a NUL character at position ${
+        text.indexOf("\0")
+      }: remove it`,
+    );
+  }
+  return text;
+}
+
+/** Refuses an empty text, or one with a NUL. */
+export function checkNotEmpty(what: string, text: string): string {
+  if (checkNoNul(what, text) === "") throw new TypeError(`${what} is empty`);
+  return text;
+}
+
+/** Refuses what cannot name an environment variable. */
+export function checkVariableName(name: string): string {
+  checkNotEmpty("an environment variable's name", name);
+  if (name.includes("=")) {
+    throw new TypeError(
+      `an environment variable's name holds "=": ${JSON.stringify(name)}`,
+    );
+  }
+  return name;
+}
+
+/** Refuses a duration that no timer can hold. */
+export function checkMilliseconds(what: string, ms: number): number {
+  if (typeof ms !== "number" || !(ms >= 0 && ms <= LONGEST_TIMER_MS)) {
+    throw new RangeError(
+      `${what}: expected milliseconds from 0 to ${LONGEST_TIMER_MS}, got ${ms}`,
+    );
+  }
+  return ms;
+}
+
+/** Both runtimes' timers count in 32 bits and fire at once beyond it (about 24 days). */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The text of a path that is given as text or as a `file:` URL. */
+export function pathText(what: string, path: string | URL): string {
+  return checkNotEmpty(
+    what,
+    path instanceof URL ? filePathOf(what, path) : path,
+  );
+}
+
+function checkString(what: string, text: unknown): void {
+  if (typeof text !== "string") {
+    throw new TypeError(
+      `${what}: expected a string, got ${text === null ? "null" : typeof text}`,
+    );
+  }
+}
+
+function filePathOf(what: string, url: URL): string {
+  if (url.protocol !== "file:") {
+    throw new TypeError(`${what}: expected a file: URL, got ${url.href}`);
+  }
+  if (/%2f|%5c/i.test(url.pathname)) {
+    throw new TypeError(
+      `${what}: an encoded path separator cannot be part of a name: ${url.href}`,
+    );
+  }
+  const path = decodeURIComponent(url.pathname);
+  const onWindows = /^\/[a-z]:/i.test(path);
+  if (url.hostname !== "" && !onWindows) {
+    throw new TypeError(`${what}: a file: URL here has no host: ${url.href}`);
+  }
+  return onWindows ? path.slice(1).replaceAll("/", "\\") : path;
+}

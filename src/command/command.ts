@@ -1,0 +1,480 @@
+import type { ProcessResult } from "../outcome/result.ts";
+import {
+  checkMilliseconds,
+  checkNoNul,
+  checkVariableName,
+  pathText,
+} from "./checks.ts";
+import { defaultRunner } from "./default_runner.ts";
+import { type Invocation, invocationOf } from "./invocation.ts";
+import { shellQuote } from "./shell_quote.ts";
+import { checkSignal, type Signal } from "./signal.ts";
+import { Stdin } from "./stdin.ts";
+
+/** Where one of a child's output streams goes: captured, to the caller's own, or nowhere. */
+export type OutputMode = "piped" | "inherit" | "null";
+
+/** What is called for every line of a stream; a promise is awaited before the next line. */
+export type LineHandler = (line: string) => void | Promise<void>;
+
+/** When and how often a verb that demands success tries again. */
+export interface RetryOptions {
+  /** How many runs there may be in all, the first one included. At least 1. */
+  attempts: number;
+  /**
+   * How long to wait before each further run, in milliseconds.
+   *
+   * @default {0}
+   */
+  backoff?: number;
+  /** Whether the error that a run ended in is worth another one. */
+  when: (error: unknown) => boolean;
+}
+
+/** All that a {@linkcode Command} says, as plain data. */
+export interface CommandSpec {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd: string | null;
+  /** Set variables with their values, removed ones with `null`. */
+  readonly envs: ReadonlyMap<string, string | null>;
+  /** Whether the child starts from an empty environment. */
+  readonly envCleared: boolean;
+  /** The variables that a child with an empty environment still gets from its parent. */
+  readonly envInherited: readonly string[];
+  readonly stdin: Stdin | "inherit";
+  readonly stdout: OutputMode;
+  readonly stderr: OutputMode;
+  readonly stdoutHandlers: readonly LineHandler[];
+  readonly stderrHandlers: readonly LineHandler[];
+  readonly encoding: string;
+  readonly lineTerminator: "lf" | "cr";
+  readonly okCodes: readonly number[];
+  readonly timeout: number | null;
+  readonly timeoutGrace: number;
+  readonly timeoutSignal: Signal;
+  readonly retry: Required<RetryOptions> | null;
+  readonly cancelOn: readonly AbortSignal[];
+}
+
+const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
+  args: Object.freeze([]),
+  cwd: null,
+  envs: new Map(),
+  envCleared: false,
+  envInherited: Object.freeze([]),
+  stdin: Stdin.empty(),
+  stdout: "piped",
+  stderr: "piped",
+  stdoutHandlers: Object.freeze([]),
+  stderrHandlers: Object.freeze([]),
+  encoding: "utf-8",
+  lineTerminator: "lf",
+  okCodes: Object.freeze([0]),
+  timeout: null,
+  timeoutGrace: 0,
+  timeoutSignal: "SIGTERM",
+  retry: null,
+  cancelOn: Object.freeze([]),
+});
+
+/** Reads what only runners need to know; set by {@linkcode Command} itself. */
+export let specOf: (command: Command) => CommandSpec;
+
+/**
+ * A program with its arguments and everything else a run of it needs.
+ *
+ * A command is immutable: every method returns a new one, and none of them
+ * starts anything. There is no shell between it and the child: the arguments
+ * arrive as they are.
+ *
+ * @example
+ * ```ts
+ * import { Command } from "@processkit/processkit";
+ *
+ * const git = new Command("git").env("GIT_PAGER", "cat").timeout(10_000);
+ * console.log(await git.args(["log", "-1", "--format=%s"]).run());
+ * ```
+ */
+export class Command {
+  static {
+    specOf = (command) => command.#spec;
+  }
+
+  #spec: CommandSpec;
+
+  /**
+   * Describes a run of `program`: a name to be looked up in `PATH`, a path, or a
+   * `file:` URL.
+   *
+   * A name is looked up in the `PATH` that the command sets, or else in the
+   * caller's own, also when the child's environment is cleared. A relative path
+   * is relative to the child's working directory.
+   *
+   * @throws {TypeError} if the program is empty, or it or an argument holds a NUL
+   */
+  constructor(program: string | URL, args: Iterable<string> = []) {
+    this.#spec = Object.freeze({
+      ...DEFAULTS,
+      program: pathText("the program", program),
+      args: checkedArgs(args),
+    });
+    Object.freeze(this);
+  }
+
+  /**
+   * Adds one argument.
+   *
+   * @throws {TypeError} if it holds a NUL
+   */
+  arg(value: string): Command {
+    return this.args([value]);
+  }
+
+  /**
+   * Adds arguments.
+   *
+   * @throws {TypeError} if one holds a NUL
+   */
+  args(values: Iterable<string>): Command {
+    return this.#with({
+      args: Object.freeze([...this.#spec.args, ...checkedArgs(values)]),
+    });
+  }
+
+  /**
+   * Sets the working directory. One that does not exist makes the run fail with
+   * a `SpawnError` that names it.
+   *
+   * @throws {TypeError} if it is empty, holds a NUL, or is a URL other than `file:`
+   */
+  cwd(directory: string | URL): Command {
+    return this.#with({ cwd: pathText("the working directory", directory) });
+  }
+
+  /**
+   * Sets one environment variable, or several.
+   *
+   * @throws {TypeError} if a name is empty or holds `=`, or a name or a value holds a NUL
+   */
+  env(name: string, value: string): Command;
+  /** Sets several environment variables. */
+  env(variables: Record<string, string>): Command;
+  env(
+    nameOrVariables: string | Record<string, string>,
+    value?: string,
+  ): Command {
+    const variables: Iterable<[string, unknown]> =
+      typeof nameOrVariables === "string"
+        ? [[nameOrVariables, value]]
+        : Object.entries(nameOrVariables);
+    const envs = new Map(this.#spec.envs);
+    for (const [name, text] of variables) {
+      checkVariableName(name);
+      envs.set(
+        name,
+        checkNoNul(
+          `the value of the environment variable ${name}`,
+          text as string,
+        ),
+      );
+    }
+    return this.#with({ envs });
+  }
+
+  /**
+   * Takes an environment variable away from the child.
+   *
+   * On Deno this needs `--allow-env`, since the rest has to be passed on by name.
+   *
+   * @throws {TypeError} if the name is empty, or holds `=` or a NUL
+   */
+  envRemove(name: string): Command {
+    return this.#with({
+      envs: new Map(this.#spec.envs).set(checkVariableName(name), null),
+    });
+  }
+
+  /** Starts the child from an empty environment. Variables that this command sets stay set. */
+  envClear(): Command {
+    return this.#with({ envCleared: true });
+  }
+
+  /**
+   * Starts the child from an empty environment with these variables of the
+   * parent's, as they are when the child starts. Variables that this command sets
+   * stay set; a second call adds names.
+   *
+   * @throws {TypeError} if a name is empty, or holds `=` or a NUL
+   */
+  inheritEnv(names: Iterable<string>): Command {
+    const checked = Array.from(names, checkVariableName);
+    const all = new Set([...this.#spec.envInherited, ...checked]);
+    return this.#with({
+      envCleared: true,
+      envInherited: Object.freeze([...all]),
+    });
+  }
+
+  /** Says what the child reads from stdin. A `ReadableStream` feeds one run only. */
+  stdin(
+    source: Stdin | string | Uint8Array | ReadableStream<Uint8Array>,
+  ): Command {
+    return this.#with({ stdin: stdinOf(source) });
+  }
+
+  /** Gives the child the caller's own stdin. */
+  inheritStdin(): Command {
+    return this.#with({ stdin: "inherit" });
+  }
+
+  /** Says where the child's stdout goes; `"piped"`, the default, captures it. */
+  stdout(mode: OutputMode): Command {
+    return this.#with({ stdout: checkedMode("stdout", mode) });
+  }
+
+  /** Says where the child's stderr goes; `"piped"`, the default, captures it. */
+  stderr(mode: OutputMode): Command {
+    return this.#with({ stderr: checkedMode("stderr", mode) });
+  }
+
+  /**
+   * Adds a handler that is called for every line of stdout, in order.
+   *
+   * A promise it returns is awaited before the next line is read. If it throws or
+   * rejects it is called no more, the run goes on, and the error is in
+   * `handlerErrors()`.
+   */
+  onStdoutLine(handler: LineHandler): Command {
+    return this.#with({
+      stdoutHandlers: Object.freeze([...this.#spec.stdoutHandlers, handler]),
+    });
+  }
+
+  /** Adds a handler that is called for every line of stderr, in order; see {@linkcode Command.onStdoutLine}. */
+  onStderrLine(handler: LineHandler): Command {
+    return this.#with({
+      stderrHandlers: Object.freeze([...this.#spec.stderrHandlers, handler]),
+    });
+  }
+
+  /**
+   * Says how the child's output becomes text: a label that `TextDecoder` knows.
+   * The default is `"utf-8"`. What cannot be decoded becomes U+FFFD.
+   *
+   * @throws {RangeError} if the label is unknown
+   */
+  encoding(label: string): Command {
+    return this.#with({ encoding: new TextDecoder(label).encoding });
+  }
+
+  /** Says what ends a line for line handlers: `"\n"` (the default), or with `"cr"` a bare `"\r"` too. */
+  lineTerminator(kind: "lf" | "cr"): Command {
+    if (kind !== "lf" && kind !== "cr") {
+      throw new TypeError(
+        `lineTerminator: expected "lf" or "cr", got ${JSON.stringify(kind)}`,
+      );
+    }
+    return this.#with({ lineTerminator: kind });
+  }
+
+  /**
+   * Says which exit codes count as success, instead of 0 alone.
+   *
+   * @throws {RangeError} if one is no 32-bit integer
+   */
+  okCodes(codes: Iterable<number>): Command {
+    const all = [...new Set(codes)];
+    for (const code of all) {
+      if ((code | 0) !== code) {
+        throw new RangeError(`okCodes: expected 32-bit integers, got ${code}`);
+      }
+    }
+    return this.#with({ okCodes: Object.freeze(all) });
+  }
+
+  /**
+   * Ends the run, whole group and all, when it is not over after `ms` milliseconds.
+   *
+   * @throws {RangeError} if `ms` is negative, not a number, or more than about 24 days
+   */
+  timeout(ms: number): Command {
+    return this.#with({ timeout: checkMilliseconds("timeout", ms) });
+  }
+
+  /**
+   * Gives a run that reached its deadline `ms` milliseconds to end by itself after
+   * {@linkcode Command.timeoutSignal} before it is killed. The default is 0: it
+   * is killed at once.
+   *
+   * @throws {RangeError} if `ms` is negative, not a number, or more than about 24 days
+   */
+  timeoutGrace(ms: number): Command {
+    return this.#with({ timeoutGrace: checkMilliseconds("timeoutGrace", ms) });
+  }
+
+  /**
+   * Says which signal starts the grace time of {@linkcode Command.timeoutGrace}; SIGTERM by default.
+   *
+   * @throws {TypeError} if there is no such signal
+   */
+  timeoutSignal(signal: Signal): Command {
+    return this.#with({ timeoutSignal: checkSignal("timeoutSignal", signal) });
+  }
+
+  /**
+   * Makes the verbs that demand success (`run`, `checked`, `parse`, `exitCode`,
+   * `probe`) try again. A cancelled run is never tried again.
+   *
+   * @throws {RangeError} if `attempts` is no whole number of at least 1, or `backoff` no duration
+   */
+  retry(options: RetryOptions): Command {
+    const { attempts, backoff = 0, when } = options;
+    if (!Number.isSafeInteger(attempts) || attempts < 1) {
+      throw new RangeError(
+        `retry: expected at least 1 attempt, got ${attempts}`,
+      );
+    }
+    if (typeof when !== "function") {
+      throw new TypeError("retry: `when` is not a function");
+    }
+    return this.#with({
+      retry: Object.freeze({
+        attempts,
+        backoff: checkMilliseconds("retry: backoff", backoff),
+        when,
+      }),
+    });
+  }
+
+  /** Ends the run, whole group and all, when the signal fires. A second call adds a signal. */
+  cancelOn(signal: AbortSignal): Command {
+    return this.#with({
+      cancelOn: Object.freeze([...this.#spec.cancelOn, signal]),
+    });
+  }
+
+  /** The program and its arguments as a POSIX shell would read them: for display only. No environment is in it. */
+  commandLine(): string {
+    return shellQuote([this.#spec.program, ...this.#spec.args]);
+  }
+
+  /** What a run of this would ask for, as plain data. */
+  get invocation(): Invocation {
+    const { program, args, cwd, envs, stdin } = this.#spec;
+    return invocationOf({
+      program,
+      args,
+      cwd,
+      envs,
+      hasStdin: stdin !== "inherit" && !stdin.isEmpty,
+    });
+  }
+
+  /**
+   * Runs this and captures its output as text. A non-zero exit, a signal and a
+   * timeout are in the result.
+   *
+   * @throws {NotFoundError} if the program is not there
+   * @throws {SpawnError} if it cannot be started
+   * @throws {CancelledError} if {@linkcode Command.cancelOn}'s signal fired
+   * @throws {OutputTooLargeError} if the text is too long for one string
+   */
+  outputString(): Promise<ProcessResult<string>> {
+    return defaultRunner().outputString(this);
+  }
+
+  /** Runs this and captures its stdout as bytes; like {@linkcode Command.outputString} otherwise. */
+  outputBytes(): Promise<ProcessResult<Uint8Array>> {
+    return defaultRunner().outputBytes(this);
+  }
+
+  /**
+   * Runs this, which must succeed, and returns its stdout without trailing whitespace.
+   *
+   * @throws {ExitError} if it exits with a code that is not among {@linkcode Command.okCodes}
+   * @throws {SignalledError} if a signal ends it
+   * @throws {TimeoutError} if it reaches its deadline
+   */
+  run(): Promise<string> {
+    return defaultRunner().run(this);
+  }
+
+  /** Runs this, which must succeed, and returns the whole result; throws as {@linkcode Command.run} does. */
+  checked(): Promise<ProcessResult<string>> {
+    return defaultRunner().checked(this);
+  }
+
+  /**
+   * Runs this and returns its exit code, whatever it is.
+   *
+   * @throws {SignalledError} if a signal ends it
+   * @throws {TimeoutError} if it reaches its deadline
+   */
+  exitCode(): Promise<number> {
+    return defaultRunner().exitCode(this);
+  }
+
+  /**
+   * Runs this and tells whether its exit code is 0 (true) or 1 (false).
+   *
+   * @throws {ExitError} if it exits with any other code
+   * @throws {SignalledError} if a signal ends it
+   * @throws {TimeoutError} if it reaches its deadline
+   */
+  probe(): Promise<boolean> {
+    return defaultRunner().probe(this);
+  }
+
+  /**
+   * Runs this, which must succeed, and gives its stdout to `parser`.
+   *
+   * @throws {ParseError} if the parser throws; it throws as {@linkcode Command.run} does otherwise
+   */
+  parse<T>(parser: (stdout: string) => T): Promise<T> {
+    return defaultRunner().parse(this, parser);
+  }
+
+  #with(changes: Partial<CommandSpec>): Command {
+    const copy = new Command(this.#spec.program);
+    copy.#spec = Object.freeze({ ...this.#spec, ...changes });
+    return copy;
+  }
+}
+
+function checkedArgs(values: Iterable<string>): readonly string[] {
+  if (typeof values === "string") {
+    throw new TypeError(
+      "args: expected several strings, got one; use arg for a single argument",
+    );
+  }
+  return Object.freeze(
+    Array.from(
+      values,
+      (value, index) => checkNoNul(`argument ${index}`, value),
+    ),
+  );
+}
+
+function checkedMode(stream: string, mode: OutputMode): OutputMode {
+  if (mode !== "piped" && mode !== "inherit" && mode !== "null") {
+    throw new TypeError(
+      `${stream}: expected "piped", "inherit" or "null", got ${
+        JSON.stringify(mode)
+      }`,
+    );
+  }
+  return mode;
+}
+
+function stdinOf(
+  source: Stdin | string | Uint8Array | ReadableStream<Uint8Array>,
+): Stdin {
+  if (source instanceof Stdin) return source;
+  if (typeof source === "string") return Stdin.fromString(source);
+  if (source instanceof Uint8Array) return Stdin.fromBytes(source);
+  if (source instanceof ReadableStream) return Stdin.fromStream(source);
+  throw new TypeError(
+    "stdin: expected a Stdin, a string, a Uint8Array or a ReadableStream",
+  );
+}

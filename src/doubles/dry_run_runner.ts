@@ -1,0 +1,55 @@
+import { type Command, specOf } from "../command/command.ts";
+import { exited } from "../outcome/outcome.ts";
+import { ProcessResult } from "../outcome/result.ts";
+import { ProcessRunner } from "../runner/process_runner.ts";
+import { throwIfCancelled } from "../runner/run_limits.ts";
+
+/**
+ * A runner that starts nothing, says that all went well, and remembers the
+ * command lines.
+ *
+ * @example
+ * ```ts
+ * import { Command, DryRunRunner } from "@processkit/processkit";
+ *
+ * const runner = new DryRunRunner();
+ * await runner.run(new Command("rm", ["-r", "old files"]));
+ * console.log(runner.commands()); // ["rm -r 'old files'"]
+ * ```
+ */
+export class DryRunRunner extends ProcessRunner {
+  readonly #commands: string[] = [];
+
+  /** The command lines so far, quoted for a POSIX shell, in the order of the calls. */
+  commands(): readonly string[] {
+    return [...this.#commands];
+  }
+
+  /** Remembers the command line; exit code 0 and no output. */
+  override outputString(command: Command): Promise<ProcessResult<string>> {
+    return this.#pretend(command, "");
+  }
+
+  /** Remembers the command line; exit code 0 and no output. */
+  override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
+    return this.#pretend(command, new Uint8Array(0));
+  }
+
+  // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner
+  async #pretend<T extends string | Uint8Array>(
+    command: Command,
+    stdout: T,
+  ): Promise<ProcessResult<T>> {
+    const spec = specOf(command);
+    throwIfCancelled(spec);
+    this.#commands.push(command.commandLine());
+    return new ProcessResult({
+      program: spec.program,
+      stdout,
+      stderr: "",
+      outcome: exited(0),
+      okCodes: spec.okCodes,
+      configuredTimeout: spec.timeout,
+    });
+  }
+}

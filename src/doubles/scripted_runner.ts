@@ -1,0 +1,126 @@
+import { type Command, specOf } from "../command/command.ts";
+import { claimStdin, stdinSourceOf } from "../command/stdin.ts";
+import { SpawnError } from "../outcome/errors.ts";
+import { ProcessResult } from "../outcome/result.ts";
+import { playKnownRun } from "../runner/known_run.ts";
+import { ProcessRunner } from "../runner/process_runner.ts";
+import { throwIfCancelled } from "../runner/run_limits.ts";
+import { contentOf, type Reply } from "./reply.ts";
+
+interface Rule {
+  readonly matches: (command: Command) => boolean;
+  /** At least one; the last one repeats. */
+  readonly replies: readonly Reply[];
+  used: number;
+}
+
+/**
+ * A runner that starts nothing and answers from a script.
+ *
+ * The rules are tried in the order in which they were added, and the first that
+ * matches answers. A run that no rule matches, and no {@linkcode ScriptedRunner.fallback}
+ * catches, rejects with a `SpawnError` that says so.
+ *
+ * @example
+ * ```ts
+ * import { Command, Reply, ScriptedRunner } from "@processkit/processkit";
+ *
+ * const runner = new ScriptedRunner()
+ *   .onSequence(["flaky"], [Reply.fail(1), Reply.ok("done\n")])
+ *   .fallback(Reply.notFound());
+ * const flaky = new Command("flaky").retry({ attempts: 2, when: () => true });
+ * console.log(await runner.run(flaky)); // "done"
+ * ```
+ */
+export class ScriptedRunner extends ProcessRunner {
+  readonly #rules: Rule[] = [];
+  #fallback: Reply | null = null;
+
+  /** Answers every command that starts with this program and these arguments, compared element by element. */
+  on(prefix: readonly string[], reply: Reply): this {
+    return this.onSequence(prefix, [reply]);
+  }
+
+  /**
+   * Answers such commands with one reply after the other; the last one repeats.
+   *
+   * @throws {TypeError} if there is no program in the prefix, or no reply
+   */
+  onSequence(prefix: readonly string[], replies: readonly Reply[]): this {
+    if (typeof prefix === "string" || prefix.length === 0) {
+      throw new TypeError(
+        "a scripted prefix is an array of at least the program",
+      );
+    }
+    if (replies.length === 0) {
+      throw new TypeError("a scripted sequence needs at least one reply");
+    }
+    const words = [...prefix];
+    return this.#add((command) => startsWith(command, words), [...replies]);
+  }
+
+  /** Answers every command for which the predicate is true; `command.invocation` tells what it asks for. */
+  when(predicate: (command: Command) => boolean, reply: Reply): this {
+    return this.#add(predicate, [reply]);
+  }
+
+  /** Answers every command that no rule matches. */
+  fallback(reply: Reply): this {
+    this.#fallback = reply;
+    return this;
+  }
+
+  /** Answers from the script; see {@linkcode ProcessRunner.outputString}. */
+  override async outputString(
+    command: Command,
+  ): Promise<ProcessResult<string>> {
+    const spec = specOf(command);
+    throwIfCancelled(spec);
+    const content = contentOf(this.#replyTo(command));
+    if (content.failure !== null) throw content.failure(spec.program);
+    if (spec.stdin !== "inherit") {
+      claimStdin(stdinSourceOf(spec.stdin), spec.program);
+    }
+    return await playKnownRun(spec, content);
+  }
+
+  /** Answers from the script, with stdout as UTF-8; see {@linkcode ProcessRunner.outputBytes}. */
+  override async outputBytes(
+    command: Command,
+  ): Promise<ProcessResult<Uint8Array>> {
+    const result = await this.outputString(command);
+    return new ProcessResult({
+      ...result,
+      stdout: new TextEncoder().encode(result.stdout),
+      handlerErrors: result.handlerErrors(),
+    });
+  }
+
+  #add(
+    matches: (command: Command) => boolean,
+    replies: readonly Reply[],
+  ): this {
+    this.#rules.push({ matches, replies, used: 0 });
+    return this;
+  }
+
+  #replyTo(command: Command): Reply {
+    const rule = this.#rules.find((rule) => rule.matches(command));
+    if (rule !== undefined) {
+      return rule.replies[Math.min(rule.used++, rule.replies.length - 1)];
+    }
+    if (this.#fallback !== null) return this.#fallback;
+    throw new SpawnError(
+      specOf(command).program,
+      `no scripted reply matches \`${command.commandLine()}\`: add one with on, when or fallback`,
+    );
+  }
+}
+
+function startsWith(command: Command, prefix: readonly string[]): boolean {
+  const { program, args } = specOf(command);
+  return prefix.length <= args.length + 1 &&
+    prefix.every((word, index) =>
+      word === (index === 0 ? program : args[index - 1])
+    );
+}

@@ -1,0 +1,368 @@
+/**
+ * What distinguishes one {@linkcode ProcessKitError} from another, for an
+ * exhaustive `switch`.
+ */
+export type ProcessKitErrorKind =
+  | "not-found"
+  | "spawn"
+  | "stdin"
+  | "exit"
+  | "signalled"
+  | "timeout"
+  | "cancelled"
+  | "cassette-miss"
+  | "cassette"
+  | "unsupported"
+  | "stdin-consumed"
+  | "output-too-large"
+  | "not-ready"
+  | "parse";
+
+/** What every {@linkcode ProcessKitError} may carry beside its message. */
+export interface ProcessKitErrorOptions {
+  /** The program that was to run, where there is one. */
+  program?: string;
+  /** The error or reason underneath, where there is one. */
+  cause?: unknown;
+}
+
+/**
+ * The base of every error this library throws about a run or a cassette.
+ *
+ * Mistakes in calling it (a NUL in an argument, a negative timeout) are plain
+ * `TypeError`s and `RangeError`s instead, thrown where the mistake is made.
+ *
+ * @example
+ * ```ts
+ * import { Command, ProcessKitError } from "@processkit/processkit";
+ *
+ * try {
+ *   await new Command("git", ["no-such-verb"]).run();
+ * } catch (error) {
+ *   if (error instanceof ProcessKitError) console.log(error.kind, error.program);
+ * }
+ * ```
+ */
+export abstract class ProcessKitError extends Error {
+  /** The literal that tells this error's class in a `switch`. */
+  abstract readonly kind: ProcessKitErrorKind;
+  /** The program that was to run, or `undefined` where there is none. */
+  readonly program: string | undefined;
+
+  /** Makes the error; `options.cause` becomes `cause` when it is given. */
+  constructor(message: string, options: ProcessKitErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.program = options.program;
+    this.name = new.target.name;
+  }
+}
+
+/** The program is not there. {@linkcode isNotFound} is true for this error and for nothing else. */
+export class NotFoundError extends ProcessKitError {
+  override readonly kind = "not-found";
+  /** The `PATH` folders that were tried; empty when the program was named by a path. */
+  readonly searched: readonly string[];
+
+  /** Makes the error for `program`, looked for in `searched`. */
+  constructor(
+    program: string,
+    searched: readonly string[] = [],
+    options: { cause?: unknown } = {},
+  ) {
+    const where = searched.length > 0
+      ? ` in PATH (${bounded(searched.join(":"), 400)})`
+      : "";
+    super(`cannot start ${quoted(program)}: no such program${where}`, {
+      ...options,
+      program,
+    });
+    this.searched = Object.freeze([...searched]);
+  }
+}
+
+/** The program is there, or was not looked for, but could not be started. */
+export class SpawnError extends ProcessKitError {
+  override readonly kind = "spawn";
+
+  /** Makes the error; `reason` completes the sentence "cannot start `program`: …". */
+  constructor(
+    program: string,
+    reason: string,
+    options: { cause?: unknown } = {},
+  ) {
+    super(`cannot start ${quoted(program)}: ${reason}`, {
+      ...options,
+      program,
+    });
+  }
+}
+
+/** The source feeding a run's stdin failed while the run was going on; the run was ended. */
+export class StdinError extends ProcessKitError {
+  override readonly kind = "stdin";
+
+  /** Makes the error; `cause` is what the source threw. */
+  constructor(program: string, cause: unknown) {
+    super(
+      `the stdin source of ${quoted(program)} failed, so the run was ended: ${
+        messageOf(cause)
+      }`,
+      { program, cause },
+    );
+  }
+}
+
+/** A one-shot stdin source was asked to feed a second run, or was already in use. Nothing was started. */
+export class StdinConsumedError extends ProcessKitError {
+  override readonly kind = "stdin-consumed";
+
+  /** Makes the error for the run of `program` that found its source used up. */
+  constructor(program: string, options: { cause?: unknown } = {}) {
+    super(
+      `cannot start ${
+        quoted(program)
+      }: its one-shot stdin source has fed a run already or is in use; ` +
+        "give every run a source of its own, or use a reusable one such as Stdin.fromBytes",
+      { ...options, program },
+    );
+  }
+}
+
+/** What the errors about a finished run carry: everything it had printed. */
+export interface FinishedRun {
+  /** The program that ran. */
+  program: string;
+  /** All of its stdout: text, or bytes for `outputBytes`. */
+  stdout: string | Uint8Array;
+  /** All of its stderr. */
+  stderr: string;
+}
+
+/** The run ended with an exit code that does not count as success. */
+export class ExitError extends ProcessKitError {
+  override readonly kind = "exit";
+  /** The exit code. */
+  readonly code: number;
+  /** All of stdout: text, or bytes for `outputBytes`. */
+  readonly stdout: string | Uint8Array;
+  /** All of stderr. */
+  readonly stderr: string;
+
+  /** Makes the error; its message is one bounded line that ends in the last line of stderr. */
+  constructor(run: FinishedRun, code: number) {
+    super(
+      `${quoted(run.program)} exited with code ${code}${lastWords(run.stderr)}`,
+      { program: run.program },
+    );
+    this.code = code;
+    this.stdout = run.stdout;
+    this.stderr = run.stderr;
+  }
+}
+
+/** A signal ended the run. */
+export class SignalledError extends ProcessKitError {
+  override readonly kind = "signalled";
+  /** The signal's number, or `null` when it is unknown. */
+  readonly signal: number | null;
+  /** All of stdout up to the end: text, or bytes for `outputBytes`. */
+  readonly stdout: string | Uint8Array;
+  /** All of stderr up to the end. */
+  readonly stderr: string;
+
+  /** Makes the error for a run ended by `signal`. */
+  constructor(run: FinishedRun, signal: number | null) {
+    const by = signal === null ? "an unknown signal" : `signal ${signal}`;
+    super(`${quoted(run.program)} was ended by ${by}${lastWords(run.stderr)}`, {
+      program: run.program,
+    });
+    this.signal = signal;
+    this.stdout = run.stdout;
+    this.stderr = run.stderr;
+  }
+}
+
+/** The run reached the deadline its own command set. */
+export class TimeoutError extends ProcessKitError {
+  override readonly kind = "timeout";
+  /** The deadline, in milliseconds; `null` when a recorded timeout is replayed by a command without one. */
+  readonly timeout: number | null;
+  /** What stdout held when the run was ended: text, or bytes for `outputBytes`. */
+  readonly stdout: string | Uint8Array;
+  /** What stderr held when the run was ended. */
+  readonly stderr: string;
+
+  /** Makes the error for a run whose deadline was `timeout` milliseconds. */
+  constructor(run: FinishedRun, timeout: number | null) {
+    const after = timeout === null
+      ? "timed out"
+      : `timed out after ${timeout} ms`;
+    super(`${quoted(run.program)} ${after}${lastWords(run.stderr)}`, {
+      program: run.program,
+    });
+    this.timeout = timeout;
+    this.stdout = run.stdout;
+    this.stderr = run.stderr;
+  }
+}
+
+/** The abort signal of the command fired. `cause` is the signal's reason. */
+export class CancelledError extends ProcessKitError {
+  override readonly kind = "cancelled";
+
+  /** Makes the error; `reason` is the `reason` of the abort signal. */
+  constructor(program: string, reason: unknown) {
+    super(`the run of ${quoted(program)} was cancelled`, {
+      program,
+      cause: reason,
+    });
+  }
+}
+
+/** Replay has no recording of what was asked. Never a {@linkcode NotFoundError}: the program was not looked for. */
+export class CassetteMissError extends ProcessKitError {
+  override readonly kind = "cassette-miss";
+  /** The cassette that was playing. */
+  readonly path: string;
+
+  /** Makes the error; `asked` says, in one line, which invocation has no recording. */
+  constructor(program: string, path: string, asked: string) {
+    super(
+      `the cassette ${quoted(path)} has no recording of ${
+        bounded(asked, 400)
+      }: record it again, or ask for what it holds`,
+      { program },
+    );
+    this.path = path;
+  }
+}
+
+/** What is wrong with a cassette's file. */
+export type CassetteErrorReason =
+  | "not-found"
+  | "invalid-data"
+  | "symlink"
+  | "not-a-file"
+  | "too-large"
+  | "io";
+
+/** A cassette's file cannot be read or written. The message holds its path. */
+export class CassetteError extends ProcessKitError {
+  override readonly kind = "cassette";
+  /** What is wrong, as a literal. */
+  readonly reason: CassetteErrorReason;
+  /** The cassette's path, as it was given. */
+  readonly path: string;
+
+  /** Makes the error; `problem` completes the sentence "cassette `path`: …". */
+  constructor(
+    path: string,
+    reason: CassetteErrorReason,
+    problem: string,
+    options: { cause?: unknown } = {},
+  ) {
+    super(`cassette ${quoted(path)}: ${problem}`, options);
+    this.reason = reason;
+    this.path = path;
+  }
+}
+
+/** What was asked for cannot be had here. */
+export class UnsupportedError extends ProcessKitError {
+  override readonly kind = "unsupported";
+  /** What was asked for. */
+  readonly operation: string;
+
+  /** Makes the error; `advice` says why not, and what to use instead. */
+  constructor(
+    operation: string,
+    advice: string,
+    options: ProcessKitErrorOptions = {},
+  ) {
+    super(`${operation} is not supported: ${advice}`, options);
+    this.operation = operation;
+  }
+}
+
+/** The output does not fit: it is longer than one string can be, or than a policy allows. */
+export class OutputTooLargeError extends ProcessKitError {
+  override readonly kind = "output-too-large";
+
+  /** Makes the error; `problem` says what was too large for what. */
+  constructor(
+    program: string,
+    problem: string,
+    options: { cause?: unknown } = {},
+  ) {
+    super(`the output of ${quoted(program)} is too large: ${problem}`, {
+      ...options,
+      program,
+    });
+  }
+}
+
+/** The parser given to `parse` threw. `cause` is what it threw. */
+export class ParseError extends ProcessKitError {
+  override readonly kind = "parse";
+  /** The stdout that the parser was given. */
+  readonly stdout: string;
+
+  /** Makes the error for the output of `program`. */
+  constructor(program: string, stdout: string, cause: unknown) {
+    super(
+      `cannot parse the output of ${quoted(program)}: ${messageOf(cause)}`,
+      { program, cause },
+    );
+    this.stdout = stdout;
+  }
+}
+
+/**
+ * Whether `error` says that the program itself is not there.
+ *
+ * False for everything else, a missing working directory, a missing cassette
+ * and a cassette miss among them.
+ *
+ * @example
+ * ```ts
+ * import { Command, isNotFound } from "@processkit/processkit";
+ *
+ * try {
+ *   console.log(await new Command("jq", ["--version"]).run());
+ * } catch (error) {
+ *   if (!isNotFound(error)) throw error;
+ *   console.log("jq is not installed");
+ * }
+ * ```
+ */
+export function isNotFound(error: unknown): error is NotFoundError {
+  return error instanceof NotFoundError;
+}
+
+/** `error`'s message, in one bounded line, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return bounded(error instanceof Error ? error.message : String(error), 200);
+}
+
+function quoted(name: string): string {
+  return `\`${bounded(name, 200)}\``;
+}
+
+/** Bounds a text to one line of at most `limit` characters, so that no output can flood a log. */
+function bounded(text: string, limit: number): string {
+  const line = text.slice(0, limit + 1).replace(
+    /[\p{Cc}\u2028\u2029]+/gu,
+    " ",
+  );
+  return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
+}
+
+function lastWords(stderr: string): string {
+  const trimmed = stderr.trimEnd();
+  if (trimmed === "") return "";
+  // A progress bar redraws its line with a bare \r: only the last drawing is worth showing.
+  const last = trimmed.slice(
+    Math.max(trimmed.lastIndexOf("\n"), trimmed.lastIndexOf("\r")) + 1,
+  ).trim();
+  return `: ${bounded(last, 300)}`;
+}

@@ -1,0 +1,42 @@
+/**
+ * How a run ended: with an exit code, by a signal, or at its own deadline.
+ *
+ * `signal` is `null` when the run is known to have been killed but not by which
+ * signal.
+ *
+ * @example
+ * ```ts
+ * import { type Outcome } from "@processkit/processkit";
+ *
+ * function describe(outcome: Outcome): string {
+ *   switch (outcome.kind) {
+ *     case "exited":
+ *       return `code ${outcome.code}`;
+ *     case "signalled":
+ *       return `signal ${outcome.signal ?? "unknown"}`;
+ *     case "timed-out":
+ *       return "out of time";
+ *   }
+ * }
+ * console.log(describe({ kind: "exited", code: 0 }));
+ * ```
+ */
+export type Outcome =
+  | { readonly kind: "exited"; readonly code: number }
+  | { readonly kind: "signalled"; readonly signal: number | null }
+  | { readonly kind: "timed-out" };
+
+/** The outcome of a run that exited with `code`. */
+export function exited(code: number): Outcome {
+  return Object.freeze({ kind: "exited", code });
+}
+
+/** The outcome of a run that a signal ended; `null` when its number is unknown. */
+export function signalled(signal: number | null): Outcome {
+  return Object.freeze({ kind: "signalled", signal });
+}
+
+/** The outcome of a run that reached its own deadline. */
+export function timedOut(): Outcome {
+  return Object.freeze({ kind: "timed-out" });
+}

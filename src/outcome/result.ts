@@ -1,0 +1,162 @@
+import { ExitError, SignalledError, TimeoutError } from "./errors.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** What a {@linkcode ProcessResult} is made of; for those who write a runner of their own. */
+export interface ProcessResultFields<T extends string | Uint8Array> {
+  /** The program that ran, as given to the command. */
+  program: string;
+  /** All of stdout, verbatim. */
+  stdout: T;
+  /** All of stderr, verbatim. */
+  stderr: string;
+  /** How the run ended. */
+  outcome: Outcome;
+  /**
+   * The exit codes that count as success.
+   *
+   * @default {[0]}
+   */
+  okCodes?: readonly number[];
+  /**
+   * Whether output is missing because a pipe had to be cut.
+   *
+   * @default {false}
+   */
+  truncated?: boolean;
+  /**
+   * The deadline the command had set, in milliseconds, or `null` for none.
+   *
+   * @default {null}
+   */
+  configuredTimeout?: number | null;
+  /**
+   * How long the run took, in milliseconds.
+   *
+   * @default {0}
+   */
+  duration?: number;
+  /**
+   * What line handlers threw.
+   *
+   * @default {[]}
+   */
+  handlerErrors?: readonly unknown[];
+}
+
+const SUCCESS_IS_ZERO: readonly number[] = Object.freeze([0]);
+const NO_ERRORS: readonly unknown[] = Object.freeze([]);
+
+/**
+ * What came back from a run that was started and ended: whatever its exit code.
+ *
+ * Two results are deep-equal when what they say is equal; how long the run took
+ * and what handlers threw are behind methods so that they take no part in it.
+ *
+ * @example
+ * ```ts
+ * import { Command } from "@processkit/processkit";
+ *
+ * const result = await new Command("git", ["--version"]).outputString();
+ * if (result.success) console.log(result.stdout, `${result.duration()} ms`);
+ * else console.error(result.code, result.diagnostic);
+ * ```
+ */
+export class ProcessResult<T extends string | Uint8Array> {
+  /** The program that ran, as given to the command. */
+  readonly program: string;
+  /** All of stdout, verbatim: no newline is added, removed or rewritten. */
+  readonly stdout: T;
+  /** All of stderr, verbatim. */
+  readonly stderr: string;
+  /** How the run ended. */
+  readonly outcome: Outcome;
+  /** The exit codes that count as success. */
+  readonly okCodes: readonly number[];
+  /** Whether output is missing because a pipe had to be cut. */
+  readonly truncated: boolean;
+  /** The deadline the command had set, in milliseconds, or `null` for none. */
+  readonly configuredTimeout: number | null;
+  readonly #duration: number;
+  readonly #handlerErrors: readonly unknown[];
+
+  /** Makes a result; only a runner needs to. */
+  constructor(fields: ProcessResultFields<T>) {
+    this.program = fields.program;
+    this.stdout = fields.stdout;
+    this.stderr = fields.stderr;
+    this.outcome = fields.outcome;
+    this.okCodes = fields.okCodes ?? SUCCESS_IS_ZERO;
+    this.truncated = fields.truncated ?? false;
+    this.configuredTimeout = fields.configuredTimeout ?? null;
+    this.#duration = fields.duration ?? 0;
+    this.#handlerErrors = fields.handlerErrors ?? NO_ERRORS;
+    Object.freeze(this);
+  }
+
+  /** The exit code, or `null` when a signal or the deadline ended the run. */
+  get code(): number | null {
+    return this.outcome.kind === "exited" ? this.outcome.code : null;
+  }
+
+  /** The number of the signal that ended the run, or `null` when none did or it is unknown. */
+  get signal(): number | null {
+    return this.outcome.kind === "signalled" ? this.outcome.signal : null;
+  }
+
+  /** Whether the run reached its own deadline. */
+  get timedOut(): boolean {
+    return this.outcome.kind === "timed-out";
+  }
+
+  /** Whether the run ended with one of {@linkcode ProcessResult.okCodes}. */
+  get success(): boolean {
+    return this.outcome.kind === "exited" &&
+      this.okCodes.includes(this.outcome.code);
+  }
+
+  /** How long the run took by the wall clock, in milliseconds; 0 for a scripted or replayed result. */
+  duration(): number {
+    return this.#duration;
+  }
+
+  /** What line handlers threw or rejected with, in the order it happened. */
+  handlerErrors(): readonly unknown[] {
+    return this.#handlerErrors;
+  }
+
+  /** stdout, then stderr, as text. */
+  get combined(): string {
+    return this.#stdoutText() + this.stderr;
+  }
+
+  /** stderr if it says anything, else stdout, as text: what to show when a run went wrong. */
+  get diagnostic(): string {
+    return this.stderr.trim() === "" ? this.#stdoutText() : this.stderr;
+  }
+
+  /**
+   * Returns this result if the run succeeded.
+   *
+   * @throws {ExitError} if it exited with another code
+   * @throws {SignalledError} if a signal ended it
+   * @throws {TimeoutError} if it reached its deadline
+   */
+  ensureSuccess(): this {
+    if (this.success) return this;
+    switch (this.outcome.kind) {
+      case "exited":
+        throw new ExitError(this, this.outcome.code);
+      case "signalled":
+        throw new SignalledError(this, this.outcome.signal);
+      case "timed-out":
+        throw new TimeoutError(this, this.configuredTimeout);
+    }
+  }
+
+  #stdoutText(): string {
+    const stdout: string | Uint8Array = this.stdout;
+    return typeof stdout === "string"
+      ? stdout
+      : new TextDecoder("utf-8", { ignoreBOM: true }).decode(stdout);
+  }
+}

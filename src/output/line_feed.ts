@@ -1,0 +1,126 @@
+import { LineSplitter, type LineTerminator } from "./line_splitter.ts";
+
+/** What is called for every line; a promise is awaited before the next line. */
+type LineHandler = (line: string) => void | PromiseLike<void>;
+
+/** How far the delivery of some lines to the handlers has come. */
+interface Delivery {
+  readonly lines: readonly string[];
+  line: number;
+  handler: number;
+}
+
+/**
+ * Gives the lines of one stream's text to its handlers, in order.
+ *
+ * A handler that throws or rejects is switched off, and the error is kept. The
+ * same code serves a live stream, a scripted one and a recorded one.
+ */
+export class LineFeed {
+  readonly #splitter: LineSplitter;
+  /** `null` in the place of a handler that was switched off. */
+  readonly #handlers: (LineHandler | null)[];
+  readonly #errors: unknown[];
+  #abandoned = false;
+  #stopWaiting: (() => void) | null = null;
+
+  /** Errors of handlers are added to `errors`. */
+  constructor(
+    handlers: readonly LineHandler[],
+    terminator: LineTerminator,
+    errors: unknown[],
+  ) {
+    this.#handlers = [...handlers];
+    this.#splitter = new LineSplitter(terminator);
+    this.#errors = errors;
+  }
+
+  /** Takes more text. A promise is returned only if a handler has to be waited for. */
+  push(text: string): void | Promise<void> {
+    if (!this.#abandoned) return this.#deliver(this.#splitter.push(text));
+  }
+
+  /** Says that the text has ended. A promise is returned only if a handler has to be waited for. */
+  end(): void | Promise<void> {
+    if (!this.#abandoned) return this.#deliver(this.#splitter.end());
+  }
+
+  /** Stops waiting for a handler that is at work, and calls no handler any more. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#stopWaiting?.();
+  }
+
+  // Handlers that answer at once cost a call and no promise; only an answer that
+  // has to be waited for moves the rest of the lines to the asynchronous loop.
+  #deliver(lines: readonly string[]): void | Promise<void> {
+    const delivery = { lines, line: 0, handler: 0 };
+    const answer = this.#advance(delivery);
+    if (answer !== undefined) return this.#deliverLater(delivery, answer);
+  }
+
+  async #deliverLater(
+    delivery: Delivery,
+    first: PromiseLike<void>,
+  ): Promise<void> {
+    for (
+      let answer: PromiseLike<void> | undefined = first;
+      answer !== undefined;
+    ) {
+      await this.#settled(answer, delivery.handler);
+      if (this.#abandoned) return;
+      delivery.handler++;
+      answer = this.#advance(delivery);
+    }
+  }
+
+  /** Calls handlers until one has to be waited for: returns its promise, or `undefined` at the end. */
+  #advance(delivery: Delivery): PromiseLike<void> | undefined {
+    for (
+      ;
+      delivery.line < delivery.lines.length;
+      delivery.line++, delivery.handler = 0
+    ) {
+      for (; delivery.handler < this.#handlers.length; delivery.handler++) {
+        if (this.#abandoned) return undefined;
+        const answer = this.#call(
+          delivery.handler,
+          delivery.lines[delivery.line],
+        );
+        if (answer !== undefined) return answer;
+      }
+    }
+  }
+
+  #call(index: number, line: string): PromiseLike<void> | undefined {
+    const handler = this.#handlers[index];
+    if (handler === null) return undefined;
+    try {
+      const answer: unknown = handler(line);
+      return isPromiseLike(answer) ? answer : undefined;
+    } catch (error) {
+      this.#switchOff(index, error);
+    }
+  }
+
+  /** Resolves when the handler's promise has settled, or at once when the feed is abandoned. */
+  #settled(answer: PromiseLike<void>, index: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stopWaiting = resolve;
+      answer.then(() => resolve(), (error) => {
+        if (!this.#abandoned) this.#switchOff(index, error);
+        resolve();
+      });
+    });
+  }
+
+  #switchOff(index: number, error: unknown): void {
+    this.#handlers[index] = null;
+    this.#errors.push(error);
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<void> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
+}

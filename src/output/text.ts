@@ -1,0 +1,34 @@
+import { OutputTooLargeError } from "../outcome/errors.ts";
+
+/** A decoder that replaces what it cannot decode and keeps a byte-order mark: the text is verbatim. */
+export function lossyDecoder(encoding: string): TextDecoder {
+  return new TextDecoder(encoding, { ignoreBOM: true });
+}
+
+/** Puts pieces of output together. */
+export function concatBytes(
+  pieces: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+/** The error for text of `bytes` bytes that did not fit in one string. */
+export function tooLongForText(
+  program: string,
+  bytes: number,
+  cause: unknown,
+): OutputTooLargeError {
+  return new OutputTooLargeError(
+    program,
+    `${bytes} bytes do not fit in one string; capture them with outputBytes, or send them to a file`,
+    { cause },
+  );
+}

@@ -1,0 +1,264 @@
+import { type Command, type CommandSpec, specOf } from "../command/command.ts";
+import {
+  claimStdin,
+  type StdinSource,
+  stdinSourceOf,
+} from "../command/stdin.ts";
+import { endLeftovers, signalTree } from "../containment/process_group.ts";
+import { StdinError } from "../outcome/errors.ts";
+import {
+  exited,
+  type Outcome,
+  signalled,
+  timedOut,
+} from "../outcome/outcome.ts";
+import { ProcessResult } from "../outcome/result.ts";
+import { Capture } from "../output/capture.ts";
+import { LineFeed } from "../output/line_feed.ts";
+import { runtime } from "../runtime/detect.ts";
+import type { Child, ExitStatus } from "../runtime/runtime.ts";
+import { type EndedBy, RunLimits, throwIfCancelled } from "./run_limits.ts";
+import { openSupply, StdinFeed, type StdinSupply } from "./stdin_feed.ts";
+
+/** How a live run is made. */
+export interface LiveRunOptions {
+  /** Whether stdout is kept as bytes, rather than as text. */
+  bytes: boolean;
+  /** Whether the child leads a process group, so that it can be ended with all it started. */
+  ownGroup: boolean;
+}
+
+/** How long the pipes of a child that has ended may give nothing before they count as held open. */
+const IDLE_AFTER_EXIT_MS = 2000;
+/** How long the pipes of a tree that was killed may give nothing: nobody of it is left to write. */
+const IDLE_AFTER_KILL_MS = 500;
+/** How long a child that was killed may take to end before it counts as one that may not be killed. */
+const PATIENCE_AFTER_KILL_MS = 2000;
+
+/** Runs a command and captures its output as text. */
+export async function captureText(
+  command: Command,
+  ownGroup: boolean,
+): Promise<ProcessResult<string>> {
+  const run = await startRun(command, { bytes: false, ownGroup });
+  return run.result((stdout, program) => stdout?.text(program) ?? "");
+}
+
+/** Runs a command and captures its stdout as bytes. */
+export async function captureBytes(
+  command: Command,
+  ownGroup: boolean,
+): Promise<ProcessResult<Uint8Array>> {
+  const run = await startRun(command, { bytes: true, ownGroup });
+  return run.result((stdout) => stdout?.bytes() ?? new Uint8Array(0));
+}
+
+/** Starts a run: everything that can refuse it comes before the child does. */
+async function startRun(
+  command: Command,
+  options: LiveRunOptions,
+): Promise<LiveRun> {
+  const spec = specOf(command);
+  throwIfCancelled(spec);
+  const source: StdinSource = spec.stdin === "inherit"
+    ? NO_INPUT
+    : stdinSourceOf(spec.stdin);
+  const release = claimStdin(source, spec.program);
+  let supply: StdinSupply | null = null;
+  try {
+    const opening = openSupply(source, spec.program);
+    supply = opening instanceof Promise ? await opening : opening;
+    throwIfCancelled(spec);
+    return new LiveRun(spec, supply, options);
+  } catch (error) {
+    supply?.stop();
+    release();
+    throw error;
+  }
+}
+
+const NO_INPUT: StdinSource = { kind: "empty" };
+
+/** One child, from its start to its end, with everything that was opened for it. */
+class LiveRun {
+  readonly #spec: CommandSpec;
+  readonly #started = performance.now();
+  readonly #child: Child;
+  readonly #handlerErrors: unknown[] = [];
+  readonly #stdout: Capture | null;
+  readonly #stderr: Capture | null;
+  readonly #feed: StdinFeed | null;
+  readonly #limits: RunLimits;
+  readonly #exit = Promise.withResolvers<ExitStatus | null>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #hasExited = false;
+  #stdinFailure: StdinError | null = null;
+
+  /** Starts the child and, in the same turn, takes charge of its pipes. */
+  constructor(
+    spec: CommandSpec,
+    supply: StdinSupply | null,
+    { bytes, ownGroup }: LiveRunOptions,
+  ) {
+    this.#spec = spec;
+    const stdin = spec.stdin === "inherit"
+      ? "inherit"
+      : supply === null
+      ? "null"
+      : "piped";
+    this.#child = runtime().spawn({ ...spec, stdin, ownGroup });
+    this.#stdout = this.#capture(
+      this.#child.stdout,
+      spec.stdoutHandlers,
+      bytes,
+    );
+    this.#stderr = this.#capture(
+      this.#child.stderr,
+      spec.stderrHandlers,
+      false,
+    );
+    this.#feed = supply === null || this.#child.stdin === null
+      ? null
+      : new StdinFeed(supply, this.#child.stdin, (error) =>
+        this.#failStdin(error));
+    this.#child.status.then((status) => this.#exit.resolve(status));
+    this.#limits = new RunLimits(spec, (by) => this.#end(by));
+  }
+
+  /** Waits for the end; `stdoutOf` makes of the captured stdout what the verb returns. */
+  async result<T extends string | Uint8Array>(
+    stdoutOf: (stdout: Capture | null, program: string) => T,
+  ): Promise<ProcessResult<T>> {
+    try {
+      const status = await this.#exit.promise;
+      this.#hasExited = true;
+      await this.#drain();
+      await this.#stopFeed();
+      return this.#resultOf(status, stdoutOf);
+    } finally {
+      this.#limits[Symbol.dispose]();
+      for (const timer of this.#timers) clearTimeout(timer);
+      endLeftovers(this.#child);
+    }
+  }
+
+  #resultOf<T extends string | Uint8Array>(
+    status: ExitStatus | null,
+    stdoutOf: (stdout: Capture | null, program: string) => T,
+  ): ProcessResult<T> {
+    const { program } = this.#spec;
+    if (this.#limits.endedBy === "cancelled") throwIfCancelled(this.#spec);
+    if (this.#stdinFailure !== null) throw this.#stdinFailure;
+    const stderr = this.#stderr?.text(program) ?? "";
+    const lateFailure = status && this.#child.lateFailure(status, stderr);
+    if (lateFailure) throw lateFailure;
+    return new ProcessResult({
+      program,
+      stdout: stdoutOf(this.#stdout, program),
+      stderr,
+      outcome: this.#limits.endedBy === "timed-out"
+        ? timedOut()
+        : outcomeOf(status),
+      okCodes: this.#spec.okCodes,
+      truncated: this.#captures().some((capture) => capture.truncated),
+      configuredTimeout: this.#spec.timeout,
+      duration: performance.now() - this.#started,
+      handlerErrors: Object.freeze([...this.#handlerErrors]),
+    });
+  }
+
+  #capture(
+    stream: ReadableStream<Uint8Array> | null,
+    handlers: CommandSpec["stdoutHandlers"],
+    bytes: boolean,
+  ): Capture | null {
+    if (stream === null) return null;
+    const { encoding, lineTerminator } = this.#spec;
+    const lines = handlers.length === 0
+      ? null
+      : new LineFeed(handlers, lineTerminator, this.#handlerErrors);
+    return new Capture(stream, { bytes, encoding, lines });
+  }
+
+  #captures(): Capture[] {
+    return [this.#stdout, this.#stderr].filter((capture) => capture !== null);
+  }
+
+  /**
+   * Reads the pipes of a child that has ended to their end. Somebody else may
+   * hold them open; then whoever of them is in the group is ended, and after that
+   * the pipes are cut.
+   */
+  async #drain(): Promise<void> {
+    const open = this.#captures().filter((capture) => !capture.ended);
+    if (this.#limits.endedBy === null) {
+      for (const capture of open) {
+        capture.limitIdle(IDLE_AFTER_EXIT_MS, () => {
+          endLeftovers(this.#child);
+          this.#cutWhenIdle();
+        });
+      }
+    }
+    await Promise.all(this.#captures().map((capture) => capture.finished));
+  }
+
+  #cutWhenIdle(): void {
+    for (const capture of this.#captures()) {
+      capture.limitIdle(IDLE_AFTER_KILL_MS, () => capture.cut());
+    }
+  }
+
+  /**
+   * Nobody is left to read what is still to be written. What is being written at
+   * this moment cannot be called back, and is not waited for long.
+   */
+  async #stopFeed(): Promise<void> {
+    if (this.#feed === null) return;
+    this.#feed.stop();
+    const patience = Promise.withResolvers<void>();
+    this.#after(IDLE_AFTER_KILL_MS, patience.resolve);
+    await Promise.race([this.#feed.finished, patience.promise]);
+  }
+
+  #failStdin(cause: unknown): void {
+    if (this.#hasExited) return;
+    this.#stdinFailure = new StdinError(this.#spec.program, cause);
+    this.#kill();
+  }
+
+  #end(by: EndedBy): void {
+    const { timeoutGrace, timeoutSignal } = this.#spec;
+    if (by === "cancelled" || timeoutGrace === 0 || this.#hasExited) {
+      return this.#kill();
+    }
+    signalTree(this.#child, timeoutSignal);
+    this.#after(timeoutGrace, () => this.#kill());
+  }
+
+  /** Ends the tree, and with it the time that everything else has. */
+  #kill(): void {
+    signalTree(this.#child, "SIGKILL");
+    this.#cutWhenIdle();
+    const patience = this.#limits.endedBy === "cancelled"
+      ? 0
+      : IDLE_AFTER_KILL_MS;
+    this.#after(
+      patience,
+      () => this.#captures().forEach((capture) => capture.abandonHandlers()),
+    );
+    this.#after(PATIENCE_AFTER_KILL_MS, () => {
+      this.#child.unref();
+      this.#exit.resolve(null);
+    });
+  }
+
+  #after(ms: number, action: () => void): void {
+    this.#timers.add(setTimeout(action, ms));
+  }
+}
+
+function outcomeOf(status: ExitStatus | null): Outcome {
+  return status?.code != null
+    ? exited(status.code)
+    : signalled(status?.signal ?? null);
+}

@@ -1,0 +1,187 @@
+import { type Command, specOf } from "../command/command.ts";
+import {
+  CancelledError,
+  ExitError,
+  ParseError,
+  StdinConsumedError,
+  UnsupportedError,
+} from "../outcome/errors.ts";
+import type { ProcessResult } from "../outcome/result.ts";
+import { throwIfCancelled } from "./run_limits.ts";
+
+/**
+ * The door between a {@linkcode Command} and a {@linkcode ProcessResult}: behind
+ * it a run is live, scripted or replayed. The verbs are the same for all of them.
+ *
+ * A runner of your own needs to implement {@linkcode ProcessRunner.outputString}
+ * alone.
+ *
+ * @example
+ * ```ts
+ * import { Command, JobRunner, type ProcessRunner } from "@processkit/processkit";
+ *
+ * function head(runner: ProcessRunner): Promise<string> {
+ *   return runner.run(new Command("git", ["rev-parse", "HEAD"]));
+ * }
+ * console.log(await head(new JobRunner()));
+ * ```
+ */
+export abstract class ProcessRunner {
+  /**
+   * Runs the command and captures its output as text. A non-zero exit, a signal
+   * and a timeout are in the result; it is never tried again.
+   *
+   * @throws {NotFoundError} if the program is not there
+   * @throws {SpawnError} if it cannot be started
+   * @throws {CancelledError} if the command's abort signal fired
+   * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
+   * @throws {StdinError} if its stdin source failed during the run
+   * @throws {OutputTooLargeError} if the text is too long for one string
+   */
+  abstract outputString(command: Command): Promise<ProcessResult<string>>;
+
+  /**
+   * Runs the command and captures its stdout as bytes; like
+   * {@linkcode ProcessRunner.outputString} otherwise.
+   *
+   * @throws {UnsupportedError} if this runner has text alone
+   */
+  outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
+    return Promise.reject(
+      new UnsupportedError(
+        "outputBytes",
+        `${this.constructor.name} has text alone; use outputString`,
+        {
+          program: specOf(command).program,
+        },
+      ),
+    );
+  }
+
+  /**
+   * Runs the command, which must succeed, and returns its stdout without its
+   * trailing whitespace.
+   *
+   * @throws {ExitError} if it exits with a code that is not among its `okCodes`
+   * @throws {SignalledError} if a signal ends it
+   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode ProcessRunner.outputString} throws
+   */
+  async run(command: Command): Promise<string> {
+    return (await this.checked(command)).stdout.trimEnd();
+  }
+
+  /** Runs the command, which must succeed, and returns the whole result; throws as {@linkcode ProcessRunner.run} does. */
+  checked(command: Command): Promise<ProcessResult<string>> {
+    return this.#retrying(
+      command,
+      async () => (await this.outputString(command)).ensureSuccess(),
+    );
+  }
+
+  /**
+   * Runs the command and returns its exit code, whatever it is.
+   *
+   * @throws {SignalledError} if a signal ends it
+   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode ProcessRunner.outputString} throws
+   */
+  exitCode(command: Command): Promise<number> {
+    return this.#retrying(
+      command,
+      async () => codeOf(await this.outputString(command)),
+    );
+  }
+
+  /**
+   * Runs the command and tells whether its exit code is 0 (true) or 1 (false);
+   * its `okCodes` do not matter.
+   *
+   * @throws {ExitError} if it exits with any other code
+   * @throws {SignalledError} if a signal ends it
+   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode ProcessRunner.outputString} throws
+   */
+  probe(command: Command): Promise<boolean> {
+    return this.#retrying(command, async () => {
+      const result = await this.outputString(command);
+      const code = codeOf(result);
+      if (code > 1 || code < 0) throw new ExitError(result, code);
+      return code === 0;
+    });
+  }
+
+  /**
+   * Runs the command, which must succeed, and gives its stdout to `parser`.
+   *
+   * @throws {ParseError} if the parser throws; it throws as {@linkcode ProcessRunner.run} does otherwise
+   */
+  parse<T>(command: Command, parser: (stdout: string) => T): Promise<T> {
+    return this.#retrying(command, async () => {
+      const { program, stdout } = (await this.outputString(command))
+        .ensureSuccess();
+      try {
+        return parser(stdout);
+      } catch (error) {
+        throw new ParseError(program, stdout, error);
+      }
+    });
+  }
+
+  /**
+   * Waits before a further attempt of a retried command, for `ms` milliseconds; a
+   * runner that starts nothing may have no reason to.
+   *
+   * @throws {CancelledError} if the command's abort signal fires meanwhile
+   */
+  protected pauseBeforeRetry(command: Command, ms: number): Promise<void> {
+    return pause(command, ms);
+  }
+
+  async #retrying<T>(command: Command, attempt: () => Promise<T>): Promise<T> {
+    const { retry } = specOf(command);
+    for (let left = retry?.attempts ?? 1, failure: unknown;; left--) {
+      try {
+        return await attempt();
+      } catch (error) {
+        // What the earlier attempt failed with is what has to be mended, not that its input is gone.
+        if (error instanceof StdinConsumedError && failure !== undefined) {
+          throw new StdinConsumedError(specOf(command).program, {
+            cause: failure,
+          });
+        }
+        if (
+          retry === null || left <= 1 || error instanceof CancelledError ||
+          !retry.when(error)
+        ) throw error;
+        failure = error;
+      }
+      await this.pauseBeforeRetry(command, retry.backoff);
+    }
+  }
+}
+
+function codeOf(result: ProcessResult<string>): number {
+  return result.outcome.kind === "exited"
+    ? result.outcome.code
+    : failureOf(result);
+}
+
+/** A result without an exit code is no success: this throws what it is. */
+function failureOf(result: ProcessResult<string>): never {
+  result.ensureSuccess();
+  throw new Error(
+    "unreachable: a run without an exit code counted as a success",
+  );
+}
+
+async function pause(command: Command, ms: number): Promise<void> {
+  const spec = specOf(command);
+  throwIfCancelled(spec);
+  if (ms === 0) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const wake = () => resolve();
+  for (const signal of spec.cancelOn) signal.addEventListener("abort", wake);
+  await promise;
+  clearTimeout(timer);
+  for (const signal of spec.cancelOn) signal.removeEventListener("abort", wake);
+  throwIfCancelled(spec);
+}

@@ -1,0 +1,58 @@
+import type { CommandSpec } from "../command/command.ts";
+import { CancelledError } from "../outcome/errors.ts";
+
+/** What ended a run before its time. */
+export type EndedBy = "timed-out" | "cancelled";
+
+/**
+ * Watches the deadline and the abort signals of one run, live or not.
+ * Cancellation wins: it may come after the deadline, not the other way round.
+ */
+export class RunLimits implements Disposable {
+  readonly #spec: CommandSpec;
+  readonly #onEnd: (by: EndedBy) => void;
+  readonly #onAbort = () => this.#end("cancelled");
+  #endedBy: EndedBy | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Starts to watch; `onEnd` is called once for the deadline, and once for an abort. */
+  constructor(spec: CommandSpec, onEnd: (by: EndedBy) => void) {
+    this.#spec = spec;
+    this.#onEnd = onEnd;
+    if (spec.timeout !== null) {
+      this.#timer = setTimeout(() => this.#end("timed-out"), spec.timeout);
+    }
+    for (const signal of spec.cancelOn) {
+      signal.addEventListener("abort", this.#onAbort);
+    }
+  }
+
+  /** What ended the run, or `null` while nothing did. */
+  get endedBy(): EndedBy | null {
+    return this.#endedBy;
+  }
+
+  /** Stops watching. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    for (const signal of this.#spec.cancelOn) {
+      signal.removeEventListener("abort", this.#onAbort);
+    }
+  }
+
+  #end(by: EndedBy): void {
+    if (this.#endedBy === "cancelled") return;
+    this.#endedBy = by;
+    this.#onEnd(by);
+  }
+}
+
+/**
+ * Refuses to go on when an abort signal of the command has fired.
+ *
+ * @throws {CancelledError} with the signal's reason as its cause
+ */
+export function throwIfCancelled(spec: CommandSpec): void {
+  const fired = spec.cancelOn.find((signal) => signal.aborted);
+  if (fired !== undefined) throw new CancelledError(spec.program, fired.reason);
+}

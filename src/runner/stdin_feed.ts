@@ -1,0 +1,174 @@
+import type { StdinSource } from "../command/stdin.ts";
+import { messageOf, SpawnError } from "../outcome/errors.ts";
+import { runtime } from "../runtime/detect.ts";
+import type { ByteSink } from "../runtime/runtime.ts";
+
+/** Gives a source's bytes piece by piece. */
+export interface StdinSupply {
+  /** The next piece, or `null` at the end. */
+  next(): Promise<Uint8Array | null>;
+  /** Gives the source back, at its end or before. Waits for nobody; never throws. */
+  stop(): void;
+}
+
+/**
+ * Makes a source ready to be read, or `null` for one that has nothing to give. A
+ * one-shot source is not touched yet.
+ *
+ * @throws {SpawnError} if a file cannot be opened
+ */
+export function openSupply(
+  source: StdinSource,
+  program: string,
+): StdinSupply | null | Promise<StdinSupply> {
+  switch (source.kind) {
+    case "empty":
+      return null;
+    case "bytes":
+      return source.bytes.length === 0 ? null : bytesSupply(source.bytes);
+    case "file":
+      return fileSupply(source.path, program);
+    case "stream":
+      return streamSupply(source.stream);
+    case "async-lines":
+      return linesSupply(source.lines);
+  }
+}
+
+/**
+ * Writes a supply to a child's stdin in the background, however slowly either
+ * side goes, and closes it at the end.
+ */
+export class StdinFeed {
+  /** Resolves when there is nothing more to write, or to. Never rejects. */
+  readonly finished: Promise<void>;
+  readonly #supply: StdinSupply;
+  readonly #sink: ByteSink;
+  readonly #onFailure: (error: unknown) => void;
+  #stopped = false;
+  #stopWaiting: (() => void) | null = null;
+
+  /** Starts to write. `onFailure` is called if the supply fails, before the child sees the end of its input. */
+  constructor(
+    supply: StdinSupply,
+    sink: ByteSink,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#supply = supply;
+    this.#sink = sink;
+    this.#onFailure = onFailure;
+    this.finished = this.#write();
+  }
+
+  /** Writes no more than what is being written. */
+  stop(): void {
+    this.#stopped = true;
+    this.#stopWaiting?.();
+  }
+
+  async #write(): Promise<void> {
+    try {
+      for (
+        let piece = await this.#next();
+        piece !== null;
+        piece = await this.#next()
+      ) {
+        if (piece.length > 0 && !await this.#sink.write(piece)) break;
+      }
+    } catch (error) {
+      if (!this.#stopped) this.#onFailure(error);
+    } finally {
+      this.#supply.stop();
+      await this.#sink.close();
+    }
+  }
+
+  /** The supply's next piece; `null` at its end, or as soon as this is stopped. */
+  #next(): Promise<Uint8Array | null> {
+    return new Promise((resolve, reject) => {
+      if (this.#stopped) return resolve(null);
+      this.#stopWaiting = () => resolve(null);
+      this.#supply.next().then(resolve, reject);
+    });
+  }
+}
+
+/** Large enough to cost few turns, small enough to stop soon. */
+const PIECE_BYTES = 1 << 20;
+
+function bytesSupply(bytes: Uint8Array): StdinSupply {
+  let at = 0;
+  return {
+    next() {
+      if (at >= bytes.length) return Promise.resolve(null);
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      at += piece.length;
+      return Promise.resolve(piece);
+    },
+    stop() {},
+  };
+}
+
+async function fileSupply(path: string, program: string): Promise<StdinSupply> {
+  const { files } = runtime();
+  const refuse = (reason: string, options?: { cause: unknown }) =>
+    new SpawnError(
+      program,
+      `its stdin file ${JSON.stringify(path)} ${reason}`,
+      options,
+    );
+  try {
+    if ((await files.facts(path))?.kind === "folder") {
+      throw refuse("is a folder");
+    }
+    const file = await files.open(path);
+    return {
+      async next() {
+        const buffer = new Uint8Array(64 * 1024);
+        const length = await file.read(buffer);
+        return length === 0 ? null : buffer.subarray(0, length);
+      },
+      stop: () => void file.close(),
+    };
+  } catch (cause) {
+    throw cause instanceof SpawnError
+      ? cause
+      : refuse(`cannot be opened: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function streamSupply(stream: ReadableStream<Uint8Array>): StdinSupply {
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  return {
+    async next() {
+      reader ??= stream.getReader();
+      const { value } = await reader.read();
+      if (value === undefined) return null;
+      if (value instanceof Uint8Array) return value;
+      throw new TypeError(
+        `a stdin stream has to give Uint8Arrays, and gave ${typeof value}`,
+      );
+    },
+    stop() {
+      // A stream that has ended, or failed, has nothing to cancel, and one that
+      // fails to be cancelled cannot be helped.
+      reader?.cancel().catch(() => {});
+    },
+  };
+}
+
+function linesSupply(lines: AsyncIterable<string>): StdinSupply {
+  const encoder = new TextEncoder();
+  let iterator: AsyncIterator<string> | undefined;
+  return {
+    async next() {
+      iterator ??= lines[Symbol.asyncIterator]();
+      const { done, value } = await iterator.next();
+      return done ? null : encoder.encode(`${value}\n`);
+    },
+    stop() {
+      // Not waited for: a generator that is itself waiting answers only when it goes on.
+      iterator?.return?.()?.catch(() => {});
+    },
+  };
+}

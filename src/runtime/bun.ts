@@ -1,0 +1,8 @@
+import { bunFiles } from "./bun_files.ts";
+import { bunSpawn } from "./bun_spawn.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** The runtime that is Bun. */
+export function bunRuntime(): Runtime {
+  return { name: "bun", spawn: bunSpawn, files: bunFiles };
+}

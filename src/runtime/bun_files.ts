@@ -1,0 +1,90 @@
+import type { Stats } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { builtin } from "./builtin.ts";
+import type { FileFacts, Files, OpenFile, PrivateFile } from "./runtime.ts";
+import { errorCode } from "./spawn_failure.ts";
+
+/** Files by way of `node:fs`, which is what Bun has for this. */
+export const bunFiles: Files = {
+  async facts(path, options) {
+    try {
+      return factsOf(
+        await (options?.link ? promises().lstat(path) : promises().stat(path)),
+      );
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === "ENOENT" || code === "ENOTDIR") return null;
+      throw error;
+    }
+  },
+
+  async open(path) {
+    return openFile(await promises().open(path, "r"));
+  },
+
+  async createPrivate(path) {
+    const file = await promises().open(path, "wx", 0o600);
+    try {
+      // The umask can take bits away even from this mode.
+      await file.chmod(0o600);
+    } catch (error) {
+      await file.close();
+      await promises().unlink(path);
+      throw error;
+    }
+    return privateFile(file);
+  },
+
+  rename: (from, to) => promises().rename(from, to),
+  remove: (path) => promises().unlink(path),
+
+  async createFolder(path) {
+    await promises().mkdir(path, { recursive: true });
+  },
+
+  async syncFolder(path) {
+    const folder = await promises().open(path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  },
+};
+
+function promises() {
+  return builtin("node:fs").promises;
+}
+
+function openFile(file: FileHandle): OpenFile {
+  return {
+    facts: async () => factsOf(await file.stat()),
+    read: async (buffer) =>
+      (await file.read(buffer, 0, buffer.length, null)).bytesRead,
+    close: () => file.close(),
+  };
+}
+
+function privateFile(file: FileHandle): PrivateFile {
+  return {
+    async write(bytes) {
+      for (let at = 0; at < bytes.length;) {
+        at +=
+          (await file.write(bytes, at, bytes.length - at, null)).bytesWritten;
+      }
+    },
+    sync: () => file.sync(),
+    close: () => file.close(),
+  };
+}
+
+function factsOf(info: Stats): FileFacts {
+  const kind = info.isFile()
+    ? "file"
+    : info.isDirectory()
+    ? "folder"
+    : info.isSymbolicLink()
+    ? "symlink"
+    : "other";
+  return { kind, size: info.size };
+}

@@ -1,0 +1,8 @@
+import { denoFiles } from "./deno_files.ts";
+import { denoSpawn } from "./deno_spawn.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** The runtime that is Deno. */
+export function denoRuntime(): Runtime {
+  return { name: "deno", spawn: denoSpawn, files: denoFiles };
+}

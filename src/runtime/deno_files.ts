@@ -1,0 +1,79 @@
+import type { FileFacts, Files, OpenFile, PrivateFile } from "./runtime.ts";
+
+/** Files by way of Deno's own calls. */
+export const denoFiles: Files = {
+  async facts(path, options) {
+    try {
+      return factsOf(
+        await (options?.link ? Deno.lstat(path) : Deno.stat(path)),
+      );
+    } catch (error) {
+      if (
+        error instanceof Deno.errors.NotFound ||
+        error instanceof Deno.errors.NotADirectory
+      ) return null;
+      throw error;
+    }
+  },
+
+  async open(path) {
+    return openFile(await Deno.open(path, { read: true }));
+  },
+
+  async createPrivate(path) {
+    const file = await Deno.open(path, {
+      write: true,
+      createNew: true,
+      mode: 0o600,
+    });
+    try {
+      // The umask can take bits away even from this mode.
+      await Deno.chmod(path, 0o600);
+    } catch (error) {
+      file.close();
+      await Deno.remove(path);
+      throw error;
+    }
+    return privateFile(file);
+  },
+
+  rename: (from, to) => Deno.rename(from, to),
+  remove: (path) => Deno.remove(path),
+  createFolder: (path) => Deno.mkdir(path, { recursive: true }),
+
+  async syncFolder(path) {
+    using folder = await Deno.open(path, { read: true });
+    await folder.sync();
+  },
+};
+
+function openFile(file: Deno.FsFile): OpenFile {
+  return {
+    facts: async () => factsOf(await file.stat()),
+    read: async (buffer) => (await file.read(buffer)) ?? 0,
+    close: () => Promise.resolve(file.close()),
+  };
+}
+
+function privateFile(file: Deno.FsFile): PrivateFile {
+  return {
+    async write(bytes) {
+      for (let at = 0; at < bytes.length;) {
+        at += await file.write(bytes.subarray(at));
+      }
+    },
+    sync: () => file.sync(),
+    close: () => Promise.resolve(file.close()),
+  };
+}
+
+function factsOf(info: Deno.FileInfo): FileFacts {
+  const kind = info.isFile
+    ? "file"
+    : info.isDirectory
+    ? "folder"
+    : info.isSymlink
+    ? "symlink"
+    : "other";
+  return { kind, size: info.size };
+}

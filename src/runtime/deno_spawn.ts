@@ -1,0 +1,327 @@
+import { SpawnError, UnsupportedError } from "../outcome/errors.ts";
+import { builtin, signalNumber } from "./builtin.ts";
+import {
+  childEnvironment,
+  type ParentEnvironment,
+} from "./child_environment.ts";
+import { isPlainExecutable } from "./executable_format.ts";
+import {
+  lookUpProgram,
+  type ProgramLookup,
+  type ProgramProbe,
+} from "./program_lookup.ts";
+import type { ByteSink, Child, ExitStatus, SpawnSpec } from "./runtime.ts";
+import { errorCode, explainSpawnFailure } from "./spawn_failure.ts";
+
+/** Starts a child by way of `Deno.Command`. */
+export function denoSpawn(spec: SpawnSpec): Child {
+  const environment = childEnvironment(spec, parentEnvironment(spec.program));
+  const start = chooseStart(spec);
+  const command = new Deno.Command(start.program, {
+    args: [...start.args],
+    cwd: spec.cwd ?? undefined,
+    clearEnv: environment.alone,
+    env: environment.variables,
+    stdin: spec.stdin,
+    stdout: spec.stdout,
+    stderr: spec.stderr,
+    detached: start.detached,
+  });
+  try {
+    return new DenoChild(command.spawn(), spec, start);
+  } catch (cause) {
+    throw explain(spec, cause);
+  }
+}
+
+/** How a child is started. */
+interface Start {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly detached: boolean;
+  readonly leadsGroup: boolean;
+  /** The path of the program that `setsid` is to execute; `null` without `setsid`. */
+  readonly prefixed: string | null;
+}
+
+/**
+ * Chooses the cheapest way to what was asked for. `detached` makes Deno copy
+ * its whole address space table (a `fork` in place of a `vfork`), which takes
+ * longer the more memory the program has; `setsid` costs one more `exec` at any
+ * size, and needs to be given a program that is sure to start.
+ *
+ * A group that may not be signalled is worth nothing, so without full run
+ * permission, which that takes, the child stays in its parent's.
+ */
+function chooseStart(spec: SpawnSpec): Start {
+  const { program, args } = spec;
+  if (
+    !spec.ownGroup || Deno.build.os === "windows" || !isGranted({ name: "run" })
+  ) {
+    return {
+      program,
+      args,
+      detached: false,
+      leadsGroup: false,
+      prefixed: null,
+    };
+  }
+  const setsid = setsidPath();
+  const target = setsid === null ? null : prefixTarget(spec);
+  if (setsid === null || target === null) {
+    return { program, args, detached: true, leadsGroup: true, prefixed: null };
+  }
+  return {
+    program: setsid,
+    args: [target, ...args],
+    detached: false,
+    leadsGroup: true,
+    prefixed: target,
+  };
+}
+
+/**
+ * The name by which `setsid` is sure to start the command's program, or `null`.
+ *
+ * It looks a name up in the child's `PATH`, we in the parent's if the child has
+ * none. A bare name is handed on where both find the same file, so that the
+ * child sees it as its own name; the path is handed on where they do not.
+ */
+function prefixTarget(spec: SpawnSpec): string | null {
+  try {
+    const lookup = lookUp(spec);
+    if (
+      lookup?.kind !== "found" || !mayRead(lookup.path) ||
+      !isPlainExecutable(lookup.path)
+    ) return null;
+    if (spec.program.startsWith("-")) return lookup.path;
+    if (spec.program.includes("/") || childHasOurPath(spec)) {
+      return spec.program;
+    }
+    const byDefault = lookUpProgram(
+      spec.program,
+      DEFAULT_PATH,
+      spec.cwd,
+      PROBE,
+    );
+    return byDefault.kind === "found" && isSameFile(byDefault.path, lookup.path)
+      ? spec.program
+      : lookup.path;
+  } catch {
+    // Whatever stood in the way of finding out: the runtime itself will say what is wrong.
+    return null;
+  }
+}
+
+/** Where `execvp` looks when there is no `PATH`. */
+const DEFAULT_PATH = "/bin:/usr/bin";
+
+function childHasOurPath(spec: SpawnSpec): boolean {
+  const own = spec.envs.get("PATH");
+  if (own !== undefined) return own !== null;
+  return !spec.envCleared || spec.envInherited.includes("PATH");
+}
+
+/** Looks the program up in the `PATH` that the command sets, else in the parent's; `null` if that may not be read. */
+function lookUp(spec: SpawnSpec): ProgramLookup | null {
+  const own = spec.envs.get("PATH") ?? null;
+  if (
+    own === null && !spec.program.includes("/") &&
+    !isGranted({ name: "env", variable: "PATH" })
+  ) return null;
+  const lookup = lookUpProgram(
+    spec.program,
+    own ?? Deno.env.get("PATH") ?? DEFAULT_PATH,
+    spec.cwd,
+    PROBE,
+  );
+  return lookup.kind === "missing" && !isGranted({ name: "read" })
+    ? null
+    : lookup;
+}
+
+let foundSetsid: string | null | undefined;
+
+function setsidPath(): string | null {
+  if (foundSetsid !== undefined) return foundSetsid;
+  for (const path of ["/usr/bin/setsid", "/bin/setsid"]) {
+    if (mayRead(path) && PROBE.isExecutable(path)) return foundSetsid = path;
+  }
+  return null;
+}
+
+const PROBE: ProgramProbe = {
+  isExecutable(path) {
+    if (!this.exists(path)) return false;
+    try {
+      const fs = builtin("node:fs");
+      fs.accessSync(path, fs.constants.X_OK);
+      return fs.statSync(path).isFile();
+    } catch {
+      return false;
+    }
+  },
+  exists: (path) => mayRead(path) && builtin("node:fs").existsSync(path),
+};
+
+function isSameFile(one: string, other: string): boolean {
+  const fs = builtin("node:fs");
+  return fs.realpathSync(one) === fs.realpathSync(other);
+}
+
+function mayRead(path: string): boolean {
+  return isGranted({ name: "read" }) || isGranted({ name: "read", path });
+}
+
+/** Asks without ever prompting. */
+function isGranted(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
+}
+
+function parentEnvironment(program: string): ParentEnvironment {
+  return {
+    get(name) {
+      if (isGranted({ name: "env", variable: name })) return Deno.env.get(name);
+      throw new UnsupportedError(
+        `passing on the environment variable ${name}`,
+        `grant --allow-env=${name}`,
+        {
+          program,
+        },
+      );
+    },
+    all() {
+      if (isGranted({ name: "env" })) return Deno.env.toObject();
+      throw new UnsupportedError(
+        "removing an environment variable without --allow-env",
+        "grant --allow-env, or use inheritEnv with the names the program needs",
+        { program },
+      );
+    },
+  };
+}
+
+function explain(spec: SpawnSpec, cause: unknown): Error {
+  if (cause instanceof Deno.errors.NotCapable) {
+    return new SpawnError(
+      spec.program,
+      `Deno was not granted --allow-run for it (${cause.message})`,
+      { cause },
+    );
+  }
+  const complainsOfCwd = cause instanceof Error &&
+    /: (No such cwd|cwd is not a directory) '/.test(cause.message);
+  return explainSpawnFailure({
+    program: spec.program,
+    cwd: spec.cwd,
+    cwdIsFolder: complainsOfCwd ? false : null,
+    lookup: lookUp(spec),
+    cause,
+    code: errorCode(cause),
+  });
+}
+
+class DenoChild implements Child {
+  readonly pid: number;
+  readonly leadsGroup: boolean;
+  readonly stdin: ByteSink | null;
+  readonly stdout: ReadableStream<Uint8Array> | null;
+  readonly stderr: ReadableStream<Uint8Array> | null;
+  readonly status: Promise<ExitStatus>;
+  readonly #child: Deno.ChildProcess;
+  readonly #program: string;
+  readonly #prefixed: string | null;
+
+  constructor(child: Deno.ChildProcess, spec: SpawnSpec, start: Start) {
+    this.#child = child;
+    this.#program = spec.program;
+    this.#prefixed = start.prefixed;
+    this.pid = child.pid;
+    this.leadsGroup = start.leadsGroup;
+    this.stdin = spec.stdin === "piped" ? new DenoSink(child.stdin) : null;
+    this.stdout = spec.stdout === "piped" ? child.stdout : null;
+    this.stderr = spec.stderr === "piped" ? child.stderr : null;
+    this.status = child.status.then(exitStatus, exitStatusOfFailure);
+  }
+
+  signal(name: string): void {
+    try {
+      this.#child.kill(name as Deno.Signal);
+    } catch (error) {
+      const hasEnded = error instanceof TypeError ||
+        error instanceof Deno.errors.NotFound;
+      if (!hasEnded && !(error instanceof Deno.errors.PermissionDenied)) {
+        throw error;
+      }
+    }
+  }
+
+  signalGroup(name: string): boolean {
+    try {
+      Deno.kill(-this.pid, name as Deno.Signal);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      if (error instanceof Deno.errors.PermissionDenied) return true;
+      throw error;
+    }
+  }
+
+  unref(): void {
+    this.#child.unref();
+  }
+
+  // `setsid` was given a program that looked sure to start. What cannot be seen
+  // beforehand (a file just being written, a security module) shows only in how it ends.
+  lateFailure(status: ExitStatus, stderr: string): Error | null {
+    if (
+      this.#prefixed === null || (status.code !== 126 && status.code !== 127)
+    ) return null;
+    const complaint = /^setsid: [^\n]*: ([^\n:]+)\n$/.exec(stderr);
+    if (complaint === null || !stderr.includes(` ${this.#prefixed}: `)) {
+      return null;
+    }
+    return new SpawnError(this.#program, complaint[1]);
+  }
+}
+
+function exitStatus({ code, signal }: Deno.CommandStatus): ExitStatus {
+  return signal === null
+    ? { code, signal: null }
+    : { code: null, signal: signalNumber(signal) };
+}
+
+/** Deno has no names for real-time signals and rejects instead, with the number in the message. */
+function exitStatusOfFailure(error: unknown): ExitStatus {
+  const number = /^Invalid signal: (\d+)$/.exec(
+    error instanceof Error ? error.message : "",
+  )?.[1];
+  return { code: null, signal: number === undefined ? null : Number(number) };
+}
+
+class DenoSink implements ByteSink {
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+
+  constructor(stream: WritableStream<Uint8Array>) {
+    this.#writer = stream.getWriter();
+    // A broken pipe is told by `write`; nobody needs to be told twice.
+    this.#writer.closed.catch(() => {});
+  }
+
+  async write(bytes: Uint8Array): Promise<boolean> {
+    try {
+      await this.#writer.write(bytes);
+      return true;
+    } catch (error) {
+      if (
+        error instanceof Deno.errors.BrokenPipe || errorCode(error) === "EPIPE"
+      ) return false;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    // A pipe that broke is closed already.
+    await this.#writer.close().catch(() => {});
+  }
+}

@@ -1,0 +1,113 @@
+/** Where one of a child's three standard streams goes. */
+export type StdioMode = "piped" | "inherit" | "null";
+
+/** All that a runtime needs to know to start a child. */
+export interface SpawnSpec {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd: string | null;
+  /** Set variables with their values, removed ones with `null`. */
+  readonly envs: ReadonlyMap<string, string | null>;
+  readonly envCleared: boolean;
+  /** The parent's variables that a child with an empty environment still gets. */
+  readonly envInherited: readonly string[];
+  readonly stdin: StdioMode;
+  readonly stdout: StdioMode;
+  readonly stderr: StdioMode;
+  /** Whether the child is to lead a session and a process group of its own, if that can be had. */
+  readonly ownGroup: boolean;
+}
+
+/** How a child ended: one of the two is not `null`. */
+export interface ExitStatus {
+  readonly code: number | null;
+  readonly signal: number | null;
+}
+
+/** Where a child's stdin is written to. */
+export interface ByteSink {
+  /** Resolves once the bytes are taken: `true`, or `false` when nobody reads them any more. */
+  write(bytes: Uint8Array): Promise<boolean>;
+  /** Lets the child see the end of its input. Never rejects. */
+  close(): Promise<void>;
+}
+
+/**
+ * A child that was started. Whoever may not be signalled (a child that became
+ * another user) is left alone: there is no way to do more.
+ */
+export interface Child {
+  readonly pid: number;
+  /** Whether the child leads a process group that {@linkcode Child.signalGroup} can reach. */
+  readonly leadsGroup: boolean;
+  readonly stdin: ByteSink | null;
+  /** Its reader must be taken in the turn in which the child was started: a runtime may buffer without limit until then. */
+  readonly stdout: ReadableStream<Uint8Array> | null;
+  /** Like {@linkcode Child.stdout}. */
+  readonly stderr: ReadableStream<Uint8Array> | null;
+  /** Resolves when the child itself has ended. Never rejects. */
+  readonly status: Promise<ExitStatus>;
+  /** Signals the child itself; nothing happens if it has ended. */
+  signal(name: string): void;
+  /** Signals the group that the child leads. False if there is nobody in it. */
+  signalGroup(name: string): boolean;
+  /** Lets the program end while the child goes on. */
+  unref(): void;
+  /** The error for a child that ended because the program could not be started after all, else `null`. */
+  lateFailure(status: ExitStatus, stderr: string): Error | null;
+}
+
+/** What kind of thing a path leads to, and its size in bytes. */
+export interface FileFacts {
+  readonly kind: "file" | "folder" | "symlink" | "other";
+  readonly size: number;
+}
+
+/** A file that is open for reading. */
+export interface OpenFile {
+  facts(): Promise<FileFacts>;
+  /** Reads into `buffer`; resolves to the number of bytes, 0 at the end. */
+  read(buffer: Uint8Array): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A new file that only its owner may read and write. */
+export interface PrivateFile {
+  /** Writes all of it. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Resolves when the content is on the disk itself. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What is needed of files. Failures are the runtime's own errors. */
+export interface Files {
+  /** What is at `path`, or `null` if nothing is. A symbolic link is followed unless `link` is set. */
+  facts(path: string, options?: { link?: boolean }): Promise<FileFacts | null>;
+  open(path: string): Promise<OpenFile>;
+  /** Creates a file with mode 0600 whatever the umask; fails if anything is there. */
+  createPrivate(path: string): Promise<PrivateFile>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Creates a folder and those above it; an existing one is fine. */
+  createFolder(path: string): Promise<void>;
+  /** Resolves when the folder's entries are on the disk itself, where the system can tell. */
+  syncFolder(path: string): Promise<void>;
+}
+
+/**
+ * What the library needs of the runtime it is in, in the library's own terms.
+ * Another runtime would be one more file that implements this.
+ */
+export interface Runtime {
+  readonly name: "deno" | "bun";
+  /**
+   * Starts a child.
+   *
+   * @throws {NotFoundError} if the program is not there
+   * @throws {SpawnError} if it cannot be started
+   * @throws {UnsupportedError} if a permission is missing for what was asked for by name
+   */
+  spawn(spec: SpawnSpec): Child;
+  readonly files: Files;
+}

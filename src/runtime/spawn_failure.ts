@@ -1,0 +1,83 @@
+import { messageOf, NotFoundError, SpawnError } from "../outcome/errors.ts";
+import type { ProgramLookup } from "./program_lookup.ts";
+
+/** What is known of a child that a runtime could not start. */
+export interface SpawnFailure {
+  readonly program: string;
+  readonly cwd: string | null;
+  /** Whether the working directory is there and is one; `null` if that cannot be told. */
+  readonly cwdIsFolder: boolean | null;
+  /** Where the program was found; `null` if that cannot be told. */
+  readonly lookup: ProgramLookup | null;
+  /** The runtime's own error, and its code, such as `"ENOENT"`. */
+  readonly cause: unknown;
+  readonly code: string | undefined;
+}
+
+/**
+ * Says why a child could not be started. A runtime's own error does not: one
+ * code stands for a missing program, working directory or interpreter alike.
+ */
+export function explainSpawnFailure(
+  failure: SpawnFailure,
+): NotFoundError | SpawnError {
+  const { program, cwd, lookup, cause } = failure;
+  if (cwd !== null && failure.cwdIsFolder === false) {
+    return new SpawnError(
+      program,
+      `the working directory ${
+        JSON.stringify(cwd)
+      } does not exist or is not a folder`,
+      {
+        cause,
+      },
+    );
+  }
+  if (lookup?.kind === "missing") {
+    return new NotFoundError(program, lookup.searched, { cause });
+  }
+  if (lookup?.kind === "not-executable") {
+    return new SpawnError(
+      program,
+      `${JSON.stringify(lookup.path)} may not be executed`,
+      { cause },
+    );
+  }
+  switch (failure.code) {
+    case "ENOENT":
+      if (lookup === null) return new NotFoundError(program, [], { cause });
+      return new SpawnError(
+        program,
+        `${
+          JSON.stringify(lookup.path)
+        } needs an interpreter or loader that is missing`,
+        {
+          cause,
+        },
+      );
+    case "ENOEXEC":
+      return new SpawnError(
+        program,
+        "it has no format that the system can execute, and no `#!` line",
+        { cause },
+      );
+    case "EACCES":
+      return new SpawnError(program, "permission denied", { cause });
+    case "E2BIG":
+      return new SpawnError(
+        program,
+        "its arguments and environment are longer than the system allows",
+        { cause },
+      );
+    default:
+      return new SpawnError(program, messageOf(cause), { cause });
+  }
+}
+
+/** A system error's code, such as `"ENOENT"`. */
+export function errorCode(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) {
+    return undefined;
+  }
+  return typeof error.code === "string" ? error.code : undefined;
+}
