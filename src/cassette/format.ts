@@ -82,7 +82,9 @@ function parseJson(text: string, refuse: Refuse): unknown {
 }
 
 function readHead(data: unknown, refuse: Refuse): { entries: unknown[] } {
-  if (Array.isArray(data)) throw refuse("the file: expected an object, got an array");
+  if (Array.isArray(data)) {
+    throw refuse("the file: expected an object, got an array");
+  }
   const parsed = v.safeParse(HeadSchema, data);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;

@@ -332,7 +332,7 @@ export class Command {
     const { attempts, backoff = 0, when } = options;
     if (!Number.isSafeInteger(attempts) || attempts < 1) {
       throw new RangeError(
-        `retry: expected at least 1 attempt, got ${attempts}`,
+        `retry: attempts: expected a whole number of at least 1, got ${attempts}`,
       );
     }
     if (typeof when !== "function") {

@@ -34,7 +34,7 @@ type BunStdio = "pipe" | "inherit" | "ignore";
 interface BunSpawnOptions {
   argv0?: string;
   cwd?: string;
-  env?: Record<string, string>;
+  env: Record<string, string | undefined>;
   stdin: BunStdio;
   stdout: BunStdio;
   stderr: BunStdio;
@@ -92,9 +92,12 @@ function commandOf(spec: SpawnSpec): string[] {
   return [found?.kind === "found" ? found.path : program, ...args];
 }
 
-function environmentOf(spec: SpawnSpec): Record<string, string> | undefined {
-  if (!spec.envCleared && spec.envs.size === 0) return undefined;
+function environmentOf(
+  spec: SpawnSpec,
+): Record<string, string | undefined> {
   const { env } = globals().process;
+  // Said aloud, since Bun's own default is the environment the program began with.
+  if (!spec.envCleared && spec.envs.size === 0) return env;
   const parent: ParentEnvironment = {
     get: (name) => env[name],
     all: () => env,

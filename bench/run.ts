@@ -1,0 +1,27 @@
+// What `deno task bench` runs: every measurement under Deno and then under Bun.
+// Compare the figures of one run only: absolute times drift from run to run.
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const BUN = `${ROOT}node_modules/bun/bin/bun.exe`;
+
+for (const name of ["spawn.ts", "replay.ts", "cassette.ts"]) {
+  const path = `${ROOT}bench/${name}`;
+  await pass(Deno.execPath(), [
+    "run",
+    "-A",
+    "--quiet",
+    "--no-check",
+    path,
+  ]);
+  await pass(BUN, [path]);
+}
+
+/** Runs a program with its output on the terminal. */
+async function pass(program: string, args: string[]): Promise<void> {
+  const { success } = await new Deno.Command(program, {
+    args,
+    cwd: ROOT,
+    stdin: "null",
+  }).spawn().status;
+  if (!success) Deno.exit(1);
+}

@@ -1,0 +1,28 @@
+// Commands that many tests need.
+
+import { Command } from "../mod.ts";
+
+/** A command that runs a shell script. */
+export function sh(script: string, ...args: string[]): Command {
+  return new Command("sh", ["-c", script, "sh", ...args]);
+}
+
+/** A promise and what settles it, for a test that decides when. */
+export function never(): Promise<void> {
+  return new Promise(() => {});
+}
+
+/** Waits for `ms` milliseconds. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What `promise` rejected with; fails if it did not. */
+export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error("expected a rejection");
+}

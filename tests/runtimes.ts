@@ -1,0 +1,35 @@
+// The two runtimes as programs, for tests that need another process of one.
+
+import { runtimeName } from "./harness.ts";
+import { fromFileUrl, join } from "./std.ts";
+
+/** The folder of the repository. */
+export const ROOT: string = fromFileUrl(new URL("..", import.meta.url));
+
+const { process } = globalThis as unknown as {
+  process: { execPath: string; env: Record<string, string | undefined> };
+};
+
+/** The program of each runtime, whichever of them the suite is running in. */
+export const PROGRAMS: Readonly<Record<"deno" | "bun", string>> = {
+  deno: runtimeName === "deno"
+    ? process.execPath
+    : process.env.PROCESSKIT_TEST_DENO ?? "deno",
+  bun: runtimeName === "bun"
+    ? process.execPath
+    : join(ROOT, "node_modules/bun/bin/bun.exe"),
+};
+
+/** The words that start a script in a runtime; on Deno with these permissions, and never prompting. */
+export function scriptWords(
+  runtime: "deno" | "bun",
+  script: string,
+  permissions: readonly string[] = ["-A"],
+): { program: string; args: string[] } {
+  const path = join(ROOT, script);
+  if (runtime === "bun") return { program: PROGRAMS.bun, args: [path] };
+  return {
+    program: PROGRAMS.deno,
+    args: ["run", "--no-prompt", "--quiet", "--no-check", ...permissions, path],
+  };
+}
