@@ -1,5 +1,7 @@
 // The two runtimes as programs, for tests that need another process of one.
 
+import { Command, JobRunner } from "../mod.ts";
+import type { Answer, Request } from "./fixtures/outcome.ts";
 import { runtimeName } from "./harness.ts";
 import { fromFileUrl, join } from "./std.ts";
 
@@ -32,4 +34,18 @@ export function scriptWords(
     program: PROGRAMS.deno,
     args: ["run", "--no-prompt", "--quiet", "--no-check", ...permissions, path],
   };
+}
+
+/** Runs a command in a process of its own of a runtime; on Deno with these permissions. */
+export async function outcomeIn(
+  runtime: "deno" | "bun",
+  request: Request,
+  permissions?: readonly string[],
+): Promise<Answer> {
+  const words = scriptWords(runtime, "tests/fixtures/outcome.ts", permissions);
+  const command = new Command(words.program, words.args)
+    .arg(JSON.stringify(request));
+  // Not contained: what it leaves behind is what a test may be about.
+  const printed = await new JobRunner({ containment: "none" }).run(command);
+  return JSON.parse(printed);
 }

@@ -16,7 +16,7 @@ import { ProcessResult } from "../outcome/result.ts";
 import { Capture } from "../output/capture.ts";
 import { LineFeed } from "../output/line_feed.ts";
 import { runtime } from "../runtime/detect.ts";
-import type { Child, ExitStatus } from "../runtime/runtime.ts";
+import type { Child, ExitStatus, Runtime } from "../runtime/runtime.ts";
 import { type EndedBy, RunLimits, throwIfCancelled } from "./run_limits.ts";
 import { openSupply, StdinFeed, type StdinSupply } from "./stdin_feed.ts";
 
@@ -58,6 +58,7 @@ async function startRun(
   command: Command,
   options: LiveRunOptions,
 ): Promise<LiveRun> {
+  const host = runtime();
   const spec = specOf(command);
   throwIfCancelled(spec);
   const source: StdinSource = spec.stdin === "inherit"
@@ -69,7 +70,7 @@ async function startRun(
     const opening = openSupply(source, spec.program);
     supply = opening instanceof Promise ? await opening : opening;
     throwIfCancelled(spec);
-    return new LiveRun(spec, supply, options);
+    return new LiveRun(host, spec, supply, options);
   } catch (error) {
     supply?.stop();
     release();
@@ -96,6 +97,7 @@ class LiveRun {
 
   /** Starts the child and, in the same turn, takes charge of its pipes. */
   constructor(
+    host: Runtime,
     spec: CommandSpec,
     supply: StdinSupply | null,
     { bytes, ownGroup }: LiveRunOptions,
@@ -106,7 +108,7 @@ class LiveRun {
       : supply === null
       ? "null"
       : "piped";
-    this.#child = runtime().spawn({ ...spec, stdin, ownGroup });
+    this.#child = host.spawn({ ...spec, stdin, ownGroup });
     this.#stdout = this.#capture(
       this.#child.stdout,
       spec.stdoutHandlers,

@@ -16,7 +16,7 @@ import {
   temporaryFolder,
   test,
 } from "../harness.ts";
-import { scriptWords } from "../runtimes.ts";
+import { outcomeIn } from "../runtimes.ts";
 import {
   assert,
   assertEquals,
@@ -50,17 +50,11 @@ test("death by a signal is told with its number", async () => {
 
 test("death by a real-time signal is told with its number", async () => {
   // In a process of its own: Deno has no name for such a signal, and then keeps the child's table entry.
-  const { program, args } = scriptWords(
-    runtimeName,
-    "tests/fixtures/outcome.ts",
-  );
-  const printed = await new Command(program, [
-    ...args,
-    "sh",
-    "-c",
-    "kill -40 $$",
-  ]).run();
-  assertEquals(JSON.parse(printed).outcome, { kind: "signalled", signal: 40 });
+  const answer = await outcomeIn(runtimeName, {
+    program: "sh",
+    args: ["-c", "kill -40 $$"],
+  });
+  assertEquals(answer.outcome, { kind: "signalled", signal: 40 });
 });
 
 test("bytes come back as they are", async () => {
