@@ -1,0 +1,29 @@
+import { readFile } from "node:fs/promises";
+import { GIT_CASSETTE, GIT_COMMANDS } from "../../cassettes/git.ts";
+import { Cassette, ExitError, RecordReplayRunner } from "../../mod.ts";
+import { failureOf } from "../commands.ts";
+import { test } from "../harness.ts";
+import { assertEquals, assertInstanceOf } from "../std.ts";
+
+test("the committed cassette replays what git said when it was recorded", async () => {
+  const git = await RecordReplayRunner.replay(GIT_CASSETTE);
+  assertEquals(await git.run(GIT_COMMANDS.success), "true");
+  assertEquals(
+    await git.run(GIT_COMMANDS.stdin),
+    "ce013625030ba8dba906f756967f9e9ca394464a",
+  );
+  assertEquals(await git.run(GIT_COMMANDS.lines), "topic");
+  assertEquals(await git.probe(GIT_COMMANDS.silentFailure), false);
+  const error = await failureOf(git.run(GIT_COMMANDS.failure));
+  assertInstanceOf(error, ExitError);
+  assertEquals(
+    error.message,
+    "`git` exited with code 128: fatal: Needed a single revision",
+  );
+});
+
+test("the committed cassette is as the recorder writes it", async () => {
+  const text = await readFile(GIT_CASSETTE, "utf8");
+  assertEquals(Cassette.parse(text).toString(), text);
+  assertEquals(text.includes("LC_ALL"), true);
+});
