@@ -38,7 +38,7 @@ type Mode<R> =
  * import { Command, JobRunner, RecordReplayRunner } from "@processkit/processkit";
  *
  * const version = new Command("git", ["--version"]);
- * const path = "cassettes/example.json";
+ * const path = "/tmp/git-version.json";
  * await RecordReplayRunner.recording(path, new JobRunner(), (runner) => runner.run(version));
  *
  * const replayer = await RecordReplayRunner.replay(path);
