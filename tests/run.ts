@@ -55,6 +55,14 @@ function countOf(report: string): Count {
 const deno = Deno.execPath();
 const checks = [
   await step("Type check", deno, ["check", "--quiet", "."]),
+  await step("Type check of the examples", deno, [
+    "check",
+    "--quiet",
+    "--doc",
+    "mod.ts",
+    "src",
+    "README.md",
+  ]),
   await step("Lint", deno, ["lint", "--quiet"]),
   await step("Format check", deno, ["fmt", "--quiet", "--check"]),
 ];
@@ -64,6 +72,15 @@ const counts = [
     deno,
     (report) => ["test", "-A", "--quiet", `--junit-path=${report}`],
   ),
+  await suite("Examples in the doc comments, under Deno", deno, (report) => [
+    "test",
+    "-A",
+    "--quiet",
+    "--doc",
+    `--junit-path=${report}`,
+    "mod.ts",
+    "src",
+  ]),
   await suite("Suite under Bun", BUN, (report) => [
     "test",
     "./tests",
