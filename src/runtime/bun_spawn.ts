@@ -6,9 +6,10 @@ import {
   type ParentEnvironment,
 } from "./child_environment.ts";
 import {
+  DEFAULT_PATH,
   lookUpProgram,
+  type ProgramFinding,
   type ProgramLookup,
-  type ProgramProbe,
 } from "./program_lookup.ts";
 import type {
   ByteSink,
@@ -108,22 +109,20 @@ function environmentOf(
 
 function lookUp(spec: SpawnSpec): ProgramLookup {
   const pathVariable = spec.envs.get("PATH") ?? globals().process.env.PATH ??
-    "/bin:/usr/bin";
-  return lookUpProgram(spec.program, pathVariable, spec.cwd, PROBE);
+    DEFAULT_PATH;
+  return lookUpProgram(spec.program, pathVariable, spec.cwd, find);
 }
 
-const PROBE: ProgramProbe = {
-  isExecutable(path) {
-    const fs = builtin("node:fs");
-    try {
-      fs.accessSync(path, fs.constants.X_OK);
-      return fs.statSync(path).isFile();
-    } catch {
-      return false;
-    }
-  },
-  exists: (path) => builtin("node:fs").existsSync(path),
-};
+function find(path: string): ProgramFinding {
+  const fs = builtin("node:fs");
+  if (!fs.existsSync(path)) return "absent";
+  try {
+    fs.accessSync(path, fs.constants.X_OK);
+    return fs.statSync(path).isFile() ? "executable" : "not-executable";
+  } catch {
+    return "not-executable";
+  }
+}
 
 function isFolder(path: string): boolean {
   return builtin("node:fs").statSync(path, { throwIfNoEntry: false })

@@ -1,15 +1,11 @@
 import { SpawnError, UnsupportedError } from "../outcome/errors.ts";
-import { builtin, signalNumber } from "./builtin.ts";
+import { signalNumber } from "./builtin.ts";
 import {
   childEnvironment,
   type ParentEnvironment,
 } from "./child_environment.ts";
-import { isPlainExecutable } from "./executable_format.ts";
-import {
-  lookUpProgram,
-  type ProgramLookup,
-  type ProgramProbe,
-} from "./program_lookup.ts";
+import { isGranted } from "./deno_permission.ts";
+import { lookUp, prefixFor } from "./deno_program.ts";
 import type { ByteSink, Child, ExitStatus, SpawnSpec } from "./runtime.ts";
 import { errorCode, explainSpawnFailure } from "./spawn_failure.ts";
 
@@ -40,13 +36,13 @@ interface Start {
   readonly args: readonly string[];
   readonly detached: boolean;
   readonly leadsGroup: boolean;
-  /** The path of the program that `setsid` is to execute; `null` without `setsid`. */
-  readonly prefixed: string | null;
+  /** What `setsid` is to execute; `null` without `setsid`. */
+  readonly target: string | null;
 }
 
 /**
- * Chooses the cheapest way to what was asked for. `detached` makes Deno copy
- * its whole address space table (a `fork` in place of a `vfork`), which takes
+ * Chooses the cheapest way to what was asked for. `detached` makes Deno copy its
+ * whole address space's table (a `fork` in place of a `vfork`), which takes
  * longer the more memory the program has; `setsid` costs one more `exec` at any
  * size, and needs to be given a program that is sure to start.
  *
@@ -55,127 +51,26 @@ interface Start {
  */
 function chooseStart(spec: SpawnSpec): Start {
   const { program, args } = spec;
+  const plain = {
+    program,
+    args,
+    detached: false,
+    leadsGroup: false,
+    target: null,
+  };
   if (
     !spec.ownGroup || Deno.build.os === "windows" || !isGranted({ name: "run" })
-  ) {
-    return {
-      program,
-      args,
-      detached: false,
-      leadsGroup: false,
-      prefixed: null,
-    };
-  }
-  const setsid = setsidPath();
-  const target = setsid === null ? null : prefixTarget(spec);
-  if (setsid === null || target === null) {
-    return { program, args, detached: true, leadsGroup: true, prefixed: null };
-  }
+  ) return plain;
+  const prefix = prefixFor(spec);
+  if (prefix === null) return { ...plain, detached: true, leadsGroup: true };
+  const { setsid, target } = prefix;
   return {
     program: setsid,
     args: [target, ...args],
     detached: false,
     leadsGroup: true,
-    prefixed: target,
+    target,
   };
-}
-
-/**
- * The name by which `setsid` is sure to start the command's program, or `null`.
- *
- * It looks a name up in the child's `PATH`, we in the parent's if the child has
- * none. A bare name is handed on where both find the same file, so that the
- * child sees it as its own name; the path is handed on where they do not.
- */
-function prefixTarget(spec: SpawnSpec): string | null {
-  try {
-    const lookup = lookUp(spec);
-    if (
-      lookup?.kind !== "found" || !mayRead(lookup.path) ||
-      !isPlainExecutable(lookup.path)
-    ) return null;
-    if (spec.program.startsWith("-")) return lookup.path;
-    if (spec.program.includes("/") || childHasOurPath(spec)) {
-      return spec.program;
-    }
-    const byDefault = lookUpProgram(
-      spec.program,
-      DEFAULT_PATH,
-      spec.cwd,
-      PROBE,
-    );
-    return byDefault.kind === "found" && isSameFile(byDefault.path, lookup.path)
-      ? spec.program
-      : lookup.path;
-  } catch {
-    // Whatever stood in the way of finding out: the runtime itself will say what is wrong.
-    return null;
-  }
-}
-
-/** Where `execvp` looks when there is no `PATH`. */
-const DEFAULT_PATH = "/bin:/usr/bin";
-
-function childHasOurPath(spec: SpawnSpec): boolean {
-  const own = spec.envs.get("PATH");
-  if (own !== undefined) return own !== null;
-  return !spec.envCleared || spec.envInherited.includes("PATH");
-}
-
-/** Looks the program up in the `PATH` that the command sets, else in the parent's; `null` if that may not be read. */
-function lookUp(spec: SpawnSpec): ProgramLookup | null {
-  const own = spec.envs.get("PATH") ?? null;
-  if (
-    own === null && !spec.program.includes("/") &&
-    !isGranted({ name: "env", variable: "PATH" })
-  ) return null;
-  const lookup = lookUpProgram(
-    spec.program,
-    own ?? Deno.env.get("PATH") ?? DEFAULT_PATH,
-    spec.cwd,
-    PROBE,
-  );
-  return lookup.kind === "missing" && !isGranted({ name: "read" })
-    ? null
-    : lookup;
-}
-
-let foundSetsid: string | null | undefined;
-
-function setsidPath(): string | null {
-  if (foundSetsid !== undefined) return foundSetsid;
-  for (const path of ["/usr/bin/setsid", "/bin/setsid"]) {
-    if (mayRead(path) && PROBE.isExecutable(path)) return foundSetsid = path;
-  }
-  return null;
-}
-
-const PROBE: ProgramProbe = {
-  isExecutable(path) {
-    if (!this.exists(path)) return false;
-    try {
-      const fs = builtin("node:fs");
-      fs.accessSync(path, fs.constants.X_OK);
-      return fs.statSync(path).isFile();
-    } catch {
-      return false;
-    }
-  },
-  exists: (path) => mayRead(path) && builtin("node:fs").existsSync(path),
-};
-
-function isSameFile(one: string, other: string): boolean {
-  const fs = builtin("node:fs");
-  return fs.realpathSync(one) === fs.realpathSync(other);
-}
-
-function mayRead(path: string): boolean {
-  return isGranted({ name: "read" }) || isGranted({ name: "read", path });
-}
-
-/** Asks without ever prompting. */
-function isGranted(permission: Deno.PermissionDescriptor): boolean {
-  return Deno.permissions.querySync(permission).state === "granted";
 }
 
 function parentEnvironment(program: string): ParentEnvironment {
@@ -230,12 +125,12 @@ class DenoChild implements Child {
   readonly status: Promise<ExitStatus>;
   readonly #child: Deno.ChildProcess;
   readonly #program: string;
-  readonly #prefixed: string | null;
+  readonly #target: string | null;
 
   constructor(child: Deno.ChildProcess, spec: SpawnSpec, start: Start) {
     this.#child = child;
     this.#program = spec.program;
-    this.#prefixed = start.prefixed;
+    this.#target = start.target;
     this.pid = child.pid;
     this.leadsGroup = start.leadsGroup;
     this.stdin = spec.stdin === "piped" ? new DenoSink(child.stdin) : null;
@@ -275,10 +170,10 @@ class DenoChild implements Child {
   // beforehand (a file just being written, a security module) shows only in how it ends.
   lateFailure(status: ExitStatus, stderr: string): Error | null {
     if (
-      this.#prefixed === null || (status.code !== 126 && status.code !== 127)
+      this.#target === null || (status.code !== 126 && status.code !== 127)
     ) return null;
     const complaint = /^setsid: [^\n]*: ([^\n:]+)\n$/.exec(stderr);
-    if (complaint === null || !stderr.includes(` ${this.#prefixed}: `)) {
+    if (complaint === null || !stderr.includes(` ${this.#target}: `)) {
       return null;
     }
     return new SpawnError(this.#program, complaint[1]);

@@ -1,16 +1,14 @@
-/** What is needed to know of a file to look a program up. */
-export interface ProgramProbe {
-  /** Whether there is a file at `path` that may be executed. */
-  isExecutable(path: string): boolean;
-  /** Whether there is anything at `path`. */
-  exists(path: string): boolean;
-}
+/** What is at a path, as far as executing it goes. */
+export type ProgramFinding = "executable" | "not-executable" | "absent";
 
 /** Where a program was found, or why not. */
 export type ProgramLookup =
   | { readonly kind: "found"; readonly path: string }
   | { readonly kind: "not-executable"; readonly path: string }
   | { readonly kind: "missing"; readonly searched: readonly string[] };
+
+/** Where `execvp` looks when there is no `PATH`. */
+export const DEFAULT_PATH = "/bin:/usr/bin";
 
 /**
  * Looks a program up as `execvp` does: a name in the folders of `pathVariable`,
@@ -20,7 +18,7 @@ export function lookUpProgram(
   program: string,
   pathVariable: string,
   cwd: string | null,
-  probe: ProgramProbe,
+  find: (path: string) => ProgramFinding,
 ): ProgramLookup {
   const isName = !program.includes("/");
   const searched = isName && pathVariable !== "" ? pathVariable.split(":") : [];
@@ -30,8 +28,9 @@ export function lookUpProgram(
   let refused: string | null = null;
   for (const candidate of candidates) {
     const path = within(cwd, candidate);
-    if (probe.isExecutable(path)) return { kind: "found", path };
-    if (refused === null && probe.exists(path)) refused = path;
+    const finding = find(path);
+    if (finding === "executable") return { kind: "found", path };
+    if (finding === "not-executable") refused ??= path;
   }
   return refused === null
     ? { kind: "missing", searched }
@@ -39,6 +38,6 @@ export function lookUpProgram(
 }
 
 /** `path`, seen from the caller's own working directory, when it is meant to be seen from `cwd`. */
-export function within(cwd: string | null, path: string): string {
+function within(cwd: string | null, path: string): string {
   return cwd === null || path.startsWith("/") ? path : `${cwd}/${path}`;
 }

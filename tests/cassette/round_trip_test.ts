@@ -5,7 +5,7 @@ import {
   Command,
   isNotFound,
   JobRunner,
-  ProcessRunner,
+  type ProcessRunner,
   RecordingRunner,
   RecordReplayRunner,
   Reply,
@@ -297,12 +297,9 @@ test("a streaming or inherited stdin is refused in both modes, before anything i
         controller.close();
       },
     });
-    async function* lines() {
-      yield "unread";
-    }
     const sources = [
       new Command("cat").stdin(stream),
-      new Command("cat").stdin(Stdin.fromAsyncLines(lines())),
+      new Command("cat").stdin(Stdin.fromAsyncLines(unreadLines())),
     ];
     for (const command of [...sources, new Command("cat").inheritStdin()]) {
       const error = await assertRejects(
@@ -316,6 +313,10 @@ test("a streaming or inherited stdin is refused in both modes, before anything i
   }
   assertEquals(inner.calls(), []);
 });
+
+async function* unreadLines() {
+  yield await Promise.resolve("unread");
+}
 
 test("bytes are refused in both modes", async () => {
   await using folder = await temporaryFolder();

@@ -2,7 +2,7 @@ import {
   CancelledError,
   Command,
   JobRunner,
-  ProcessRunner,
+  type ProcessRunner,
   Reply,
   ScriptedRunner,
 } from "../../mod.ts";
