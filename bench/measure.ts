@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import process from "node:process";
 
-/** One go of something, without what it has to prepare: how many milliseconds it took. */
+/** One go, without what it has to prepare: how many milliseconds it took. */
 export type Go = () => Promise<number>;
 
 /** How many goes there are of each. */
@@ -34,9 +34,8 @@ export async function medians<Name extends string>(
     names.map((name) => [name, [] as number[]]),
   ) as Record<Name, number[]>;
   for (let round = -rounds.warmUp; round < rounds.measured; round++) {
-    // Each comes first in turn: what one leaves behind may fall to the next to pay.
-    const first = (round + rounds.warmUp) % names.length;
-    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
+    // In a new order each time: what one leaves behind, the next one pays for.
+    for (const name of shuffled(names)) {
       const time = await goes[name]();
       if (round >= 0) times[name].push(time);
     }
@@ -51,12 +50,12 @@ export interface Row {
   readonly name: string;
   readonly bare?: number;
   readonly ours: number;
-  /** What comes of the times, like {@linkcode ratio} and {@linkcode difference}. */
+  /** What comes of the times: a {@linkcode ratio}, a {@linkcode difference}. */
   readonly result?: string;
   readonly target?: string;
 }
 
-/** Prints the head of a table, whose columns are called `bare` and `ours` unless told. */
+/** Prints the head of a table; its columns are `bare` and `ours` unless told. */
 export function printHead(title: string, bare = "bare", ours = "ours"): void {
   const rss = Math.round(process.memoryUsage().rss / 2 ** 20);
   console.log(`\n${runtimeName}: ${title} (${rss} MB resident)`);
@@ -96,6 +95,13 @@ export async function temporaryFolder(): Promise<
   };
 }
 
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ item }) => item);
+}
+
 function median(times: readonly number[]): number {
   const sorted = times.toSorted((one, other) => one - other);
   const middle = sorted.length >> 1;
@@ -116,6 +122,6 @@ function printLine(
   result: string,
   target: string,
 ): void {
-  const columns = [bare, ours, result].map((text) => text.padStart(11));
-  console.log(`  ${name.padEnd(30)}${columns.join("")}   ${target}`.trimEnd());
+  const columns = [bare, ours, result].map((text) => text.padStart(12));
+  console.log(`  ${name.padEnd(27)}${columns.join("")}   ${target}`.trimEnd());
 }

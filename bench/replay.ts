@@ -1,4 +1,5 @@
-// What one replayed run costs, and whether it costs more when the cassette is large.
+// What one replayed run costs, and whether it costs more when the cassette is
+// large.
 
 import {
   Cassette,
@@ -21,28 +22,52 @@ const BIG = 100_000;
 /** One replay is too short for the clock: this many make one go. */
 const BATCH = 100;
 const ROUNDS = { warmUp: 100, measured: 1000 };
+const TARGET = "≤ 20 µs, about 1 ×";
 
 await using folder = await temporaryFolder();
-const small = await goOf(SMALL);
-const big = await goOf(BIG);
+const small = await replayerOf(SMALL);
+const big = await replayerOf(BIG);
+const [smallMap, bigMap] = [mapOf(SMALL), mapOf(BIG)];
+const times = await medians({
+  small: replayGo(small, SMALL),
+  sameTen: replayGo(big, SMALL),
+  allOver: replayGo(big, BIG),
+  smallMap: lookupGo(smallMap, SMALL),
+  bigMap: lookupGo(bigMap, BIG),
+}, ROUNDS);
 
 printHead("one replayed outputString", "of 10", "of 100,000");
-const times = await medians({ small, big }, ROUNDS);
-printRow({
-  name: "found, big against small",
-  bare: times.small / BATCH,
-  ours: times.big / BATCH,
-  result: ratio(times.small, times.big),
-  target: "≤ 20 µs, about 1 ×",
-});
+print("the same 10 commands", times.small, times.sameTen, TARGET);
+print("10,000 different ones", times.small, times.allOver, TARGET);
+// The memory that so many keys are in is slower, whoever looks there.
+print("Map.get, 10,000 keys", times.smallMap, times.bigMap);
 
-/** Replays a cassette of `size` entries, all over it. */
-async function goOf(size: number): Promise<Go> {
+function print(
+  name: string,
+  bare: number,
+  ours: number,
+  target?: string,
+): void {
+  printRow({
+    name,
+    bare: bare / BATCH,
+    ours: ours / BATCH,
+    result: ratio(bare, ours),
+    target,
+  });
+}
+
+async function replayerOf(size: number): Promise<RecordReplayRunner> {
   const path = folder.file(`${size}.json`);
   await new Cassette(Array.from({ length: size }, (_, index) => entry(index)))
     .write(path);
-  const replayer = await RecordReplayRunner.replay(path);
-  const commands = commandsOf(size);
+  return await RecordReplayRunner.replay(path);
+}
+
+function replayGo(replayer: RecordReplayRunner, different: number): Go {
+  const commands = indices(different).map((index) =>
+    new Command("git", argsOf(index))
+  );
   let at = 0;
   return () =>
     duration(async () => {
@@ -52,14 +77,38 @@ async function goOf(size: number): Promise<Go> {
     });
 }
 
-/** As many commands for a small cassette as for a big one: they take up memory too. */
-function commandsOf(size: number): Command[] {
+function mapOf(size: number): Map<string, number> {
+  return new Map(
+    Array.from({ length: size }, (_, index) => [keyOf(argsOf(index)), index]),
+  );
+}
+
+function lookupGo(map: ReadonlyMap<string, number>, different: number): Go {
+  const args = indices(different).map(argsOf);
+  let at = 0;
+  return () =>
+    duration(() => {
+      for (let count = 0; count < BATCH; count++) {
+        // Made anew, like a command's: one that was looked up before is faster.
+        if (!map.has(keyOf(args[at++ % args.length]))) {
+          throw new Error("missing");
+        }
+      }
+    });
+}
+
+/** As many for few keys as for many: what is made of them takes up memory too. */
+function indices(different: number): number[] {
   // A prime: keys that follow each other in the file do not in time.
   const stride = 7919;
   return Array.from(
     { length: 10_000 },
-    (_, index) => new Command("git", argsOf(index * stride % size)),
+    (_, index) => index * stride % different,
   );
+}
+
+function keyOf(args: readonly string[]): string {
+  return JSON.stringify(args);
 }
 
 function argsOf(index: number): string[] {

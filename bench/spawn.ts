@@ -26,52 +26,61 @@ interface BunGlobal {
 }
 
 const PROGRAM = "/bin/true";
+const SETSID = "/usr/bin/setsid";
 const ROUNDS = { warmUp: 30, measured: 300 };
 
-const bare = runtimeName === "Deno" ? bareDeno : bareBun();
+const onDeno = runtimeName === "Deno";
+const bare = onDeno ? bareDeno : bareBun();
 const contained = new JobRunner();
 const uncontained = new JobRunner({ containment: "none" });
+const ballast: Uint8Array[] = [];
 
 await compare("outputString of /bin/true");
-const ballast = Array.from(
-  { length: 400 },
-  () => new Uint8Array(2 ** 20).fill(1),
-);
+loadBallast();
 await compare(`the same beside ${ballast.length} MB of arrays`);
 
 async function compare(title: string): Promise<void> {
-  printHead(title);
-  const times = await medians({
-    bare: () => duration(bare),
+  const goes: Record<string, Go> = {
+    bare: () => duration(() => bare(PROGRAM)),
     contained: goOf(contained),
     uncontained: goOf(uncontained),
-  }, ROUNDS);
-  printRow({
-    name: "default",
-    bare: times.bare,
-    ours: times.contained,
-    ...(runtimeName === "Deno"
-      ? {
-        result: difference(times.bare, times.contained),
-        target: "≤ +0.90 ms",
-      }
-      : { result: ratio(times.bare, times.contained), target: "≤ 1.20 ×" }),
-  });
-  printRow({
-    name: 'containment: "none"',
-    bare: times.bare,
-    ours: times.uncontained,
-    result: ratio(times.bare, times.uncontained),
-    target: "≤ 1.20 ×",
-  });
+  };
+  // What a group is made with there: how much of the difference is not ours.
+  if (onDeno) goes.prefixed = () => duration(() => bare(SETSID, PROGRAM));
+  const times = await medians(goes, ROUNDS);
+  // Only now, so that the size it tells is one that lasted.
+  printHead(title);
+  const print = (name: string, ours: number, result: Comparison, most = "") =>
+    printRow({
+      name,
+      bare: times.bare,
+      ours,
+      result: result(times.bare, ours),
+      target: most,
+    });
+  if (onDeno) {
+    print("default", times.contained, difference, "≤ +0.90 ms");
+    print("bare, through setsid", times.prefixed, difference);
+  } else {
+    print("default", times.contained, ratio, "≤ 1.20 ×");
+  }
+  print('containment: "none"', times.uncontained, ratio, "≤ 1.20 ×");
+}
+
+type Comparison = typeof ratio;
+
+/** Makes the process large, for as long as it lasts. */
+function loadBallast(): void {
+  while (ballast.length < 400) ballast.push(new Uint8Array(2 ** 20).fill(1));
 }
 
 function goOf(runner: ProcessRunner): Go {
   return () => duration(() => runner.outputString(new Command(PROGRAM)));
 }
 
-async function bareDeno(): Promise<void> {
-  const { stdout, stderr } = await new Deno.Command(PROGRAM, {
+async function bareDeno(program: string, ...args: string[]): Promise<void> {
+  const { stdout, stderr } = await new Deno.Command(program, {
+    args,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -81,10 +90,10 @@ async function bareDeno(): Promise<void> {
   decoder.decode(stderr);
 }
 
-function bareBun(): () => Promise<void> {
+function bareBun(): typeof bareDeno {
   const { Bun } = globalThis as unknown as { Bun: BunGlobal };
-  return async () => {
-    const child = Bun.spawn([PROGRAM], {
+  return async (...words) => {
+    const child = Bun.spawn(words, {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
