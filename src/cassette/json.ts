@@ -31,11 +31,9 @@ export function exactDigits(value: unknown): string | null {
  */
 export function parseExactly(text: string): unknown {
   return json.parse(text, (_key, value, { source }) => {
-    if (
-      typeof value !== "number" || source === undefined ||
-      String(value) === source
-    ) return value;
-    return json.rawJSON(source);
+    const isOrdinary = typeof value !== "number" || source === undefined ||
+      String(value) === source;
+    return isOrdinary ? value : json.rawJSON(source);
   });
 }
 
@@ -45,7 +43,6 @@ export function parseExactly(text: string): unknown {
  */
 export function numbersOf(text: string, key: string): string[] {
   const numbers: string[] = [];
-  const pattern = /\s*:\s*(-?\d[^\s,}\]]*)/y;
   const quoted = `"${key}"`;
   for (
     let at = text.indexOf(quoted);
@@ -53,16 +50,38 @@ export function numbersOf(text: string, key: string): string[] {
     at = text.indexOf(quoted, at + quoted.length)
   ) {
     if (isEscaped(text, at)) continue;
-    pattern.lastIndex = at + quoted.length;
-    const number = pattern.exec(text)?.[1];
-    if (number !== undefined) numbers.push(number);
+    const colon = skipSpace(text, at + quoted.length);
+    if (text.charCodeAt(colon) !== COLON) continue;
+    const start = skipSpace(text, colon + 1);
+    const end = endOfNumber(text, start);
+    if (end > start) numbers.push(text.slice(start, end));
   }
   return numbers;
 }
+
+const COLON = 58;
 
 /** Whether the quote at `at` is part of a string rather than its start. */
 function isEscaped(text: string, at: number): boolean {
   let backslashes = 0;
   while (text[at - 1 - backslashes] === "\\") backslashes++;
   return backslashes % 2 === 1;
+}
+
+function skipSpace(text: string, at: number): number {
+  while (at < text.length && text.charCodeAt(at) <= 32) at++;
+  return at;
+}
+
+/** Where the number that starts at `at` ends: `at` itself if there is none. */
+function endOfNumber(text: string, at: number): number {
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const isDigit = code >= 48 && code <= 57;
+    // + - . E e
+    const isPart = code === 43 || code === 45 || code === 46 || code === 69 ||
+      code === 101;
+    if (!isDigit && !isPart) break;
+  }
+  return at;
 }

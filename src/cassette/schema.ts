@@ -3,12 +3,6 @@ import * as v from "valibot";
 /** The version of the format that this build reads and writes. */
 export const VERSION = 1;
 
-const isInt32 = (value: unknown) =>
-  typeof value === "number" && (value | 0) === value;
-// As a double: whether the exact number fits in 64 bits shows only in its digits.
-const isWhole = (value: unknown) =>
-  typeof value === "number" && value >= 0 && Number.isInteger(value);
-
 const string = v.string((issue) =>
   `expected a string, got ${show(issue.input)}`
 );
@@ -19,19 +13,15 @@ const strings = v.array(
   string,
   (issue) => `expected an array of strings, got ${show(issue.input)}`,
 );
-const int32 = v.custom<number>(
-  isInt32,
-  (issue) =>
-    typeof issue.input === "number" && Number.isInteger(issue.input)
-      ? `expected a 32-bit integer, got ${issue.input}`
-      : `expected an integer, got ${show(issue.input)}`,
-);
+const int32 = v.custom<number>(isInt32, (issue) => {
+  const isWhole = typeof issue.input === "number" &&
+    Number.isInteger(issue.input);
+  const expected = isWhole ? "a 32-bit integer" : "an integer";
+  return `expected ${expected}, got ${show(issue.input)}`;
+});
 const digest = v.custom<number>(
-  isWhole,
-  (issue) =>
-    `expected an integer from 0 to 18446744073709551615, got ${
-      show(issue.input)
-    }`,
+  isDigest,
+  (issue) => digestProblem(show(issue.input)),
 );
 
 /** One entry as it stands in the file. Fields beyond these are nobody's mistake. */
@@ -61,11 +51,71 @@ export const HeadSchema = v.object({
         show(issue.input)
       }, and this build reads version ${VERSION}`,
   ),
-  entries: v.array(
-    v.unknown(),
+  entries: v.custom<unknown[]>(
+    Array.isArray,
     (issue) => `expected an array, got ${show(issue.input)}`,
   ),
 }, (issue) => missing(issue) ?? `expected an object, got ${show(issue.input)}`);
+
+/**
+ * Whether an entry is what {@linkcode EntrySchema} accepts, with no field beyond
+ * its own. "No" means "look closer".
+ *
+ * The schema says what is wrong, and where; asking it of every entry of a large
+ * file would take longer than parsing the file does, for the copies that it makes.
+ */
+export function isPlainEntry(value: unknown): value is RawEntry {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return false;
+  }
+  const raw = value as Record<keyof RawEntry, unknown>;
+  let fields = 0;
+  for (const _name in raw) fields++;
+  return typeof raw.program === "string" && isStrings(raw.args) &&
+    typeof raw.stdout === "string" && typeof raw.stderr === "string" &&
+    (raw.code == null || isInt32(raw.code)) &&
+    (raw.signal == null || isInt32(raw.signal)) &&
+    (raw.cwd == null || typeof raw.cwd === "string") &&
+    (raw.stdin_digest == null || isDigest(raw.stdin_digest)) &&
+    (raw.has_stdin === undefined || typeof raw.has_stdin === "boolean") &&
+    (raw.timed_out === undefined || typeof raw.timed_out === "boolean") &&
+    (raw.env_names === undefined || isStrings(raw.env_names)) &&
+    fields === countKnown(raw);
+}
+
+function countKnown(raw: Record<keyof RawEntry, unknown>): number {
+  let known = 4;
+  if (raw.cwd !== undefined) known++;
+  if (raw.stdin_digest !== undefined) known++;
+  if (raw.has_stdin !== undefined) known++;
+  if (raw.env_names !== undefined) known++;
+  if (raw.code !== undefined) known++;
+  if (raw.timed_out !== undefined) known++;
+  if (raw.signal !== undefined) known++;
+  return known;
+}
+
+function isStrings(value: unknown): value is string[] {
+  if (!Array.isArray(value)) return false;
+  for (let index = 0; index < value.length; index++) {
+    if (typeof value[index] !== "string") return false;
+  }
+  return true;
+}
+
+function isInt32(value: unknown): boolean {
+  return typeof value === "number" && (value | 0) === value;
+}
+
+/** As a double: whether the exact number fits in 64 bits shows only in its digits. */
+function isDigest(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && Number.isInteger(value);
+}
+
+/** Says what is wrong with a digest, as it stands in the file. */
+export function digestProblem(shown: string): string {
+  return `expected an integer from 0 to 18446744073709551615, got ${shown}`;
+}
 
 /** Valibot reports a missing field as an issue of the object that lacks it. */
 function missing(issue: v.BaseIssue<unknown>): string | null {

@@ -21,18 +21,58 @@ export interface Prefix {
  * How `setsid` can start the command's program, or `null` if it cannot, or might
  * not: it would report that as the program's own exit code.
  *
- * It looks a name up in the child's `PATH`, and the name is looked up in the
- * parent's here if the child has none. Where both find the same file it is given
- * the name, so that the child sees it as its own; where they do not, the path.
+ * What was found is remembered, and not looked at again for a run whose stderr is
+ * captured: should it have changed, `setsid` says so there, and the adapter makes
+ * of it what the runtime would have said.
  */
 export function prefixFor(spec: SpawnSpec): Prefix | null {
+  const key = keyOf(spec);
+  const known = spec.stderr === "piped" ? prefixes.get(key) : undefined;
+  if (known !== undefined) return known;
+  const prefix = findPrefix(spec);
+  if (prefix === null) return null;
+  if (prefixes.size >= MOST_PREFIXES) prefixes.clear();
+  prefixes.set(key, prefix);
+  return prefix;
+}
+
+/** Forgets how the command's program was to be started: it could not be. */
+export function forgetPrefix(spec: SpawnSpec): void {
+  prefixes.delete(keyOf(spec));
+}
+
+const prefixes = new Map<string, Prefix>();
+const MOST_PREFIXES = 1000;
+
+/** All that the finding depends on, apart from the disk. */
+function keyOf(spec: SpawnSpec): string {
+  return JSON.stringify([
+    spec.program,
+    pathFor(spec),
+    spec.cwd,
+    childHasOurPath(spec),
+  ]);
+}
+
+/**
+ * `setsid` looks a name up in the child's `PATH`; here it is looked up in the
+ * parent's if the child has none. Where both find the same file it is given the
+ * name, so that the child sees it as its own; where they do not, the path.
+ */
+function findPrefix(spec: SpawnSpec): Prefix | null {
   try {
-    const setsid = setsidPath();
-    const path = setsid === null ? null : foundPath(spec);
-    if (setsid === null || path === null || !isPlainExecutable(path)) {
-      return null;
-    }
-    return { setsid, target: findsByName(spec, path) ? spec.program : path };
+    const setsid = ["/usr/bin/setsid", "/bin/setsid"].find((path) =>
+      find(path) === "executable"
+    );
+    const lookup = setsid === undefined ? null : lookUp(spec);
+    if (
+      setsid === undefined || lookup?.kind !== "found" ||
+      !isPlainExecutable(lookup.path)
+    ) return null;
+    return {
+      setsid,
+      target: findsByName(spec, lookup.path) ? spec.program : lookup.path,
+    };
   } catch {
     // Whatever stood in the way of finding out: the runtime itself will say what is wrong.
     return null;
@@ -61,44 +101,19 @@ function pathFor(spec: SpawnSpec): string | null {
   return Deno.env.get("PATH") ?? DEFAULT_PATH;
 }
 
-/** Where names were found. Looking through a long `PATH` again for every run would cost more than the rest. */
-const foundBefore = new Map<string, string>();
-const MOST_REMEMBERED = 1000;
-
-function foundPath(spec: SpawnSpec): string | null {
-  const key = JSON.stringify([spec.program, pathFor(spec), spec.cwd]);
-  const before = foundBefore.get(key);
-  if (before !== undefined && find(before) === "executable") return before;
-  const lookup = lookUp(spec);
-  if (lookup?.kind !== "found") return null;
-  if (foundBefore.size >= MOST_REMEMBERED) foundBefore.clear();
-  foundBefore.set(key, lookup.path);
-  return lookup.path;
-}
-
 /** Whether `setsid`, given the program as it stands, starts what is at `path`. */
 function findsByName(spec: SpawnSpec, path: string): boolean {
+  // It would take this for an option.
   if (spec.program.startsWith("-")) return false;
-  if (spec.program.includes("/")) return true;
-  const own = spec.envs.get("PATH");
-  const childHasOurs = own !== undefined
-    ? own !== null
-    : !spec.envCleared || spec.envInherited.includes("PATH");
-  if (childHasOurs) return true;
+  if (spec.program.includes("/") || childHasOurPath(spec)) return true;
   const byDefault = lookUpProgram(spec.program, DEFAULT_PATH, spec.cwd, find);
   return byDefault.kind === "found" && isSameFile(byDefault.path, path);
 }
 
-let setsidFound: string | null | undefined;
-
-function setsidPath(): string | null {
-  if (setsidFound !== undefined) return setsidFound;
-  const path = ["/usr/bin/setsid", "/bin/setsid"].find((path) =>
-    find(path) === "executable"
-  );
-  // Not finding it may be for want of a permission, which may still be granted.
-  if (path !== undefined) setsidFound = path;
-  return path ?? null;
+function childHasOurPath(spec: SpawnSpec): boolean {
+  const own = spec.envs.get("PATH");
+  if (own !== undefined) return own !== null;
+  return !spec.envCleared || spec.envInherited.includes("PATH");
 }
 
 /** Any execute bit counts: whether it is the caller's shows when the program is started. */
@@ -126,9 +141,6 @@ function mayRead(path: string): boolean {
 /** An interpreter may itself be a script, but the system follows only so many. */
 const MOST_INTERPRETERS = 4;
 
-/** Files that were examined and found good, with what says that they are still the same. */
-const examined = new Map<string, string>();
-
 /**
  * Whether the system is sure to be able to execute a file: a binary for this
  * machine whose loader is there, or a script whose interpreter is.
@@ -137,22 +149,11 @@ function isPlainExecutable(
   path: string,
   interpretersLeft = MOST_INTERPRETERS,
 ): boolean {
-  const { ino, dev, size, mtime, ctime } = Deno.statSync(path);
-  const facts = `${dev} ${ino} ${size} ${mtime?.getTime()} ${ctime?.getTime()}`;
-  const loader = examined.get(path) === facts
-    ? "none"
-    : loaderOf(headOf(path), Deno.build.arch);
-  if (loader === "none") return remember(path, facts);
+  const loader = loaderOf(headOf(path), Deno.build.arch);
+  if (loader === "none") return true;
   if (loader === "unsure" || interpretersLeft === 0) return false;
-  if (find(loader.path) !== "executable") return false;
-  return isPlainExecutable(loader.path, interpretersLeft - 1) &&
-    remember(path, facts);
-}
-
-function remember(path: string, facts: string): true {
-  if (examined.size >= MOST_REMEMBERED) examined.clear();
-  examined.set(path, facts);
-  return true;
+  return find(loader.path) === "executable" &&
+    isPlainExecutable(loader.path, interpretersLeft - 1);
 }
 
 function headOf(path: string): Uint8Array {

@@ -5,7 +5,7 @@ import {
   type ParentEnvironment,
 } from "./child_environment.ts";
 import { isGranted } from "./deno_permission.ts";
-import { lookUp, prefixFor } from "./deno_program.ts";
+import { forgetPrefix, lookUp, prefixFor } from "./deno_program.ts";
 import type { ByteSink, Child, ExitStatus, SpawnSpec } from "./runtime.ts";
 import { errorCode, explainSpawnFailure } from "./spawn_failure.ts";
 
@@ -124,12 +124,12 @@ class DenoChild implements Child {
   readonly stderr: ReadableStream<Uint8Array> | null;
   readonly status: Promise<ExitStatus>;
   readonly #child: Deno.ChildProcess;
-  readonly #program: string;
+  readonly #spec: SpawnSpec;
   readonly #target: string | null;
 
   constructor(child: Deno.ChildProcess, spec: SpawnSpec, start: Start) {
     this.#child = child;
-    this.#program = spec.program;
+    this.#spec = spec;
     this.#target = start.target;
     this.pid = child.pid;
     this.leadsGroup = start.leadsGroup;
@@ -166,17 +166,19 @@ class DenoChild implements Child {
     this.#child.unref();
   }
 
-  // `setsid` was given a program that looked sure to start. What cannot be seen
-  // beforehand (a file just being written, a security module) shows only in how it ends.
+  // `setsid` was given a program that looked sure to start. What has changed since,
+  // or cannot be seen (a file just being written, a security module), shows only
+  // in how it ends, and in the one line that it then prints.
   lateFailure(status: ExitStatus, stderr: string): Error | null {
-    if (
-      this.#target === null || (status.code !== 126 && status.code !== 127)
-    ) return null;
-    const complaint = /^setsid: [^\n]*: ([^\n:]+)\n$/.exec(stderr);
-    if (complaint === null || !stderr.includes(` ${this.#target}: `)) {
+    if (this.#target === null || (status.code !== 126 && status.code !== 127)) {
       return null;
     }
-    return new SpawnError(this.#program, complaint[1]);
+    const complaint = /^setsid: [^\n]*\n$/.exec(stderr)?.[0];
+    if (complaint === undefined || !complaint.includes(this.#target)) {
+      return null;
+    }
+    forgetPrefix(this.#spec);
+    return explain(this.#spec, new Error(complaint.trim().split(": ").at(-1)));
   }
 }
 

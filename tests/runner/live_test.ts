@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import {
   CancelledError,
   Command,
@@ -160,6 +160,41 @@ test("a program that is there and cannot be started is SpawnError, never an exit
   // A shell is given a go at it on Deno, as `execvp` does; Bun has the system's refusal.
   const broken = await failureOf(new Command(folder.file("broken")).run());
   assert(broken instanceof SpawnError || runtimeName === "deno", `${broken}`);
+});
+
+test("a program that was there before and has changed since is itself again", async () => {
+  await using folder = await temporaryFolder();
+  const tool = new Command("tool").env("PATH", `${folder.path}:/usr/bin:/bin`);
+  const write = async (text: string, mode: number) => {
+    await writeFile(folder.file("tool"), text);
+    await chmod(folder.file("tool"), mode);
+  };
+  await write("#!/bin/sh\necho one\n", 0o755);
+  assertEquals(await tool.run(), "one");
+  await write("#!/bin/sh\necho two\n", 0o755);
+  assertEquals(await tool.run(), "two");
+  await write("#!/no/such/interpreter\n", 0o755);
+  assertInstanceOf(await failureOf(tool.run()), SpawnError);
+  await write("#!/bin/sh\necho three\n", 0o755);
+  assertEquals(await tool.run(), "three");
+  await write("#!/bin/sh\n", 0o644);
+  assertInstanceOf(await failureOf(tool.run()), SpawnError);
+  await write("#!/bin/sh\necho four\n", 0o755);
+  assertEquals(await tool.run(), "four");
+  await rm(folder.file("tool"));
+  for (const command of [tool, tool.stderr("null")]) {
+    assertInstanceOf(await failureOf(command.run()), NotFoundError);
+  }
+});
+
+test("a program's own words about setsid are its own", async () => {
+  const result = await sh(
+    "echo 'setsid: failed to execute other: No such file' >&2; exit 127",
+  ).outputString();
+  assertEquals([result.code, result.stderr], [
+    127,
+    "setsid: failed to execute other: No such file\n",
+  ]);
 });
 
 test("a program that is being written to is SpawnError, never an exit code", async () => {
