@@ -29,6 +29,7 @@ export { RecordingRunner } from "./src/doubles/recording_runner.ts";
 export { Reply } from "./src/doubles/reply.ts";
 export { ScriptedRunner } from "./src/doubles/scripted_runner.ts";
 export {
+  type AnyProcessKitError,
   CancelledError,
   CassetteError,
   type CassetteErrorReason,
@@ -36,7 +37,9 @@ export {
   ExitError,
   type FinishedRun,
   isNotFound,
+  isProcessKitError,
   NotFoundError,
+  NotReadyError,
   OutputTooLargeError,
   ParseError,
   ProcessKitError,

@@ -14,11 +14,13 @@ interface Take {
 export class Tape {
   readonly #takes = new Map<string, Take>();
 
-  /** Sorts the entries by their keys, so that finding one takes no longer when there are many. */
+  /**
+   * Sorts the entries by their keys, so that finding one takes no longer when
+   * there are many. One that has stdin and no digest, of an old file, has a key
+   * that no command has.
+   */
   constructor(entries: readonly CassetteEntry[]) {
     for (const entry of entries) {
-      // A file from before digests were recorded: which input it was cannot be told.
-      if (entry.hasStdin && entry.stdinDigest === null) continue;
       const key = matchKey(entry);
       const take = this.#takes.get(key);
       if (take === undefined) {

@@ -104,7 +104,7 @@ export class Command {
   #spec: CommandSpec;
 
   /**
-   * Describes a run of `program`: a name to be looked up in `PATH`, a path, or a
+   * Describes a run of `program`, with no arguments unless they are given: a name to be looked up in `PATH`, a path, or a
    * `file:` URL.
    *
    * A name is looked up in the `PATH` that the command sets, or else in the
@@ -153,12 +153,16 @@ export class Command {
   }
 
   /**
-   * Sets one environment variable, or several.
+   * Sets an environment variable.
+   *
+   * @throws {TypeError} if the name is empty or holds `=`, or it or the value holds a NUL
+   */
+  env(name: string, value: string): Command;
+  /**
+   * Sets several environment variables.
    *
    * @throws {TypeError} if a name is empty or holds `=`, or a name or a value holds a NUL
    */
-  env(name: string, value: string): Command;
-  /** Sets several environment variables. */
   env(variables: Record<string, string>): Command;
   env(
     nameOrVariables: string | Record<string, string>,
@@ -378,6 +382,9 @@ export class Command {
    * @throws {NotFoundError} if the program is not there
    * @throws {SpawnError} if it cannot be started
    * @throws {CancelledError} if {@linkcode Command.cancelOn}'s signal fired
+   * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
+   * @throws {StdinError} if its stdin source failed during the run
+   * @throws {UnsupportedError} if a permission is missing for what was asked for by name
    * @throws {OutputTooLargeError} if the text is too long for one string
    */
   outputString(): Promise<ProcessResult<string>> {
@@ -394,7 +401,7 @@ export class Command {
    *
    * @throws {ExitError} if it exits with a code that is not among {@linkcode Command.okCodes}
    * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline
+   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode Command.outputString} throws
    */
   run(): Promise<string> {
     return defaultRunner().run(this);
@@ -409,7 +416,7 @@ export class Command {
    * Runs this and returns its exit code, whatever it is.
    *
    * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline
+   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode Command.outputString} throws
    */
   exitCode(): Promise<number> {
     return defaultRunner().exitCode(this);
@@ -420,14 +427,14 @@ export class Command {
    *
    * @throws {ExitError} if it exits with any other code
    * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline
+   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode Command.outputString} throws
    */
   probe(): Promise<boolean> {
     return defaultRunner().probe(this);
   }
 
   /**
-   * Runs this, which must succeed, and gives its stdout to `parser`.
+   * Runs this, which must succeed, and gives its stdout, verbatim, to `parser`.
    *
    * @throws {ParseError} if the parser throws; it throws as {@linkcode Command.run} does otherwise
    */

@@ -63,7 +63,8 @@ export class Stdin {
   }
 
   /**
-   * The content of a file, opened anew for every run and never read whole.
+   * The content of a file, opened anew for every run and never read whole. A
+   * relative path is relative to the caller's own working directory.
    *
    * A file that cannot be opened makes the run fail with `SpawnError` before
    * anything is started.

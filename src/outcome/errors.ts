@@ -1,22 +1,5 @@
-/**
- * What distinguishes one {@linkcode ProcessKitError} from another, for an
- * exhaustive `switch`.
- */
-export type ProcessKitErrorKind =
-  | "not-found"
-  | "spawn"
-  | "stdin"
-  | "exit"
-  | "signalled"
-  | "timeout"
-  | "cancelled"
-  | "cassette-miss"
-  | "cassette"
-  | "unsupported"
-  | "stdin-consumed"
-  | "output-too-large"
-  | "not-ready"
-  | "parse";
+/** The `kind` of every error of this library: one literal for each class. */
+export type ProcessKitErrorKind = AnyProcessKitError["kind"];
 
 /** What every {@linkcode ProcessKitError} may carry beside its message. */
 export interface ProcessKitErrorOptions {
@@ -45,7 +28,7 @@ export interface ProcessKitErrorOptions {
  */
 export abstract class ProcessKitError extends Error {
   /** The literal that tells this error's class in a `switch`. */
-  abstract readonly kind: ProcessKitErrorKind;
+  abstract readonly kind: string;
   /** The program that was to run, or `undefined` where there is none. */
   readonly program: string | undefined;
 
@@ -59,7 +42,8 @@ export abstract class ProcessKitError extends Error {
 
 /** The program is not there. {@linkcode isNotFound} is true for this error and for nothing else. */
 export class NotFoundError extends ProcessKitError {
-  override readonly kind = "not-found";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "not-found" as const;
   /** The `PATH` folders that were tried; empty when the program was named by a path. */
   readonly searched: readonly string[];
 
@@ -82,7 +66,8 @@ export class NotFoundError extends ProcessKitError {
 
 /** The program is there, or was not looked for, but could not be started. */
 export class SpawnError extends ProcessKitError {
-  override readonly kind = "spawn";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "spawn" as const;
 
   /** Makes the error; `reason` completes the sentence "cannot start `program`: …". */
   constructor(
@@ -99,7 +84,8 @@ export class SpawnError extends ProcessKitError {
 
 /** The source feeding a run's stdin failed while the run was going on; the run was ended. */
 export class StdinError extends ProcessKitError {
-  override readonly kind = "stdin";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "stdin" as const;
 
   /** Makes the error; `cause` is what the source threw. */
   constructor(program: string, cause: unknown) {
@@ -114,7 +100,8 @@ export class StdinError extends ProcessKitError {
 
 /** A one-shot stdin source was asked to feed a second run, or was already in use. Nothing was started. */
 export class StdinConsumedError extends ProcessKitError {
-  override readonly kind = "stdin-consumed";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "stdin-consumed" as const;
 
   /** Makes the error for the run of `program` that found its source used up. */
   constructor(program: string, options: { cause?: unknown } = {}) {
@@ -140,7 +127,8 @@ export interface FinishedRun {
 
 /** The run ended with an exit code that does not count as success. */
 export class ExitError extends ProcessKitError {
-  override readonly kind = "exit";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "exit" as const;
   /** The exit code. */
   readonly code: number;
   /** All of stdout: text, or bytes for `outputBytes`. */
@@ -162,7 +150,8 @@ export class ExitError extends ProcessKitError {
 
 /** A signal ended the run. */
 export class SignalledError extends ProcessKitError {
-  override readonly kind = "signalled";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "signalled" as const;
   /** The signal's number, or `null` when it is unknown. */
   readonly signal: number | null;
   /** All of stdout up to the end: text, or bytes for `outputBytes`. */
@@ -184,7 +173,8 @@ export class SignalledError extends ProcessKitError {
 
 /** The run reached the deadline its own command set. */
 export class TimeoutError extends ProcessKitError {
-  override readonly kind = "timeout";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "timeout" as const;
   /** The deadline, in milliseconds; `null` when a recorded timeout is replayed by a command without one. */
   readonly timeout: number | null;
   /** What stdout held when the run was ended: text, or bytes for `outputBytes`. */
@@ -208,7 +198,8 @@ export class TimeoutError extends ProcessKitError {
 
 /** The abort signal of the command fired. `cause` is the signal's reason. */
 export class CancelledError extends ProcessKitError {
-  override readonly kind = "cancelled";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "cancelled" as const;
 
   /** Makes the error; `reason` is the `reason` of the abort signal. */
   constructor(program: string, reason: unknown) {
@@ -221,7 +212,8 @@ export class CancelledError extends ProcessKitError {
 
 /** Replay has no recording of what was asked. Never a {@linkcode NotFoundError}: the program was not looked for. */
 export class CassetteMissError extends ProcessKitError {
-  override readonly kind = "cassette-miss";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "cassette-miss" as const;
   /** The cassette that was playing. */
   readonly path: string;
 
@@ -248,7 +240,8 @@ export type CassetteErrorReason =
 
 /** A cassette's file cannot be read or written. The message holds its path. */
 export class CassetteError extends ProcessKitError {
-  override readonly kind = "cassette";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "cassette" as const;
   /** What is wrong, as a literal. */
   readonly reason: CassetteErrorReason;
   /** The cassette's path, as it was given. */
@@ -269,7 +262,8 @@ export class CassetteError extends ProcessKitError {
 
 /** What was asked for cannot be had here. */
 export class UnsupportedError extends ProcessKitError {
-  override readonly kind = "unsupported";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "unsupported" as const;
   /** What was asked for. */
   readonly operation: string;
 
@@ -284,9 +278,10 @@ export class UnsupportedError extends ProcessKitError {
   }
 }
 
-/** The output does not fit: it is longer than one string can be, or than a policy allows. */
+/** The output does not fit: it is longer than one string can be. */
 export class OutputTooLargeError extends ProcessKitError {
-  override readonly kind = "output-too-large";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "output-too-large" as const;
 
   /** Makes the error; `problem` says what was too large for what. */
   constructor(
@@ -301,9 +296,28 @@ export class OutputTooLargeError extends ProcessKitError {
   }
 }
 
+/** What was waited for has not come about, or cannot any more. The program was left as it is. */
+export class NotReadyError extends ProcessKitError {
+  /** Tells this class in a `switch`. */
+  override readonly kind = "not-ready" as const;
+
+  /** Makes the error; `awaited` says what was waited for, and why in vain. */
+  constructor(
+    program: string,
+    awaited: string,
+    options: { cause?: unknown } = {},
+  ) {
+    super(`${quoted(program)} is not ready: ${awaited}`, {
+      ...options,
+      program,
+    });
+  }
+}
+
 /** The parser given to `parse` threw. `cause` is what it threw. */
 export class ParseError extends ProcessKitError {
-  override readonly kind = "parse";
+  /** Tells this class in a `switch`. */
+  override readonly kind = "parse" as const;
   /** The stdout that the parser was given. */
   readonly stdout: string;
 
@@ -315,6 +329,52 @@ export class ParseError extends ProcessKitError {
     );
     this.stdout = stdout;
   }
+}
+
+/** Every error of this library, told apart by its `kind`. */
+export type AnyProcessKitError =
+  | NotFoundError
+  | SpawnError
+  | StdinError
+  | StdinConsumedError
+  | ExitError
+  | SignalledError
+  | TimeoutError
+  | CancelledError
+  | CassetteMissError
+  | CassetteError
+  | UnsupportedError
+  | OutputTooLargeError
+  | NotReadyError
+  | ParseError;
+
+/**
+ * Whether `error` is one of this library's, so that a `switch` over its `kind`
+ * knows what each of them carries.
+ *
+ * @example
+ * ```ts
+ * import { Command, isProcessKitError } from "@processkit/processkit";
+ *
+ * try {
+ *   await new Command("git", ["rev-parse", "--verify", "no-such-branch"]).run();
+ * } catch (error) {
+ *   if (!isProcessKitError(error)) throw error;
+ *   switch (error.kind) {
+ *     case "not-found":
+ *       console.log("git is not installed");
+ *       break;
+ *     case "exit":
+ *       console.log(error.code, error.stderr);
+ *       break;
+ *     default:
+ *       console.log(error.message);
+ *   }
+ * }
+ * ```
+ */
+export function isProcessKitError(error: unknown): error is AnyProcessKitError {
+  return error instanceof ProcessKitError;
 }
 
 /**

@@ -109,7 +109,7 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Runs the command, which must succeed, and gives its stdout to `parser`.
+   * Runs the command, which must succeed, and gives its stdout, verbatim, to `parser`.
    *
    * @throws {ParseError} if the parser throws; it throws as {@linkcode ProcessRunner.run} does otherwise
    */

@@ -4,7 +4,9 @@ import {
   CassetteMissError,
   ExitError,
   isNotFound,
+  isProcessKitError,
   NotFoundError,
+  NotReadyError,
   OutputTooLargeError,
   ParseError,
   ProcessKitError,
@@ -182,6 +184,7 @@ test("every error has its kind and its name, and only one of them is not-found",
     [new CassetteError("c.json", "not-found", "gone"), "cassette"],
     [new UnsupportedError("this", "use that"), "unsupported"],
     [new OutputTooLargeError("x", "problem"), "output-too-large"],
+    [new NotReadyError("x", "the port is closed"), "not-ready"],
     [new ParseError("x", "{", cause), "parse"],
   ];
   for (const [error, kind] of errors) {
@@ -198,4 +201,26 @@ test("every error has its kind and its name, and only one of them is not-found",
   );
   assertEquals(new StdinError("x", cause).cause, cause);
   assert(!("cause" in new SpawnError("x", "reason")));
+});
+
+test("a switch over the kind knows what each error carries", () => {
+  const told = (error: unknown): string => {
+    if (!isProcessKitError(error)) return "somebody else's";
+    switch (error.kind) {
+      case "exit":
+        return `code ${error.code}`;
+      case "not-found":
+        return error.searched.join(":");
+      case "cassette":
+        return error.reason;
+      case "timeout":
+        return `${error.timeout} ms`;
+      default:
+        return error.kind;
+    }
+  };
+  assertEquals(told(new ExitError(run, 3)), "code 3");
+  assertEquals(told(new NotFoundError("x", ["/a", "/b"])), "/a:/b");
+  assertEquals(told(new ParseError("x", "", null)), "parse");
+  assertEquals(told(new Error("x")), "somebody else's");
 });

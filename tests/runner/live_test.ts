@@ -371,6 +371,14 @@ test("a child that heeds the signal has its grace to say goodbye", async () => {
   }]);
 });
 
+test("the signal that starts the grace reaches the whole group", async () => {
+  const script =
+    "(trap 'echo bye; exit' TERM; echo up; while :; do sleep 0.02; done) & wait";
+  const result = await sh(script).timeout(300).timeoutGrace(20_000)
+    .outputString();
+  assertEquals([result.stdout, result.timedOut], ["up\nbye\n", true]);
+});
+
 test("a timeout of no time at all ends a run that has only just started", async () => {
   await using folder = await temporaryFolder();
   for (let round = 0; round < 20; round++) {
