@@ -24,7 +24,9 @@ try {
     live,
     JSON.stringify(await record(commands, cassette)),
   );
-  console.log(`Recorded live into ${cassette}:\n`);
+  console.log(
+    `Recorded live (into a temporary file that goes with the demo):\n`,
+  );
   console.log(await Deno.readTextFile(cassette));
   await replay(commands, cassette, live);
 } finally {
