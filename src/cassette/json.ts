@@ -40,6 +40,10 @@ export function parseExactly(text: string): unknown {
 /**
  * The numbers that are the values of a key in JSON text, as they are written
  * there, in order. The text must be known to be JSON.
+ *
+ * Inside of a string the quotes would be escaped, so that what looks like the key
+ * and has a colon behind it is the key, or the end of another that ends in `"` and
+ * the same name.
  */
 export function numbersOf(text: string, key: string): string[] {
   const numbers: string[] = [];
@@ -49,7 +53,6 @@ export function numbersOf(text: string, key: string): string[] {
     at >= 0;
     at = text.indexOf(quoted, at + quoted.length)
   ) {
-    if (isEscaped(text, at)) continue;
     const colon = skipSpace(text, at + quoted.length);
     if (text.charCodeAt(colon) !== COLON) continue;
     const start = skipSpace(text, colon + 1);
@@ -60,13 +63,6 @@ export function numbersOf(text: string, key: string): string[] {
 }
 
 const COLON = 58;
-
-/** Whether the quote at `at` is part of a string rather than its start. */
-function isEscaped(text: string, at: number): boolean {
-  let backslashes = 0;
-  while (text[at - 1 - backslashes] === "\\") backslashes++;
-  return backslashes % 2 === 1;
-}
 
 function skipSpace(text: string, at: number): number {
   while (at < text.length && text.charCodeAt(at) <= 32) at++;

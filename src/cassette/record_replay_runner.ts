@@ -142,15 +142,12 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
 
   /** Always rejects: a cassette holds text. */
   override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
-    return Promise.reject(
-      new UnsupportedError(
-        "outputBytes with a cassette",
-        "a cassette holds text; use outputString",
-        {
-          program: specOf(command).program,
-        },
-      ),
-    );
+    return Promise.reject(unsupported("outputBytes", command));
+  }
+
+  /** Always rejects: a cassette holds finished runs. */
+  override start(command: Command): Promise<never> {
+    return Promise.reject(unsupported("start", command));
   }
 
   /**
@@ -208,6 +205,16 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       lineDelay: 0,
     });
   }
+}
+
+function unsupported(verb: string, command: Command): UnsupportedError {
+  return new UnsupportedError(
+    `${verb} with a cassette`,
+    "a cassette holds finished runs, as text; use outputString",
+    {
+      program: specOf(command).program,
+    },
+  );
 }
 
 function describe(command: Command): string {

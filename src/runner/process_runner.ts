@@ -59,6 +59,23 @@ export abstract class ProcessRunner {
   }
 
   /**
+   * Starts the command and hands out the process while it runs.
+   *
+   * @throws {UnsupportedError} if this runner has finished runs alone
+   */
+  start(command: Command): Promise<never> {
+    return Promise.reject(
+      new UnsupportedError(
+        "start",
+        `${this.constructor.name} has finished runs alone; use outputString`,
+        {
+          program: specOf(command).program,
+        },
+      ),
+    );
+  }
+
+  /**
    * Runs the command, which must succeed, and returns its stdout without its
    * trailing whitespace.
    *

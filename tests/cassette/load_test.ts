@@ -350,10 +350,15 @@ test("a digest is read exactly, however its key is written", () => {
       '"x":{"stdin_digest":18446744073709551614},"stdin\\u005fdigest":18446744073709551615',
     ),
   ];
-  // A text that looks like the key, beside a key that does not.
-  written.push(withFields(
-    '"stdin\\u005fdigest":18446744073709551615,"stdout":"\\"stdin_digest\\": 18446744073709551614 "',
-  ));
+  // What looks like the key, beside one that does not.
+  written.push(
+    withFields(
+      '"stdin\\u005fdigest":18446744073709551615,"stdout":"\\"stdin_digest\\": 18446744073709551614 "',
+    ),
+    withFields(
+      '"stdin\\u005fdigest":18446744073709551615,"x\\"stdin_digest": 18446744073709551614',
+    ),
+  );
   for (const text of written) {
     assertEquals(
       Cassette.parse(text).entries[0].stdinDigest,

@@ -245,7 +245,7 @@ test("a miss names the program and the cassette, and is not a missing program", 
 
 test("a replayed timeout raises TimeoutError with the replaying command's deadline", async () => {
   await using folder = await temporaryFolder();
-  await record(folder.file("c.json"), [sh("echo up; sleep 60").timeout(100)]);
+  await record(folder.file("c.json"), [sh("echo up; sleep 60").timeout(300)]);
   const replayer = await RecordReplayRunner.replay(folder.file("c.json"));
   const error = await failureOf(
     replayer.run(sh("echo up; sleep 60").timeout(5000)),
@@ -318,7 +318,7 @@ async function* unreadLines() {
   yield await Promise.resolve("unread");
 }
 
-test("bytes are refused in both modes", async () => {
+test("bytes and live processes are refused in both modes", async () => {
   await using folder = await temporaryFolder();
   await record(folder.file("c.json"), [new Command("true")]);
   const recorder = RecordReplayRunner.record(folder.file("c.json"));
@@ -328,6 +328,11 @@ test("bytes are refused in both modes", async () => {
       () => runner.outputBytes(new Command("true")),
       UnsupportedError,
       "outputBytes",
+    );
+    await assertRejects(
+      () => runner.start(new Command("true")),
+      UnsupportedError,
+      "start",
     );
   }
 });

@@ -413,6 +413,20 @@ test("an abort ends the whole group and is an error with the signal's reason", a
   );
 });
 
+test("a run that is cancelled the moment it has started is ended at once", async () => {
+  await using folder = await temporaryFolder();
+  for (let round = 0; round < 20; round++) {
+    const abort = new AbortController();
+    const started = performance.now();
+    const run = sh('sleep 3; touch "$1"', folder.file("late")).cancelOn(
+      abort.signal,
+    ).run();
+    abort.abort();
+    assertInstanceOf(await failureOf(run), CancelledError);
+    assert(performance.now() - started < 1500);
+  }
+});
+
 test("a signal that has fired already starts nothing", async () => {
   await using folder = await temporaryFolder();
   const command = sh('touch "$1"', folder.file("ran")).cancelOn(

@@ -15,7 +15,12 @@ import {
 } from "../../mod.ts";
 import { failureOf, sh } from "../commands.ts";
 import { test } from "../harness.ts";
-import { assert, assertEquals, assertInstanceOf } from "../std.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+} from "../std.ts";
 
 /** Each way a run can end, live and scripted. */
 const ENDINGS = {
@@ -173,6 +178,11 @@ test("a runner needs to implement outputString alone, and says so of the rest", 
     new Minimal().outputBytes(new Command("anything")),
   );
   assertInstanceOf(error, UnsupportedError);
+  await assertRejects(
+    () => new Minimal().start(new Command("anything")),
+    UnsupportedError,
+    "start",
+  );
   assertEquals([error.kind, error.operation, error.program], [
     "unsupported",
     "outputBytes",
