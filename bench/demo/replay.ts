@@ -56,7 +56,7 @@ async function replay(from: RecordReplayRunner, command: Command) {
 /** What comes of running something for real. */
 async function refusal(): Promise<string> {
   try {
-    await new Command("git", ["--version"]).run();
+    await new Command(Deno.execPath(), ["--version"]).run();
     return "succeeds";
   } catch (error) {
     return `ends in ${error instanceof Error ? error.name : error}`;
