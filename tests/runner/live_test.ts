@@ -152,10 +152,15 @@ test("a program that is there and cannot be started is SpawnError, never an exit
   }
   await mkdir(folder.file("folder"));
   for (const name of ["plain", "orphan", "second", "folder"]) {
-    const error = await failureOf(new Command(folder.file(name)).run());
-    assertInstanceOf(error, SpawnError, `${name}: ${error}`);
-    assertStringIncludes(error.message, name);
-    assert(!isNotFound(error));
+    const command = new Command(folder.file(name));
+    for (
+      const run of [command, command.stderr("null"), command.env("A", "1")]
+    ) {
+      const error = await failureOf(run.run());
+      assertInstanceOf(error, SpawnError, `${name}: ${error}`);
+      assertStringIncludes(error.message, name);
+      assert(!isNotFound(error));
+    }
   }
   // A shell is given a go at it on Deno, as `execvp` does; Bun has the system's refusal.
   const broken = await failureOf(new Command(folder.file("broken")).run());
