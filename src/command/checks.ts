@@ -69,10 +69,21 @@ function filePathOf(what: string, url: URL): string {
       `${what}: an encoded path separator cannot be part of a name: ${url.href}`,
     );
   }
-  const path = decodeURIComponent(url.pathname);
+  const path = decodedPath(what, url);
   const onWindows = /^\/[a-z]:/i.test(path);
   if (url.hostname !== "" && !onWindows) {
     throw new TypeError(`${what}: a file: URL here has no host: ${url.href}`);
   }
   return onWindows ? path.slice(1).replaceAll("/", "\\") : path;
+}
+
+function decodedPath(what: string, url: URL): string {
+  try {
+    return decodeURIComponent(url.pathname);
+  } catch (cause) {
+    throw new TypeError(
+      `${what}: what is encoded in the URL is not UTF-8: ${url.href}`,
+      { cause },
+    );
+  }
 }

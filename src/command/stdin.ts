@@ -52,7 +52,7 @@ export class Stdin {
 
   /** A copy of the bytes, so that changing them later changes nothing here. */
   static fromBytes(bytes: Uint8Array): Stdin {
-    return new Stdin({ kind: "bytes", bytes: bytes.slice() });
+    return new Stdin({ kind: "bytes", bytes: new Uint8Array(bytes) });
   }
 
   /** The lines as UTF-8, with `"\n"` after every one, also the last. The iterable is read at once. */

@@ -75,7 +75,7 @@ export class SpawnError extends ProcessKitError {
     reason: string,
     options: { cause?: unknown } = {},
   ) {
-    super(`cannot start ${quoted(program)}: ${reason}`, {
+    super(`cannot start ${quoted(program)}: ${bounded(reason, 600)}`, {
       ...options,
       program,
     });

@@ -34,6 +34,8 @@ export class Capture {
   #ended = false;
   #stopReading: (() => void) | null = null;
   #idle: IdleLimit | null = null;
+  #lengthLimit = Infinity;
+  #onExceeded: () => void = () => {};
 
   /** Takes the stream's reader at once, in the same turn. */
   constructor(stream: ReadableStream<Uint8Array>, options: CaptureOptions) {
@@ -66,6 +68,18 @@ export class Capture {
     this.#idle?.stop();
     this.#idle = this.#ended ? null : new IdleLimit(ms, onIdle);
     if (this.#stopReading !== null) this.#idle?.start();
+  }
+
+  /** How many bytes have been read. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Calls `onExceeded` once more than `bytes` bytes have been read in all. Replaces an earlier limit. */
+  limitLength(bytes: number, onExceeded: () => void): void {
+    this.#lengthLimit = bytes;
+    this.#onExceeded = onExceeded;
+    this.#checkLength();
   }
 
   /** Stops waiting for line handlers, and calls them no more; the stream is still read. */
@@ -137,9 +151,16 @@ export class Capture {
 
   #take(piece: Uint8Array): void | Promise<void> {
     this.#length += piece.length;
+    this.#checkLength();
     if (this.#keepsBytes) this.#pieces.push(compact(piece));
     if (this.#decoder === null) return;
     return this.#takeText(this.#decoder.decode(piece));
+  }
+
+  #checkLength(): void {
+    if (this.#length <= this.#lengthLimit) return;
+    this.#lengthLimit = Infinity;
+    this.#onExceeded();
   }
 
   #flush(): void | Promise<void> {

@@ -107,7 +107,8 @@ export class LineFeed {
   #settled(answer: PromiseLike<void>, index: number): Promise<void> {
     return new Promise((resolve) => {
       this.#stopWaiting = resolve;
-      answer.then(() => resolve(), (error) => {
+      // `resolve` first: a `then` that throws is a rejection like any other.
+      Promise.resolve(answer).then(() => resolve(), (error) => {
         if (!this.#abandoned) this.#switchOff(index, error);
         resolve();
       });

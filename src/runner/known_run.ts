@@ -62,8 +62,9 @@ class Playback {
   }
 
   async play(run: KnownRun): Promise<ProcessResult<string>> {
-    using limits = new RunLimits(this.#spec, () => this.#stop());
+    using limits = new RunLimits(this.#spec);
     this.#limits = limits;
+    limits.onEnd = () => this.#stop();
     await this.#playStdout(run);
     if (!this.#isStopped) await this.#playText(this.#stderrLines, run.stderr);
     if (run.outcome === null && !this.#isStopped) await this.#wait(null);

@@ -35,47 +35,88 @@ const IDLE_AFTER_KILL_MS = 500;
 /** How long a child that was killed may take to end before it counts as one that may not be killed. */
 const PATIENCE_AFTER_KILL_MS = 2000;
 
+/** How much can be left in a pipe, at its usual size, with what has been read of it at once. */
+const PIPE_BYTES = 128 * 1024;
+/** How much a pipe can hold at its largest. */
+const MOST_PIPE_BYTES = 1024 * 1024;
+
 /** Runs a command and captures its output as text. */
-export async function captureText(
+export function captureText(
   command: Command,
   ownGroup: boolean,
 ): Promise<ProcessResult<string>> {
-  const run = await startRun(command, { bytes: false, ownGroup });
-  return run.result((stdout, program) => stdout?.text(program) ?? "");
+  return runLive(
+    command,
+    { bytes: false, ownGroup },
+    (stdout, program) => stdout?.text(program) ?? "",
+  );
 }
 
 /** Runs a command and captures its stdout as bytes. */
-export async function captureBytes(
+export function captureBytes(
   command: Command,
   ownGroup: boolean,
 ): Promise<ProcessResult<Uint8Array>> {
-  const run = await startRun(command, { bytes: true, ownGroup });
-  return run.result((stdout) => stdout?.bytes() ?? new Uint8Array(0));
+  return runLive(
+    command,
+    { bytes: true, ownGroup },
+    (stdout) => stdout?.bytes() ?? new Uint8Array(0),
+  );
 }
 
-/** Starts a run: everything that can refuse it comes before the child does. */
-async function startRun(
+/** Makes of the captured stdout what the verb returns; there is none if it was not captured. */
+type StdoutOf<T> = (stdout: Capture | null, program: string) => T;
+
+/** Runs a command: everything that can refuse it comes before the child is started. */
+async function runLive<T extends string | Uint8Array>(
   command: Command,
   options: LiveRunOptions,
-): Promise<LiveRun> {
+  stdoutOf: StdoutOf<T>,
+): Promise<ProcessResult<T>> {
   const host = runtime();
   const spec = specOf(command);
   throwIfCancelled(spec);
-  const source: StdinSource = spec.stdin === "inherit"
+  const source = spec.stdin === "inherit"
     ? NO_INPUT
     : stdinSourceOf(spec.stdin);
   const release = claimStdin(source, spec.program);
+  using limits = new RunLimits(spec);
   let supply: StdinSupply | null = null;
+  let run: LiveRun;
   try {
     const opening = openSupply(source, spec.program);
-    supply = opening instanceof Promise ? await opening : opening;
+    supply = opening instanceof Promise
+      ? await limits.within(opening, (late) => late.stop())
+      : opening;
     throwIfCancelled(spec);
-    return new LiveRun(host, spec, supply, options);
+    if (limits.endedBy === "timed-out") {
+      supply?.stop();
+      release();
+      return neverStarted(spec, stdoutOf);
+    }
+    run = new LiveRun(host, spec, supply, limits, options);
   } catch (error) {
     supply?.stop();
     release();
     throw error;
   }
+  return await run.result(stdoutOf);
+}
+
+/** The result of a run whose deadline came while its stdin file was still being opened. */
+function neverStarted<T extends string | Uint8Array>(
+  spec: CommandSpec,
+  stdoutOf: StdoutOf<T>,
+): ProcessResult<T> {
+  return new ProcessResult({
+    program: spec.program,
+    stdout: stdoutOf(null, spec.program),
+    stderr: "",
+    outcome: timedOut(),
+    okCodes: spec.okCodes,
+    configuredTimeout: spec.timeout,
+    duration: spec.timeout ?? 0,
+  });
 }
 
 const NO_INPUT: StdinSource = { kind: "empty" };
@@ -100,9 +141,11 @@ class LiveRun {
     host: Runtime,
     spec: CommandSpec,
     supply: StdinSupply | null,
+    limits: RunLimits,
     { bytes, ownGroup }: LiveRunOptions,
   ) {
     this.#spec = spec;
+    this.#limits = limits;
     const stdin = spec.stdin === "inherit"
       ? "inherit"
       : supply === null
@@ -124,12 +167,16 @@ class LiveRun {
       : new StdinFeed(supply, this.#child.stdin, (error) =>
         this.#failStdin(error));
     this.#child.status.then((status) => this.#exit.resolve(status));
-    this.#limits = new RunLimits(spec, (by) => this.#end(by));
+    // A pipe that cannot be read any more would keep the child waiting for ever.
+    for (const capture of this.#captures()) {
+      capture.finished.catch(() => this.#kill());
+    }
+    limits.onEnd = (by) => this.#end(by);
   }
 
-  /** Waits for the end; `stdoutOf` makes of the captured stdout what the verb returns. */
+  /** Waits for the end. */
   async result<T extends string | Uint8Array>(
-    stdoutOf: (stdout: Capture | null, program: string) => T,
+    stdoutOf: StdoutOf<T>,
   ): Promise<ProcessResult<T>> {
     try {
       const status = await this.#exit.promise;
@@ -138,7 +185,6 @@ class LiveRun {
       await this.#stopFeed();
       return this.#resultOf(status, stdoutOf);
     } finally {
-      this.#limits[Symbol.dispose]();
       for (const timer of this.#timers) clearTimeout(timer);
       endLeftovers(this.#child);
     }
@@ -146,7 +192,7 @@ class LiveRun {
 
   #resultOf<T extends string | Uint8Array>(
     status: ExitStatus | null,
-    stdoutOf: (stdout: Capture | null, program: string) => T,
+    stdoutOf: StdoutOf<T>,
   ): ProcessResult<T> {
     const { program } = this.#spec;
     if (this.#limits.endedBy === "cancelled") throwIfCancelled(this.#spec);
@@ -192,16 +238,32 @@ class LiveRun {
    * the pipes are cut.
    */
   async #drain(): Promise<void> {
-    const open = this.#captures().filter((capture) => !capture.ended);
-    if (this.#limits.endedBy === null) {
-      for (const capture of open) {
-        capture.limitIdle(IDLE_AFTER_EXIT_MS, () => {
-          endLeftovers(this.#child);
-          this.#cutWhenIdle();
-        });
+    if (this.#limits.endedBy === null && this.#stdinFailure === null) {
+      for (const capture of this.#captures()) {
+        capture.limitIdle(IDLE_AFTER_EXIT_MS, () => this.#endWriters());
+        // A slow handler may take as long as it likes for what was in the pipe by
+        // then. Who writes more than that is still there, and would write for ever.
+        const flood = capture.length + PIPE_BYTES;
+        if (!capture.ended) {
+          this.#after(
+            IDLE_AFTER_EXIT_MS,
+            () => capture.limitLength(flood, () => this.#endWriters()),
+          );
+        }
       }
     }
     await Promise.all(this.#captures().map((capture) => capture.finished));
+  }
+
+  #endWriters(): void {
+    endLeftovers(this.#child);
+    this.#cutWhenIdle();
+    for (const capture of this.#captures()) {
+      capture.limitLength(
+        capture.length + MOST_PIPE_BYTES,
+        () => capture.cut(),
+      );
+    }
   }
 
   #cutWhenIdle(): void {

@@ -135,7 +135,7 @@ export abstract class ProcessRunner {
       const { program, stdout } = (await this.outputString(command))
         .ensureSuccess();
       try {
-        return parser(stdout);
+        return await parser(stdout);
       } catch (error) {
         throw new ParseError(program, stdout, error);
       }

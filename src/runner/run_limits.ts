@@ -10,15 +10,14 @@ export type EndedBy = "timed-out" | "cancelled";
  */
 export class RunLimits implements Disposable {
   readonly #spec: CommandSpec;
-  readonly #onEnd: (by: EndedBy) => void;
+  #onEnd: (by: EndedBy) => void = () => {};
   readonly #onAbort = () => this.#end("cancelled");
   #endedBy: EndedBy | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Starts to watch; `onEnd` is called once for the deadline, and once for an abort. */
-  constructor(spec: CommandSpec, onEnd: (by: EndedBy) => void) {
+  /** Starts to watch. */
+  constructor(spec: CommandSpec) {
     this.#spec = spec;
-    this.#onEnd = onEnd;
     if (spec.timeout !== null) {
       this.#timer = setTimeout(() => this.#end("timed-out"), spec.timeout);
     }
@@ -30,6 +29,29 @@ export class RunLimits implements Disposable {
   /** What ended the run, or `null` while nothing did. */
   get endedBy(): EndedBy | null {
     return this.#endedBy;
+  }
+
+  /**
+   * What to do when a limit is reached: once for the deadline, and once for an
+   * abort; at once if one has been already. Replaces what was to be done before.
+   */
+  set onEnd(action: (by: EndedBy) => void) {
+    this.#onEnd = action;
+    if (this.#endedBy !== null) action(this.#endedBy);
+  }
+
+  /**
+   * What `promise` resolves to, or `null` as soon as a limit is reached; what it
+   * resolves to after that goes to `late`.
+   */
+  within<T>(promise: Promise<T>, late: (value: T) => void): Promise<T | null> {
+    return new Promise((resolve, reject) => {
+      promise.then(resolve, reject);
+      this.onEnd = () => {
+        resolve(null);
+        promise.then(late, () => {});
+      };
+    });
   }
 
   /** Stops watching. */

@@ -122,13 +122,17 @@ async function fileSupply(path: string, program: string): Promise<StdinSupply> {
       throw refuse("is a folder");
     }
     const file = await files.open(path);
+    let isOpen = true;
     return {
       async next() {
         const buffer = new Uint8Array(64 * 1024);
         const length = await file.read(buffer);
         return length === 0 ? null : buffer.subarray(0, length);
       },
-      stop: () => void file.close(),
+      stop() {
+        if (isOpen) file.close().catch(() => {});
+        isOpen = false;
+      },
     };
   } catch (cause) {
     throw cause instanceof SpawnError
@@ -142,8 +146,8 @@ function streamSupply(stream: ReadableStream<Uint8Array>): StdinSupply {
   return {
     async next() {
       reader ??= stream.getReader();
-      const { value } = await reader.read();
-      if (value === undefined) return null;
+      const { done, value } = await reader.read();
+      if (done) return null;
       if (value instanceof Uint8Array) return value;
       throw new TypeError(
         `a stdin stream has to give Uint8Arrays, and gave ${typeof value}`,
@@ -164,11 +168,13 @@ function linesSupply(lines: AsyncIterable<string>): StdinSupply {
     async next() {
       iterator ??= lines[Symbol.asyncIterator]();
       const { done, value } = await iterator.next();
+      if (done) iterator = undefined;
       return done ? null : encoder.encode(`${value}\n`);
     },
     stop() {
       // Not waited for: a generator that is itself waiting answers only when it goes on.
-      iterator?.return?.()?.catch(() => {});
+      // Nor may it fail: it is somebody else's, and nobody is left to be told.
+      new Promise((resolve) => resolve(iterator?.return?.())).catch(() => {});
     },
   };
 }

@@ -7,6 +7,7 @@ import {
 } from "./child_environment.ts";
 import {
   DEFAULT_PATH,
+  isRelativePath,
   lookUpProgram,
   type ProgramFinding,
   type ProgramLookup,
@@ -47,8 +48,9 @@ type BunSubprocess = Subprocess<BunStdio, BunStdio, BunStdio>;
 export function bunSpawn(spec: SpawnSpec): Child {
   const { Bun, process } = globals();
   const ownGroup = spec.ownGroup && process.platform !== "win32";
+  const command = commandOf(spec);
   try {
-    const child = Bun.spawn(commandOf(spec), {
+    const child = Bun.spawn(command, {
       argv0: spec.program,
       cwd: spec.cwd ?? undefined,
       env: environmentOf(spec),
@@ -59,14 +61,7 @@ export function bunSpawn(spec: SpawnSpec): Child {
     });
     return new BunChild(child, ownGroup);
   } catch (cause) {
-    throw explainSpawnFailure({
-      program: spec.program,
-      cwd: spec.cwd,
-      cwdIsFolder: spec.cwd === null ? null : isFolder(spec.cwd),
-      lookup: lookUp(spec),
-      cause,
-      code: errorCode(cause),
-    });
+    throw explain(spec, cause);
   }
 }
 
@@ -81,16 +76,21 @@ function globals(): BunGlobals {
 }
 
 /**
- * The program and its arguments. Bun looks a name up in the `PATH` of the
- * child; where the command leaves it none, it is looked up in the parent's here.
+ * The program and its arguments. Bun looks a name up in the `PATH` of the child;
+ * where the command leaves it none, or one that Bun reads differently, the name
+ * is looked up here.
  */
 function commandOf(spec: SpawnSpec): string[] {
   const { program, args, envs } = spec;
   const childHasPath = envs.has("PATH")
     ? envs.get("PATH") !== null
     : !spec.envCleared;
-  const found = program.includes("/") || childHasPath ? null : lookUp(spec);
-  return [found?.kind === "found" ? found.path : program, ...args];
+  if (
+    program.includes("/") || (childHasPath && !isRelativePath(pathFor(spec)))
+  ) return [program, ...args];
+  const lookup = lookUp(spec);
+  if (lookup.kind === "missing") throw explain(spec, null);
+  return [lookup.kind === "found" ? lookup.word : program, ...args];
 }
 
 function environmentOf(
@@ -108,9 +108,11 @@ function environmentOf(
 }
 
 function lookUp(spec: SpawnSpec): ProgramLookup {
-  const pathVariable = spec.envs.get("PATH") ?? globals().process.env.PATH ??
-    DEFAULT_PATH;
-  return lookUpProgram(spec.program, pathVariable, spec.cwd, find);
+  return lookUpProgram(spec.program, pathFor(spec), spec.cwd, find);
+}
+
+function pathFor(spec: SpawnSpec): string {
+  return spec.envs.get("PATH") ?? globals().process.env.PATH ?? DEFAULT_PATH;
 }
 
 function find(path: string): ProgramFinding {
@@ -122,6 +124,17 @@ function find(path: string): ProgramFinding {
   } catch {
     return "not-executable";
   }
+}
+
+function explain(spec: SpawnSpec, cause: unknown): Error {
+  return explainSpawnFailure({
+    program: spec.program,
+    cwd: spec.cwd,
+    cwdIsFolder: spec.cwd === null ? null : isFolder(spec.cwd),
+    lookup: lookUp(spec),
+    cause,
+    code: errorCode(cause),
+  });
 }
 
 function isFolder(path: string): boolean {

@@ -2,6 +2,7 @@ import { isGranted } from "./deno_permission.ts";
 import { HEAD_BYTES, loaderOf } from "./executable_format.ts";
 import {
   DEFAULT_PATH,
+  isRelativePath,
   lookUpProgram,
   type ProgramFinding,
   type ProgramLookup,
@@ -21,62 +22,75 @@ export interface Prefix {
  * How `setsid` can start the command's program, or `null` if it cannot, or might
  * not: it would report that as the program's own exit code.
  *
- * What was found is remembered, and not looked at again for a run whose stderr is
- * captured: should it have changed, `setsid` says so there, and the adapter makes
- * of it what the runtime would have said.
- */
-export function prefixFor(spec: SpawnSpec): Prefix | null {
-  const key = keyOf(spec);
-  const known = spec.stderr === "piped" ? prefixes.get(key) : undefined;
-  if (known !== undefined) return known;
-  const prefix = findPrefix(spec);
-  if (prefix === null) return null;
-  if (prefixes.size >= MOST_PREFIXES) prefixes.clear();
-  prefixes.set(key, prefix);
-  return prefix;
-}
-
-/** Forgets how the command's program was to be started: it could not be. */
-export function forgetPrefix(spec: SpawnSpec): void {
-  prefixes.delete(keyOf(spec));
-}
-
-const prefixes = new Map<string, Prefix>();
-const MOST_PREFIXES = 1000;
-
-/** All that the finding depends on, apart from the disk. */
-function keyOf(spec: SpawnSpec): string {
-  return JSON.stringify([
-    spec.program,
-    pathFor(spec),
-    spec.cwd,
-    childHasOurPath(spec),
-  ]);
-}
-
-/**
  * `setsid` looks a name up in the child's `PATH`; here it is looked up in the
  * parent's if the child has none. Where both find the same file it is given the
  * name, so that the child sees it as its own; where they do not, the path.
  */
-function findPrefix(spec: SpawnSpec): Prefix | null {
+export function prefixFor(spec: SpawnSpec): Prefix | null {
   try {
-    const setsid = ["/usr/bin/setsid", "/bin/setsid"].find((path) =>
-      find(path) === "executable"
-    );
-    const lookup = setsid === undefined ? null : lookUp(spec);
-    if (
-      setsid === undefined || lookup?.kind !== "found" ||
-      !isPlainExecutable(lookup.path)
-    ) return null;
+    const setsid = setsidPath();
+    const found = setsid === null ? null : findPlainExecutable(spec);
+    if (setsid === null || found === null) return null;
     return {
       setsid,
-      target: findsByName(spec, lookup.path) ? spec.program : lookup.path,
+      target: findsByName(spec, found.path) ? spec.program : found.word,
     };
   } catch {
     // Whatever stood in the way of finding out: the runtime itself will say what is wrong.
     return null;
   }
+}
+
+/** A program that was found, and is sure to start for as long as `facts` hold. */
+interface Found {
+  readonly path: string;
+  readonly word: string;
+  readonly facts: string;
+}
+
+/**
+ * Where names were found by which `setsid` is given them: looking through a long
+ * `PATH` again for every run would cost more than all the rest. Should there be
+ * another file of that name further up by now, `setsid` finds it all the same.
+ */
+const foundBefore = new Map<string, Found>();
+const MOST_REMEMBERED = 1000;
+
+function findPlainExecutable(spec: SpawnSpec): Found | null {
+  const key = JSON.stringify([spec.program, pathFor(spec), spec.cwd]);
+  const before = foundBefore.get(key);
+  if (
+    before !== undefined && mayRead(before.path) &&
+    factsOf(before.path) === before.facts
+  ) return before;
+  const lookup = lookUp(spec);
+  if (lookup?.kind !== "found" || !isPlainExecutable(lookup.path)) return null;
+  const found = {
+    path: lookup.path,
+    word: lookup.word,
+    facts: factsOf(lookup.path),
+  };
+  if (findsByName(spec, found.path)) {
+    if (foundBefore.size >= MOST_REMEMBERED) foundBefore.clear();
+    foundBefore.set(key, found);
+  }
+  return found;
+}
+
+/** What changes when a file is replaced, written to or made no longer executable. */
+function factsOf(path: string): string {
+  const { dev, ino, size, mtime, ctime } = Deno.statSync(path);
+  return `${dev} ${ino} ${size} ${mtime?.getTime()} ${ctime?.getTime()}`;
+}
+
+let setsidFound: string | undefined;
+
+function setsidPath(): string | null {
+  // Not finding it may be for want of a permission, which may still be granted.
+  setsidFound ??= ["/usr/bin/setsid", "/bin/setsid"].find((path) =>
+    find(path) === "executable"
+  );
+  return setsidFound ?? null;
 }
 
 /**
@@ -92,13 +106,27 @@ export function lookUp(spec: SpawnSpec): ProgramLookup | null {
     : lookup;
 }
 
-/** The `PATH` that counts, or `null` if it may not be read. */
+/** The `PATH` that counts for a name, or `null` if it may not be read. */
 function pathFor(spec: SpawnSpec): string | null {
   const own = spec.envs.get("PATH");
   if (own != null) return own;
   if (spec.program.includes("/")) return "";
   if (!isGranted({ name: "env", variable: "PATH" })) return null;
   return Deno.env.get("PATH") ?? DEFAULT_PATH;
+}
+
+/**
+ * What the runtime is to be given as the program when there is no prefix: the
+ * program as it stands, where the runtime looks it up as it should. `null` if it
+ * is not there.
+ */
+export function programWord(spec: SpawnSpec): string | null {
+  const pathVariable = pathFor(spec);
+  const isLeftToRuntime = spec.program.includes("/") || pathVariable === null ||
+    !isRelativePath(pathVariable);
+  const lookup = isLeftToRuntime ? null : lookUp(spec);
+  if (lookup?.kind === "missing") return null;
+  return lookup?.kind === "found" ? lookup.word : spec.program;
 }
 
 /** Whether `setsid`, given the program as it stands, starts what is at `path`. */
@@ -134,7 +162,8 @@ function isSameFile(one: string, other: string): boolean {
   return first.ino === second.ino && first.dev === second.dev;
 }
 
-function mayRead(path: string): boolean {
+/** Whether the file may be looked at. */
+export function mayRead(path: string): boolean {
   return isGranted({ name: "read" }) || isGranted({ name: "read", path });
 }
 

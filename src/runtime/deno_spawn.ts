@@ -1,17 +1,18 @@
-import { SpawnError, UnsupportedError } from "../outcome/errors.ts";
+import { messageOf, SpawnError, UnsupportedError } from "../outcome/errors.ts";
 import { signalNumber } from "./builtin.ts";
 import {
+  type ChildEnvironment,
   childEnvironment,
   type ParentEnvironment,
 } from "./child_environment.ts";
-import { isGranted } from "./deno_permission.ts";
-import { forgetPrefix, lookUp, prefixFor } from "./deno_program.ts";
+import { isGranted, isGrantedWhole } from "./deno_permission.ts";
+import { lookUp, mayRead, prefixFor, programWord } from "./deno_program.ts";
 import type { ByteSink, Child, ExitStatus, SpawnSpec } from "./runtime.ts";
 import { errorCode, explainSpawnFailure } from "./spawn_failure.ts";
 
 /** Starts a child by way of `Deno.Command`. */
 export function denoSpawn(spec: SpawnSpec): Child {
-  const environment = childEnvironment(spec, parentEnvironment(spec.program));
+  const environment = environmentOf(spec);
   const start = chooseStart(spec);
   const command = new Deno.Command(start.program, {
     args: [...start.args],
@@ -44,25 +45,30 @@ interface Start {
  * Chooses the cheapest way to what was asked for. `detached` makes Deno copy its
  * whole address space's table (a `fork` in place of a `vfork`), which takes
  * longer the more memory the program has; `setsid` costs one more `exec` at any
- * size, and needs to be given a program that is sure to start.
+ * size, and needs to be given a program that is sure to start. It would also start
+ * one that Deno was told to deny, so with any of them denied Deno itself starts all.
  *
  * A group that may not be signalled is worth nothing, so without full run
  * permission, which that takes, the child stays in its parent's.
  */
 function chooseStart(spec: SpawnSpec): Start {
-  const { program, args } = spec;
-  const plain = {
-    program,
-    args,
-    detached: false,
-    leadsGroup: false,
-    target: null,
-  };
-  if (
-    !spec.ownGroup || Deno.build.os === "windows" || !isGranted({ name: "run" })
-  ) return plain;
-  const prefix = prefixFor(spec);
-  if (prefix === null) return { ...plain, detached: true, leadsGroup: true };
+  const { args } = spec;
+  const ownGroup = spec.ownGroup && Deno.build.os !== "windows" &&
+    isGranted({ name: "run" });
+  const prefix = ownGroup && isGrantedWhole({ name: "run" })
+    ? prefixFor(spec)
+    : null;
+  if (prefix === null) {
+    const program = programWord(spec);
+    if (program === null) throw explain(spec, null);
+    return {
+      program,
+      args,
+      detached: ownGroup,
+      leadsGroup: ownGroup,
+      target: null,
+    };
+  }
   const { setsid, target } = prefix;
   return {
     program: setsid,
@@ -71,6 +77,19 @@ function chooseStart(spec: SpawnSpec): Start {
     leadsGroup: true,
     target,
   };
+}
+
+function environmentOf(spec: SpawnSpec): ChildEnvironment {
+  try {
+    return childEnvironment(spec, parentEnvironment(spec.program));
+  } catch (cause) {
+    if (cause instanceof UnsupportedError) throw cause;
+    throw new SpawnError(
+      spec.program,
+      `its environment cannot be passed on: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
 }
 
 function parentEnvironment(program: string): ParentEnvironment {
@@ -109,11 +128,21 @@ function explain(spec: SpawnSpec, cause: unknown): Error {
   return explainSpawnFailure({
     program: spec.program,
     cwd: spec.cwd,
-    cwdIsFolder: complainsOfCwd ? false : null,
+    cwdIsFolder: complainsOfCwd ? false : isFolder(spec.cwd),
     lookup: lookUp(spec),
     cause,
     code: errorCode(cause),
   });
+}
+
+/** Whether a path leads to a folder; `null` if that cannot be told. */
+function isFolder(path: string | null): boolean | null {
+  if (path === null || !mayRead(path)) return null;
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? false : null;
+  }
 }
 
 class DenoChild implements Child {
@@ -166,19 +195,26 @@ class DenoChild implements Child {
     this.#child.unref();
   }
 
-  // `setsid` was given a program that looked sure to start. What has changed since,
-  // or cannot be seen (a file just being written, a security module), shows only
-  // in how it ends, and in the one line that it then prints.
+  // `setsid` was given a program that looked sure to start. What cannot be seen
+  // beforehand (a file just being written, a security module) shows only in how
+  // it ends, and in the one line that it then prints.
   lateFailure(status: ExitStatus, stderr: string): Error | null {
     if (this.#target === null || (status.code !== 126 && status.code !== 127)) {
       return null;
     }
-    const complaint = /^setsid: [^\n]*\n$/.exec(stderr)?.[0];
-    if (complaint === undefined || !complaint.includes(this.#target)) {
-      return null;
-    }
-    forgetPrefix(this.#spec);
-    return explain(this.#spec, new Error(complaint.trim().split(": ").at(-1)));
+    // As util-linux puts it, and as BusyBox does.
+    const beginnings = [
+      `setsid: failed to execute ${this.#target}: `,
+      `setsid: can't execute '${this.#target}': `,
+    ];
+    const beginning = beginnings.find((beginning) =>
+      stderr.startsWith(beginning)
+    );
+    if (beginning === undefined || !stderr.endsWith("\n")) return null;
+    const reason = stderr.slice(beginning.length, -1);
+    return reason.includes("\n")
+      ? null
+      : explain(this.#spec, new Error(reason));
   }
 }
 

@@ -1,9 +1,12 @@
 /** What is at a path, as far as executing it goes. */
 export type ProgramFinding = "executable" | "not-executable" | "absent";
 
-/** Where a program was found, or why not. */
+/**
+ * Where a program was found, or why not. `path` is how the caller names the file,
+ * `word` how the child does, who may have another working directory.
+ */
 export type ProgramLookup =
-  | { readonly kind: "found"; readonly path: string }
+  | { readonly kind: "found"; readonly path: string; readonly word: string }
   | { readonly kind: "not-executable"; readonly path: string }
   | { readonly kind: "missing"; readonly searched: readonly string[] };
 
@@ -29,12 +32,23 @@ export function lookUpProgram(
   for (const candidate of candidates) {
     const path = within(cwd, candidate);
     const finding = find(path);
-    if (finding === "executable") return { kind: "found", path };
+    if (finding === "executable") {
+      return { kind: "found", path, word: candidate };
+    }
     if (finding === "not-executable") refused ??= path;
   }
   return refused === null
     ? { kind: "missing", searched }
     : { kind: "not-executable", path: refused };
+}
+
+/**
+ * Whether a `PATH` has folders that depend on a working directory. The runtimes
+ * differ on whose that is, and on what an empty `PATH` is, so that they must not
+ * be left to look a name up there.
+ */
+export function isRelativePath(pathVariable: string): boolean {
+  return pathVariable.split(":").some((folder) => !folder.startsWith("/"));
 }
 
 /** `path`, seen from the caller's own working directory, when it is meant to be seen from `cwd`. */

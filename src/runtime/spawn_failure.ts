@@ -9,7 +9,7 @@ export interface SpawnFailure {
   readonly cwdIsFolder: boolean | null;
   /** Where the program was found; `null` if that cannot be told. */
   readonly lookup: ProgramLookup | null;
-  /** The runtime's own error, and its code, such as `"ENOENT"`. */
+  /** The runtime's own error, `null` if it was not asked, and its code, such as `"ENOENT"`. */
   readonly cause: unknown;
   readonly code: string | undefined;
 }
@@ -21,7 +21,8 @@ export interface SpawnFailure {
 export function explainSpawnFailure(
   failure: SpawnFailure,
 ): NotFoundError | SpawnError {
-  const { program, cwd, lookup, cause } = failure;
+  const { program, cwd, lookup } = failure;
+  const cause = failure.cause ?? undefined;
   if (cwd !== null && failure.cwdIsFolder === false) {
     return new SpawnError(
       program,
@@ -50,7 +51,7 @@ export function explainSpawnFailure(
         program,
         `${
           JSON.stringify(lookup.path)
-        } needs an interpreter or loader that is missing`,
+        } is there, and what it takes to execute it is not: an interpreter or a loader`,
         {
           cause,
         },
