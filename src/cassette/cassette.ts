@@ -1,11 +1,9 @@
 import { pathText } from "../command/checks.ts";
 import type { CassetteEntry } from "./entry.ts";
 import { readCassetteText, writeCassetteText } from "./file.ts";
-import {
-  type CassetteContent,
-  parseCassette,
-  printCassette,
-} from "./format.ts";
+import type { CassetteContent } from "./content.ts";
+import { parseCassette } from "./parse.ts";
+import { printCassette } from "./print.ts";
 
 /**
  * A cassette's file as data, for tools that look at recordings or edit them.
@@ -66,10 +64,8 @@ export class Cassette {
    *   there would be more than 64 MiB; the file is then as it was
    */
   async write(path: string | URL): Promise<void> {
-    await writeCassetteText(
-      pathText("the cassette's path", path),
-      this.toString(),
-    );
+    const file = pathText("the cassette's path", path);
+    await writeCassetteText(file, () => this.toString());
   }
 }
 

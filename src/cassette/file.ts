@@ -28,9 +28,9 @@ export async function readCassetteText(path: string): Promise<string> {
  */
 export async function writeCassetteText(
   path: string,
-  text: string,
+  text: () => string,
 ): Promise<void> {
-  const bytes = new TextEncoder().encode(text);
+  const bytes = encode(path, text);
   if (bytes.length > MOST_BYTES) {
     throw tooLarge(path, bytes.length, "could not be read again");
   }
@@ -47,6 +47,20 @@ export async function writeCassetteText(
     if (facts !== null) refuseUnlessFile(path, facts);
     await replace(files, path, bytes);
   });
+}
+
+function encode(path: string, text: () => string): Uint8Array {
+  try {
+    return new TextEncoder().encode(text());
+  } catch (cause) {
+    // The one thing that can go wrong is that it does not fit in one string.
+    throw new CassetteError(
+      path,
+      "too-large",
+      `has more text than one string can hold, and the most there may be are ${MOST_BYTES} bytes`,
+      { cause },
+    );
+  }
 }
 
 async function readGuarded(files: Files, path: string): Promise<Uint8Array> {
@@ -109,7 +123,8 @@ async function replace(
 ): Promise<void> {
   const { folder, name } = splitPath(path);
   await files.createFolder(folder);
-  const beside = `${folder}/.${name}.${freshSuffix()}.tmp`;
+  // Not all of the name: together they could be longer than a name may be.
+  const beside = `${folder}/.${name.slice(0, 40)}.${freshSuffix()}.tmp`;
   const file = await files.createPrivate(beside);
   try {
     try {
@@ -123,11 +138,18 @@ async function replace(
     await files.remove(beside);
     throw error;
   }
-  await files.syncFolder(folder);
+  // The file is in place. Where folders cannot be flushed, a crash right now might
+  // bring the old one back, whole.
+  await files.syncFolder(folder).catch(() => {});
 }
 
 function splitPath(path: string): { folder: string; name: string } {
-  const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
+  // A backslash is part of a name, except where a path begins like one of Windows.
+  const isWindows = /^(?:[a-zA-Z]:|\\\\)/.test(path);
+  const at = Math.max(
+    path.lastIndexOf("/"),
+    isWindows ? path.lastIndexOf("\\") : -1,
+  );
   return {
     folder: at < 0 ? "." : path.slice(0, at) || "/",
     name: path.slice(at + 1),

@@ -9,6 +9,9 @@ export class Recording {
   #saved = 0;
   /** How many of the entries are in the file, or on their way. */
   #claimed = 0;
+  /** How many of the entries are to be forgotten should they not get into the file. */
+  #discarded = 0;
+  #waiting = 0;
   #saving: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
@@ -22,6 +25,8 @@ export class Recording {
 
   /** Writes all runs there are when its turn comes; saves take turns. */
   save(): Promise<void> {
+    this.#claimed = this.#entries.length;
+    this.#waiting++;
     const turn = this.#saving.then(() => this.#write());
     this.#saving = turn.catch(() => {});
     return turn;
@@ -33,9 +38,13 @@ export class Recording {
     if (this.#entries.length > this.#saved) await this.save();
   }
 
-  /** Forgets the runs that are neither in the file nor on their way. */
+  /**
+   * Forgets the runs that are neither in the file nor on their way; those that
+   * are on their way it forgets if they do not get there.
+   */
   discard(): void {
     this.#entries.length = this.#claimed;
+    this.#discarded = this.#claimed;
   }
 
   async #write(): Promise<void> {
@@ -46,7 +55,16 @@ export class Recording {
       await new Cassette(entries).write(this.#path);
       this.#saved = entries.length;
     } finally {
-      this.#claimed = this.#saved;
+      this.#waiting--;
+      if (this.#waiting === 0) this.#settle();
     }
+  }
+
+  /** With no save under way, what is not in the file is not on its way either. */
+  #settle(): void {
+    const lost = Math.max(0, this.#discarded - this.#saved);
+    this.#entries.splice(this.#saved, lost);
+    this.#discarded = 0;
+    this.#claimed = this.#saved;
   }
 }

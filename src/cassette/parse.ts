@@ -1,7 +1,16 @@
 import * as v from "valibot";
 import { CassetteError, messageOf } from "../outcome/errors.ts";
+import {
+  type CassetteContent,
+  type Fields,
+  fieldsOfEntry,
+  hasUnknown,
+  isObject,
+  KNOWN_FIELDS,
+  KNOWN_HEAD,
+} from "./content.ts";
 import type { CassetteEntry } from "./entry.ts";
-import { exactDigits, exactNumber, numbersOf, parseExactly } from "./json.ts";
+import { exactDigits, numbersOf, parseExactly } from "./json.ts";
 import {
   digestProblem,
   EntrySchema,
@@ -9,28 +18,7 @@ import {
   isPlainEntry,
   locate,
   type RawEntry,
-  VERSION,
 } from "./schema.ts";
-
-/** A cassette's content. */
-export interface CassetteContent {
-  readonly entries: readonly CassetteEntry[];
-  /** The file's own fields as they were, when there were more than the known ones. */
-  readonly head: Fields | null;
-}
-
-/** A JSON object as it was read, exact numbers and unknown fields included. */
-type Fields = Readonly<Record<string, unknown>>;
-
-/** For an entry with unknown fields: all of its fields as they were, so that they can be written again. */
-const fieldsOfEntry = new WeakMap<CassetteEntry, Fields>();
-
-const KNOWN_HEAD: ReadonlySet<string> = new Set(
-  Object.keys(HeadSchema.entries),
-);
-const KNOWN_FIELDS: ReadonlySet<string> = new Set(
-  Object.keys(EntrySchema.entries),
-);
 
 /**
  * Makes a cassette of its text.
@@ -58,13 +46,12 @@ export function parseCassette(text: string, path: string): CassetteContent {
     );
     if (entries !== null) return { entries, head: null };
   }
-  return parseWithUnknownFields(text, refuse);
-}
-
-/** A cassette as the text of a file. */
-export function printCassette({ entries, head }: CassetteContent): string {
-  const known = { version: VERSION, entries: entries.map(printable) };
-  return JSON.stringify(head === null ? known : merged(head, known), null, 2);
+  try {
+    return parseWithUnknownFields(text, refuse);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw refuse("is nested too deeply", error);
+  }
 }
 
 type Refuse = (problem: string, cause?: unknown) => CassetteError;
@@ -189,14 +176,6 @@ function exactDigest(digits: string, index: number, refuse: Refuse): bigint {
 
 const LARGEST_DIGEST = 2n ** 64n - 1n;
 
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null;
-}
-
-function hasUnknown(value: unknown, known: ReadonlySet<string>): boolean {
-  return isObject(value) && Object.keys(value).some((name) => !known.has(name));
-}
-
 /**
  * The slow way, for a file that holds more than this build knows of: all of it is
  * kept as it was, to the digit.
@@ -235,51 +214,6 @@ function withPlainNumbers(value: unknown, known: ReadonlySet<string>): unknown {
     },
   );
   return Object.fromEntries(plain);
-}
-
-/** An entry's fields in the order in which they are written, without those that need not be. */
-function printable(entry: CassetteEntry): unknown {
-  const known: Record<string, unknown> = {
-    program: entry.program,
-    args: entry.args,
-  };
-  if (entry.cwd !== null) known.cwd = entry.cwd;
-  if (entry.stdinDigest !== null) {
-    known.stdin_digest = exactNumber(String(entry.stdinDigest));
-  }
-  if (entry.hasStdin) known.has_stdin = true;
-  if (entry.envNames.length > 0) known.env_names = entry.envNames;
-  known.stdout = entry.stdout;
-  known.stderr = entry.stderr;
-  known.code = entry.code;
-  if (entry.timedOut) known.timed_out = true;
-  if (entry.signal !== null) known.signal = entry.signal;
-  const fields = fieldsOfEntry.get(entry);
-  return fields === undefined ? known : merged(fields, known, KNOWN_FIELDS);
-}
-
-/**
- * `known` with the other fields in the places that they had in `fields`. What was
- * there for a known field and need not be written goes; what was not and must be
- * comes last.
- */
-function merged(
-  fields: Fields,
-  known: Fields,
-  knownNames: ReadonlySet<string> = KNOWN_HEAD,
-): unknown {
-  const kept = Object.keys(fields).filter((name) =>
-    Object.hasOwn(known, name) || !knownNames.has(name)
-  );
-  const added = Object.keys(known).filter((name) =>
-    !Object.hasOwn(fields, name)
-  );
-  // `fromEntries` and not assignment: a field may be called `__proto__`.
-  return Object.fromEntries(
-    [...kept, ...added].map((
-      name,
-    ) => [name, Object.hasOwn(known, name) ? known[name] : fields[name]]),
-  );
 }
 
 /** Makes every string well-formed, if the text shows that one may not be. */
