@@ -1,6 +1,6 @@
 // The two runtimes as programs, for tests that need another process of one.
 
-import { Command, JobRunner } from "../mod.ts";
+import { Command, JobRunner, Stdin } from "../mod.ts";
 import type { Answer, Request } from "./fixtures/outcome.ts";
 import { runtimeName } from "./harness.ts";
 import { fromFileUrl, join } from "./std.ts";
@@ -41,10 +41,11 @@ export async function outcomeIn(
   runtime: "deno" | "bun",
   request: Request,
   permissions?: readonly string[],
+  stdin = Stdin.empty(),
 ): Promise<Answer> {
   const words = scriptWords(runtime, "tests/fixtures/outcome.ts", permissions);
   const command = new Command(words.program, words.args)
-    .arg(JSON.stringify(request));
+    .arg(JSON.stringify(request)).stdin(stdin);
   // Not contained: what it leaves behind is what a test may be about.
   const printed = await new JobRunner({ containment: "none" }).run(command);
   return JSON.parse(printed);

@@ -35,6 +35,7 @@ export class Capture {
   #stopReading: (() => void) | null = null;
   #idle: IdleLimit | null = null;
   #lengthLimit = Infinity;
+  #limitedFrom = 0;
   #onExceeded: () => void = () => {};
 
   /** Takes the stream's reader at once, in the same turn. */
@@ -75,11 +76,16 @@ export class Capture {
     return this.#length;
   }
 
-  /** Calls `onExceeded` once more than `bytes` bytes have been read in all. Replaces an earlier limit. */
-  limitLength(bytes: number, onExceeded: () => void): void {
+  /**
+   * Calls `onExceeded` once more than `bytes` bytes have been read in all, and `ms`
+   * milliseconds have passed from now. Replaces an earlier limit.
+   */
+  limitLength(bytes: number, ms: number, onExceeded: () => void): void {
+    // Looked at with every piece rather than by a timer, which a stream that always
+    // has more to read could keep from ever firing.
     this.#lengthLimit = bytes;
+    this.#limitedFrom = performance.now() + ms;
     this.#onExceeded = onExceeded;
-    this.#checkLength();
   }
 
   /** Stops waiting for line handlers, and calls them no more; the stream is still read. */
@@ -158,7 +164,9 @@ export class Capture {
   }
 
   #checkLength(): void {
-    if (this.#length <= this.#lengthLimit) return;
+    if (
+      this.#length <= this.#lengthLimit || performance.now() < this.#limitedFrom
+    ) return;
     this.#lengthLimit = Infinity;
     this.#onExceeded();
   }

@@ -243,13 +243,11 @@ class LiveRun {
         capture.limitIdle(IDLE_AFTER_EXIT_MS, () => this.#endWriters());
         // A slow handler may take as long as it likes for what was in the pipe by
         // then. Who writes more than that is still there, and would write for ever.
-        const flood = capture.length + PIPE_BYTES;
-        if (!capture.ended) {
-          this.#after(
-            IDLE_AFTER_EXIT_MS,
-            () => capture.limitLength(flood, () => this.#endWriters()),
-          );
-        }
+        capture.limitLength(
+          capture.length + PIPE_BYTES,
+          IDLE_AFTER_EXIT_MS,
+          () => this.#endWriters(),
+        );
       }
     }
     await Promise.all(this.#captures().map((capture) => capture.finished));
@@ -261,6 +259,7 @@ class LiveRun {
     for (const capture of this.#captures()) {
       capture.limitLength(
         capture.length + MOST_PIPE_BYTES,
+        0,
         () => capture.cut(),
       );
     }

@@ -24,7 +24,7 @@ export function lookUpProgram(
   find: (path: string) => ProgramFinding,
 ): ProgramLookup {
   const isName = !program.includes("/");
-  const searched = isName && pathVariable !== "" ? pathVariable.split(":") : [];
+  const searched = isName ? pathVariable.split(":") : [];
   const candidates = isName
     ? searched.map((folder) => `${folder || "."}/${program}`)
     : [program];

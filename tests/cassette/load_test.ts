@@ -148,6 +148,19 @@ test("a file that is no cassette is refused with the reason, the path and the pl
   }
 });
 
+test("what is nested too deeply to be kept is refused", async () => {
+  await using folder = await temporaryFolder();
+  const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+  await writeFile(
+    folder.file("c.json"),
+    withFields(`"code":0,"unknown":${deep}`),
+  );
+  assertEquals(
+    (await loadFailure(folder.file("c.json"))).reason,
+    "invalid-data",
+  );
+});
+
 test("an error shows little of a text it complains of", async () => {
   await using folder = await temporaryFolder();
   await writeFile(

@@ -263,6 +263,51 @@ test("what is discarded is not saved, and what is saved is not discarded", async
   );
 });
 
+test("what is discarded on its way into the file is forgotten only if it does not get there", async () => {
+  await using folder = await temporaryFolder();
+  const programs = async () =>
+    (await Cassette.read(folder.file("c.json"))).entries.map(({ program }) =>
+      program
+    );
+  const recorder = RecordReplayRunner.record(folder.file("c.json"), ok);
+  await recorder.run(new Command("a"));
+  const first = recorder.save();
+  recorder.discard();
+  await first;
+  assertEquals(await programs(), ["a"]);
+  await recorder.run(new Command("b"));
+  const saves = [recorder.save()];
+  await recorder.run(new Command("c"));
+  saves.push(recorder.save());
+  recorder.discard();
+  await Promise.all(saves);
+  assertEquals(await programs(), ["a", "b", "c"]);
+  await sh('rm "$1"; mkdir "$1"', folder.file("c.json")).run();
+  await recorder.run(new Command("d"));
+  const failing = recorder.save();
+  recorder.discard();
+  await recorder.run(new Command("e"));
+  await cassetteFailure(failing, "not-a-file", folder.file("c.json"));
+  await sh('rmdir "$1"', folder.file("c.json")).run();
+  await recorder[Symbol.asyncDispose]();
+  assertEquals(await programs(), ["a", "b", "c", "e"]);
+});
+
+test("a name may be long, and hold a backslash", async () => {
+  await using folder = await temporaryFolder();
+  for (
+    const name of [
+      `${"n".repeat(250)}.json`,
+      "back\\slash.json",
+      "é😀".repeat(30),
+    ]
+  ) {
+    await new Cassette().write(folder.file(name));
+    assertEquals((await Cassette.read(folder.file(name))).entries, []);
+  }
+  assertEquals((await readdir(folder.path)).length, 3);
+});
+
 test("in replay, save and discard and disposal do nothing", async () => {
   await using folder = await temporaryFolder();
   await RecordReplayRunner.recording(

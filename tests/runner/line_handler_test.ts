@@ -233,3 +233,23 @@ test("a million lines come through a handler, each once", async () => {
     6_888_896,
   ]);
 });
+
+test("a promise-like that throws is a handler that rejects", async () => {
+  const odd = {
+    then() {
+      throw new Error("no promise at all");
+    },
+  } as unknown as Promise<void>;
+  const result = await sh("seq 200000").onStdoutLine(() => odd).outputString();
+  assertEquals([result.stdout.length, result.handlerErrors().map(String)], [
+    1288895,
+    ["Error: no promise at all"],
+  ]);
+});
+
+test("a background writer that never stops does not hold up a call with a handler, either", async () => {
+  const result = await sh("yes & echo early").onStdoutLine(async () =>
+    await Promise.resolve()
+  ).outputBytes();
+  assertEquals(result.code, 0);
+});

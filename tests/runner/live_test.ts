@@ -193,6 +193,12 @@ test("a program that was there before and has changed since is itself again", as
 });
 
 test("a program's own words about setsid are its own", async () => {
+  const own = await sh("exec setsid -w sh-there-is-none").outputString();
+  assertEquals([own.code, own.stderr.startsWith("setsid: ")], [127, true]);
+  assertEquals(
+    await new Command("setsid", ["-w", "there-is-none"]).exitCode(),
+    127,
+  );
   const result = await sh(
     "echo 'setsid: failed to execute other: No such file' >&2; exit 127",
   ).outputString();
@@ -249,6 +255,73 @@ test("a relative program is relative to the child's working directory", async ()
     await failureOf(new Command("./tool").cwd(folder.path).run()),
     NotFoundError,
   );
+});
+
+test("a PATH of relative folders is the child's, and an empty one is its working directory", async () => {
+  await using folder = await temporaryFolder();
+  await mkdir(folder.file("sub"));
+  await writeFile(folder.file("sub/tool"), "#!/bin/sh\necho $0\n");
+  await chmod(folder.file("sub/tool"), 0o755);
+  await using bare = new JobRunner({ containment: "none" });
+  for (const runner of [new JobRunner(), bare]) {
+    const tool = new Command("tool").cwd(folder.path);
+    assertEquals(
+      await runner.run(tool.env("PATH", "/usr/bin:sub")),
+      "sub/tool",
+    );
+    for (const path of ["", ":", "."]) {
+      const printed = await runner.run(
+        tool.env("PATH", path).cwd(folder.file("sub")),
+      );
+      assert(["tool", "./tool"].includes(printed), printed);
+      const error = await failureOf(
+        runner.run(new Command("sh").env("PATH", path).cwd(folder.path)),
+      );
+      assertInstanceOf(
+        error,
+        NotFoundError,
+        `${JSON.stringify(path)}: ${error}`,
+      );
+    }
+    for (const path of ["", "/usr/bin"]) {
+      const nowhere = new Command("no-such-program").cwd("/no/such/folder").env(
+        "PATH",
+        path,
+      );
+      assertInstanceOf(await failureOf(runner.run(nowhere)), SpawnError);
+    }
+  }
+});
+
+test("a program that has moved is found where it is, also by a child without a PATH", async () => {
+  const { process } = globalThis as unknown as {
+    process: { env: Record<string, string | undefined> };
+  };
+  await using folder = await temporaryFolder();
+  for (const name of ["a", "b"]) await mkdir(folder.file(name));
+  const place = async (name: string) => {
+    await writeFile(folder.file(`${name}/tool`), `#!/bin/sh\necho ${name}\n`);
+    await chmod(folder.file(`${name}/tool`), 0o755);
+  };
+  const before = process.env.PATH;
+  process.env.PATH = `${folder.file("a")}:${folder.file("b")}:${before}`;
+  try {
+    const tool = new Command("tool").inheritEnv(["HOME"]);
+    await place("b");
+    assertEquals(await tool.run(), "b");
+    await place("a");
+    assertEquals(await tool.run(), "a");
+    await rm(folder.file("b/tool"));
+    assertEquals(await tool.run(), "a");
+    await place("b");
+    await rm(folder.file("a/tool"));
+    assertEquals([await tool.run(), await new Command("tool").run()], [
+      "b",
+      "b",
+    ]);
+  } finally {
+    process.env.PATH = before;
+  }
 });
 
 test("a program may be called like an option", async () => {
@@ -477,7 +550,8 @@ test("a pipe that somebody outside the group holds open is cut, and the result s
 });
 
 test("a background writer that never stops does not hold up the call", async () => {
-  const result = await sh("yes & echo early").outputBytes();
+  const result = await sh("(while :; do echo again; done) & echo early")
+    .outputBytes();
   assertEquals(result.code, 0);
 });
 

@@ -1,7 +1,8 @@
+import { Buffer } from "node:buffer";
 import { writeFile } from "node:fs/promises";
 import {
+  CancelledError,
   Command,
-  JobRunner,
   Reply,
   ScriptedRunner,
   SpawnError,
@@ -10,7 +11,8 @@ import {
   StdinError,
 } from "../../mod.ts";
 import { failureOf, never, sh } from "../commands.ts";
-import { temporaryFolder, test } from "../harness.ts";
+import { runtimeName, temporaryFolder, test } from "../harness.ts";
+import { outcomeIn } from "../runtimes.ts";
 import {
   assert,
   assertEquals,
@@ -231,9 +233,76 @@ test("a scripted run uses a one-shot source up, as a live one does", async () =>
 });
 
 test("an inherited stdin is the caller's own", async () => {
-  // The suite has none, so this only shows that the child starts and sees an end.
-  await using runner = new JobRunner();
-  assertEquals(await runner.exitCode(sh("exit 4").inheritStdin()), 4);
+  const request = { program: "cat", inheritStdin: true };
+  const answer = await outcomeIn(
+    runtimeName,
+    request,
+    undefined,
+    Stdin.fromString("typed"),
+  );
+  assertEquals(answer.stdout, "typed");
+});
+
+test("a stdin file that nobody opens for writing holds up neither a deadline nor an abort", async () => {
+  await using folder = await temporaryFolder();
+  await sh('mkfifo "$1"', folder.file("fifo")).run();
+  const command = CAT.stdin(Stdin.fromFile(folder.file("fifo")));
+  const late = await command.timeout(200).outputString();
+  assertEquals([late.timedOut, late.stdout], [true, ""]);
+  const abort = new AbortController();
+  setTimeout(() => abort.abort(), 100);
+  assertInstanceOf(
+    await failureOf(command.cancelOn(abort.signal).run()),
+    CancelledError,
+  );
+  // Until somebody does, the system keeps waiting to open it.
+  await sh(': > "$1"', folder.file("fifo")).run();
+});
+
+test("an abort by the source itself counts, from its first step on", async () => {
+  const abort = new AbortController();
+  async function* lines() {
+    abort.abort();
+    yield await Promise.resolve("x");
+  }
+  const command = new Command("sleep", ["60"]).stdin(
+    Stdin.fromAsyncLines(lines()),
+  ).cancelOn(abort.signal);
+  assertInstanceOf(await failureOf(command.run()), CancelledError);
+});
+
+test("a source that fails to be given back does no harm", async () => {
+  const lines = (): AsyncIterable<string> => ({
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.resolve({ done: false, value: "line" }),
+      return: () => {
+        throw new Error("not mine to give");
+      },
+    }),
+  });
+  assertEquals(
+    await new Command("head", ["-n", "1"]).stdin(Stdin.fromAsyncLines(lines()))
+      .run(),
+    "line",
+  );
+  assertEquals(
+    await new Command("true").stdin(Stdin.fromAsyncLines(lines())).exitCode(),
+    0,
+  );
+});
+
+test("a stream that gives nothing where it should give bytes fails, and does not end", async () => {
+  const holey = streamOf(new Uint8Array([97]), ...[
+    null as unknown as Uint8Array,
+  ], new Uint8Array([98]));
+  assertInstanceOf(await failureOf(CAT.stdin(holey).run()), StdinError);
+});
+
+test("a Buffer is copied like any other bytes", async () => {
+  const bytes = Buffer.from("abc");
+  const stdin = Stdin.fromBytes(bytes);
+  bytes[0] = 90;
+  assertEquals(await CAT.stdin(stdin).run(), "abc");
 });
 
 function equal(one: Uint8Array, other: Uint8Array): boolean {

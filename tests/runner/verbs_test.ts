@@ -163,6 +163,11 @@ test("a parser that throws is ParseError with its error as the cause", async () 
   assertInstanceOf(error, ParseError);
   assertInstanceOf(error.cause, SyntaxError);
   assertEquals([error.program, error.stdout], ["echo", "{\n"]);
+  await assertRejects(
+    () => new Command("true").parse(() => Promise.reject("later")),
+    ParseError,
+    "later",
+  );
 });
 
 test("a runner needs to implement outputString alone, and says so of the rest", async () => {

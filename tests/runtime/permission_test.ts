@@ -159,3 +159,33 @@ test("a variable that may not be read is UnsupportedError, and says what to gran
     { kind: "exited", code: 0 },
   );
 });
+
+test("a program that Deno was told to deny is not started by way of another", async () => {
+  const granted = [
+    "--allow-run",
+    "--deny-run=rm",
+    "--allow-read",
+    "--allow-env",
+  ];
+  const denied = await outcomeIn(
+    "deno",
+    { program: "rm", args: ["--version"] },
+    granted,
+  );
+  assertEquals(denied.error, "SpawnError");
+  const answer = await outcomeIn("deno", GRANDCHILD, granted);
+  assertEquals(answer.outcome, { kind: "timed-out" });
+  assert(!await isAlive(Number(answer.stdout)));
+});
+
+test("where setsid is denied, a run is contained without it", async () => {
+  const granted = [
+    "--allow-run",
+    "--deny-run=setsid",
+    "--allow-read",
+    "--allow-env",
+  ];
+  const answer = await outcomeIn("deno", GRANDCHILD, granted);
+  assertEquals(answer.outcome, { kind: "timed-out" });
+  assert(!await isAlive(Number(answer.stdout)));
+});
