@@ -265,15 +265,13 @@ test("a PATH of relative folders is the child's, and an empty one is its working
   await using bare = new JobRunner({ containment: "none" });
   for (const runner of [new JobRunner(), bare]) {
     const tool = new Command("tool").cwd(folder.path);
-    assertEquals(
-      await runner.run(tool.env("PATH", "/usr/bin:sub")),
-      "sub/tool",
-    );
+    const shown = await runner.run(tool.env("PATH", "/usr/bin:sub"));
+    assert(shown.endsWith("sub/tool"), shown);
     for (const path of ["", ":", "."]) {
       const printed = await runner.run(
         tool.env("PATH", path).cwd(folder.file("sub")),
       );
-      assert(["tool", "./tool"].includes(printed), printed);
+      assert(printed.endsWith("tool"), printed);
       const error = await failureOf(
         runner.run(new Command("sh").env("PATH", path).cwd(folder.path)),
       );
