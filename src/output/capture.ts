@@ -119,11 +119,15 @@ export class Capture {
 
   async #read(): Promise<void> {
     try {
-      for (;;) {
+      for (let turn = performance.now();;) {
         const piece = await this.#next();
         if (piece === null) break;
         const waiting = this.#take(piece);
         if (waiting !== undefined) await waiting;
+        if (performance.now() - turn > LONGEST_TURN_MS) {
+          await nextTurn();
+          turn = performance.now();
+        }
       }
       const waiting = this.#flush();
       if (waiting !== undefined) await waiting;
@@ -194,6 +198,17 @@ export class Capture {
       this.#text = "";
     }
   }
+}
+
+/**
+ * Bun gives what it has read ahead without a turn of the event loop, in which a
+ * deadline or an abort could be heard: a child that never pauses would keep both
+ * from ever coming.
+ */
+const LONGEST_TURN_MS = 50;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** A runtime may hand out a few bytes within a large buffer, which keeping them would keep. */

@@ -253,3 +253,13 @@ test("a background writer that never stops does not hold up a call with a handle
   ).outputBytes();
   assertEquals(result.code, 0);
 });
+
+test("a deadline is heard while the output never pauses, whatever the handler is like", async () => {
+  for (const handler of [() => {}, async () => await Promise.resolve()]) {
+    const result = await new Command("yes").timeout(300).onStdoutLine(handler)
+      .outputBytes();
+    assert(result.timedOut);
+    assert(result.duration() < 3000, `${result.duration()}`);
+  }
+  assert((await new Command("yes").timeout(300).outputBytes()).timedOut);
+});
