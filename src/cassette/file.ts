@@ -53,7 +53,8 @@ function encode(path: string, text: () => string): Uint8Array {
   try {
     return new TextEncoder().encode(text());
   } catch (cause) {
-    // The one thing that can go wrong is that it does not fit in one string.
+    // A string that would be longer than one can be.
+    if (!(cause instanceof RangeError)) throw cause;
     throw new CassetteError(
       path,
       "too-large",
@@ -135,7 +136,8 @@ async function replace(
     }
     await files.rename(beside, path);
   } catch (error) {
-    await files.remove(beside);
+    // What went wrong first is what has to be told, whatever comes of this.
+    await files.remove(beside).catch(() => {});
     throw error;
   }
   // The file is in place. Where folders cannot be flushed, a crash right now might
