@@ -85,12 +85,11 @@ function commandOf(spec: SpawnSpec): string[] {
   const childHasPath = envs.has("PATH")
     ? envs.get("PATH") !== null
     : !spec.envCleared;
-  if (
-    program.includes("/") || (childHasPath && !isRelativePath(pathFor(spec)))
-  ) return [program, ...args];
-  const lookup = lookUp(spec);
-  if (lookup.kind === "missing") throw explain(spec, null);
-  return [lookup.kind === "found" ? lookup.word : program, ...args];
+  const isLeftToBun = program.includes("/") ||
+    (childHasPath && !isRelativePath(pathFor(spec)));
+  const lookup = isLeftToBun ? null : lookUp(spec);
+  if (lookup?.kind === "missing") throw explain(spec, null);
+  return [lookup?.kind === "found" ? lookup.word : program, ...args];
 }
 
 function environmentOf(
@@ -107,7 +106,9 @@ function environmentOf(
   return alone ? variables : Object.assign(Object.create(null), env, variables);
 }
 
-function lookUp(spec: SpawnSpec): ProgramLookup {
+/** Looks the program up; `null` on Windows, whose rules are others. */
+function lookUp(spec: SpawnSpec): ProgramLookup | null {
+  if (globals().process.platform === "win32") return null;
   return lookUpProgram(spec.program, pathFor(spec), spec.cwd, find);
 }
 

@@ -106,8 +106,9 @@ export function lookUp(spec: SpawnSpec): ProgramLookup | null {
     : lookup;
 }
 
-/** The `PATH` that counts for a name, or `null` if it may not be read. */
+/** The `PATH` that counts for a name, or `null` if it may not be read, or is one of Windows. */
 function pathFor(spec: SpawnSpec): string | null {
+  if (Deno.build.os === "windows") return null;
   const own = spec.envs.get("PATH");
   if (own != null) return own;
   if (spec.program.includes("/")) return "";
