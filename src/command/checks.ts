@@ -15,7 +15,7 @@ export function checkNoNul(what: string, text: string): string {
 }
 
 /** Refuses an empty text, or one with a NUL. */
-export function checkNotEmpty(what: string, text: string): string {
+function checkNotEmpty(what: string, text: string): string {
   if (checkNoNul(what, text) === "") throw new TypeError(`${what} is empty`);
   return text;
 }

@@ -1,3 +1,4 @@
+import { checkMilliseconds } from "../command/checks.ts";
 import { NotFoundError, SpawnError } from "../outcome/errors.ts";
 import { exited, signalled, timedOut } from "../outcome/outcome.ts";
 import type { KnownRun } from "../runner/known_run.ts";
@@ -108,9 +109,7 @@ export class Reply {
    * @throws {RangeError} if `ms` is negative or no number
    */
   withLineDelay(ms: number): Reply {
-    if (!(ms >= 0 && ms < 2 ** 31)) {
-      throw new RangeError(`withLineDelay: expected milliseconds, got ${ms}`);
-    }
+    checkMilliseconds("withLineDelay", ms);
     return new Reply({ ...this.#content, lineDelay: ms });
   }
 }

@@ -43,7 +43,7 @@ class Playback {
   readonly #errors: unknown[] = [];
   readonly #stdoutLines: LineFeed;
   readonly #stderrLines: LineFeed;
-  #limits: RunLimits | null = null;
+  #isStopped = false;
   #stopWaiting: (() => void) | null = null;
   #stdout = "";
 
@@ -63,7 +63,6 @@ class Playback {
 
   async play(run: KnownRun): Promise<ProcessResult<string>> {
     using limits = new RunLimits(this.#spec);
-    this.#limits = limits;
     limits.onEnd = () => this.#stop();
     await this.#playStdout(run);
     if (!this.#isStopped) await this.#playText(this.#stderrLines, run.stderr);
@@ -79,10 +78,6 @@ class Playback {
       outcome,
       this.#errors,
     );
-  }
-
-  get #isStopped(): boolean {
-    return this.#limits !== null && this.#limits.endedBy !== null;
   }
 
   async #playStdout(run: KnownRun): Promise<void> {
@@ -111,6 +106,7 @@ class Playback {
   }
 
   #stop(): void {
+    this.#isStopped = true;
     this.#stdoutLines.abandon();
     this.#stderrLines.abandon();
     this.#stopWaiting?.();

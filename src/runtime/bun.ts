@@ -4,5 +4,5 @@ import type { Runtime } from "./runtime.ts";
 
 /** The runtime that is Bun. */
 export function bunRuntime(): Runtime {
-  return { name: "bun", spawn: bunSpawn, files: bunFiles };
+  return { spawn: bunSpawn, files: bunFiles };
 }

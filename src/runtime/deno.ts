@@ -4,5 +4,5 @@ import type { Runtime } from "./runtime.ts";
 
 /** The runtime that is Deno. */
 export function denoRuntime(): Runtime {
-  return { name: "deno", spawn: denoSpawn, files: denoFiles };
+  return { spawn: denoSpawn, files: denoFiles };
 }

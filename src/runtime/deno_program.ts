@@ -29,22 +29,17 @@ export interface Prefix {
 export function prefixFor(spec: SpawnSpec): Prefix | null {
   try {
     const setsid = setsidPath();
-    const found = setsid === null ? null : findPlainExecutable(spec);
-    if (setsid === null || found === null) return null;
-    return {
-      setsid,
-      target: findsByName(spec, found.path) ? spec.program : found.word,
-    };
+    const target = setsid === null ? null : targetFor(spec);
+    return setsid === null || target === null ? null : { setsid, target };
   } catch {
     // Whatever stood in the way of finding out: the runtime itself will say what is wrong.
     return null;
   }
 }
 
-/** A program that was found, and is sure to start for as long as `facts` hold. */
+/** A program that was found by its name, and is sure to start for as long as `facts` hold. */
 interface Found {
   readonly path: string;
-  readonly word: string;
   readonly facts: string;
 }
 
@@ -56,25 +51,24 @@ interface Found {
 const foundBefore = new Map<string, Found>();
 const MOST_REMEMBERED = 1000;
 
-function findPlainExecutable(spec: SpawnSpec): Found | null {
-  const key = JSON.stringify([spec.program, pathFor(spec), spec.cwd]);
+/** The word by which `setsid` is sure to start the command's program, or `null`. */
+function targetFor(spec: SpawnSpec): string | null {
+  const key = JSON.stringify([
+    spec.program,
+    pathFor(spec),
+    spec.cwd,
+    childHasOurPath(spec),
+  ]);
   const before = foundBefore.get(key);
-  if (
-    before !== undefined && mayRead(before.path) &&
-    factsOf(before.path) === before.facts
-  ) return before;
+  const isAsBefore = before !== undefined && mayRead(before.path) &&
+    factsOf(before.path) === before.facts;
+  if (isAsBefore) return spec.program;
   const lookup = lookUp(spec);
   if (lookup?.kind !== "found" || !isPlainExecutable(lookup.path)) return null;
-  const found = {
-    path: lookup.path,
-    word: lookup.word,
-    facts: factsOf(lookup.path),
-  };
-  if (findsByName(spec, found.path)) {
-    if (foundBefore.size >= MOST_REMEMBERED) foundBefore.clear();
-    foundBefore.set(key, found);
-  }
-  return found;
+  if (!findsByName(spec, lookup.path)) return lookup.word;
+  if (foundBefore.size >= MOST_REMEMBERED) foundBefore.clear();
+  foundBefore.set(key, { path: lookup.path, facts: factsOf(lookup.path) });
+  return spec.program;
 }
 
 /** What changes when a file is replaced, written to or made no longer executable. */

@@ -100,7 +100,6 @@ export interface Files {
  * Another runtime would be one more file that implements this.
  */
 export interface Runtime {
-  readonly name: "deno" | "bun";
   /**
    * Starts a child.
    *
