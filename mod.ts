@@ -24,6 +24,12 @@ export {
 export type { Invocation } from "./src/command/invocation.ts";
 export type { Signal } from "./src/command/signal.ts";
 export { Stdin } from "./src/command/stdin.ts";
+export type { ContainmentChoice } from "./src/containment/containment.ts";
+export {
+  type HostContainment,
+  hostContainment,
+} from "./src/containment/host_containment.ts";
+export type { ContainmentMechanism } from "./src/containment/mechanism.ts";
 export { DryRunRunner } from "./src/doubles/dry_run_runner.ts";
 export { RecordingRunner } from "./src/doubles/recording_runner.ts";
 export { Reply } from "./src/doubles/reply.ts";
@@ -58,4 +64,11 @@ export {
   type ProcessResultFields,
 } from "./src/outcome/result.ts";
 export { JobRunner, type JobRunnerOptions } from "./src/runner/job_runner.ts";
+export {
+  type GroupStats,
+  ProcessGroup,
+  type ProcessGroupOptions,
+  type ShutdownOptions,
+  type ShutdownReport,
+} from "./src/runner/process_group.ts";
 export { ProcessRunner } from "./src/runner/process_runner.ts";

@@ -4,7 +4,7 @@
 const ROOT = new URL("..", import.meta.url).pathname;
 const BUN = `${ROOT}node_modules/bun/bin/bun.exe`;
 
-for (const name of ["spawn.ts", "replay.ts", "cassette.ts"]) {
+for (const name of ["spawn.ts", "containment.ts", "replay.ts", "cassette.ts"]) {
   const path = `${ROOT}bench/${name}`;
   await pass(Deno.execPath(), [
     "run",

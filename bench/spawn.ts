@@ -33,17 +33,20 @@ const onDeno = runtimeName === "Deno";
 const bare = onDeno ? bareDeno : bareBun();
 const contained = new JobRunner();
 const uncontained = new JobRunner({ containment: "none" });
+const inCgroup = new JobRunner({ containment: "auto" });
 const ballast: Uint8Array[] = [];
 
 await compare("outputString of /bin/true");
 loadBallast();
 await compare(`the same beside ${ballast.length} MB of arrays`);
+await inCgroup[Symbol.asyncDispose]();
 
 async function compare(title: string): Promise<void> {
   const goes: Record<string, Go> = {
     bare: () => duration(() => bare(PROGRAM)),
     contained: goOf(contained),
     uncontained: goOf(uncontained),
+    cgroup: goOf(inCgroup),
   };
   // What a group is made with there: how much of the difference is not ours.
   if (onDeno) goes.prefixed = () => duration(() => bare(SETSID, PROGRAM));
@@ -65,6 +68,9 @@ async function compare(title: string): Promise<void> {
     print("default", times.contained, ratio, "≤ 1.20 ×");
   }
   print('containment: "none"', times.uncontained, ratio, "≤ 1.20 ×");
+  if (inCgroup.mechanism === "cgroup") {
+    print("cgroup", times.cgroup, difference, "≤ +1.50 ms");
+  }
 }
 
 type Comparison = typeof ratio;

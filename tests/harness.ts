@@ -5,6 +5,7 @@
 
 import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { Command } from "../mod.ts";
 import { join } from "./std.ts";
 
 /** The runtime that the suite is running in. */
@@ -57,6 +58,8 @@ async function bunTest(): Promise<(name: string, body: Body) => void> {
   const bun = await import(name) as {
     test(name: string, body: Body, timeout: number): void;
   };
+  // Here the watcher stays for as long as the program does: it is no test's own.
+  await new Command("true").run();
   const timers = countTimers();
   return (name, body) => bun.test(name, () => sanitized(body, timers), 120_000);
 }

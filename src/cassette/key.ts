@@ -27,10 +27,17 @@ export function matchKey(facts: MatchFacts): string {
 /**
  * The facts of a command, with every text well-formed as in the file.
  *
- * @throws {UnsupportedError} if its stdin cannot be known beforehand
+ * @throws {UnsupportedError} if its input cannot be known beforehand
  */
 export function matchFactsOf(spec: CommandSpec): MatchFacts {
   const { program, stdin } = spec;
+  if (spec.foreground) {
+    throw new UnsupportedError(
+      "a foreground run with a cassette",
+      'what the user types cannot be known; run it without foreground(), with stdin("…") or Stdin.fromFile',
+      { program },
+    );
+  }
   if (stdin === "inherit") {
     throw new UnsupportedError(
       "an inherited stdin with a cassette",

@@ -118,7 +118,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * Runs and records the command, or replays it; see {@linkcode ProcessRunner.outputString}.
    *
    * @throws {CassetteMissError} if there is no recording of it
-   * @throws {UnsupportedError} if its stdin is a one-shot source or inherited; nothing was
+   * @throws {UnsupportedError} if its stdin is a one-shot source or inherited, or it runs in the foreground; nothing was
    *   started then, and the source was not touched
    */
   override async outputString(

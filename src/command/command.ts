@@ -55,6 +55,10 @@ export interface CommandSpec {
   readonly timeoutSignal: Signal;
   readonly retry: Required<RetryOptions> | null;
   readonly cancelOn: readonly AbortSignal[];
+  /** Whether the run is refused where it could outlive a caller that is killed. */
+  readonly killOnParentDeath: boolean;
+  /** Whether the child stays in the caller's own session and process group. */
+  readonly foreground: boolean;
 }
 
 const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
@@ -76,6 +80,8 @@ const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
   timeoutSignal: "SIGTERM",
   retry: null,
   cancelOn: Object.freeze([]),
+  killOnParentDeath: false,
+  foreground: false,
 });
 
 /** Reads what only runners need to know; set by {@linkcode Command} itself. */
@@ -230,6 +236,41 @@ export class Command {
   /** Gives the child the caller's own stdin. */
   inheritStdin(): Command {
     return this.#with({ stdin: "inherit" });
+  }
+
+  /**
+   * Runs the child in the foreground, as a shell does: in the caller's own session
+   * and process group, with its terminal and its three streams. For `git commit`,
+   * `ssh`, `sudo`, an editor: prompts reach the user, and Ctrl-C and Ctrl-Z reach
+   * the child (and the caller, which is in the same group).
+   *
+   * A stream can be captured after all by saying so afterwards:
+   * `.foreground().stdout("piped")` for `fzf`.
+   *
+   * @example
+   * ```ts no-eval
+   * import { Command } from "@processkit/processkit";
+   *
+   * const code = await new Command("git", ["commit"]).foreground().exitCode();
+   * ```
+   */
+  foreground(): Command {
+    return this.#with({
+      foreground: true,
+      stdin: "inherit",
+      stdout: "inherit",
+      stderr: "inherit",
+    });
+  }
+
+  /**
+   * Insists that what the run starts ends with the caller, even when the caller is
+   * killed. That is so anyway where it can be had; with this the run is refused,
+   * by an `UnsupportedError`, where it cannot (permissions, Windows, a runner
+   * without containment).
+   */
+  killOnParentDeath(): Command {
+    return this.#with({ killOnParentDeath: true });
   }
 
   /** Says where the child's stdout goes; `"piped"`, the default, captures it. */

@@ -1,21 +1,35 @@
 import type { Command } from "../command/command.ts";
 import { provideDefaultRunner } from "../command/default_runner.ts";
+import {
+  checkedContainment,
+  Containment,
+  type ContainmentChoice,
+} from "../containment/containment.ts";
+import type { ContainmentMechanism } from "../containment/mechanism.ts";
 import type { ProcessResult } from "../outcome/result.ts";
-import { captureBytes, captureText } from "./live_run.ts";
+import { runtime } from "../runtime/detect.ts";
 import { ProcessRunner } from "./process_runner.ts";
+import { captureBytes, captureText } from "./run_to_end.ts";
 
 /** How a {@linkcode JobRunner} keeps together what its runs start. */
 export interface JobRunnerOptions {
   /**
-   * `"process-group"`: each run leads a session and a process group of its own,
-   * and when it ends, or is ended, whatever is left in the group ends too. Where
-   * permissions do not allow it (Deno with `--allow-run=git`), it is the child alone.
+   * `"process-group"`: each run leads a session and a process group of its own.
+   * When it ends by itself, whatever is left in the group ends too, and a daemon
+   * that detached itself is left alone; when it is ended (by its deadline, by an
+   * abort), so is whoever of it is found elsewhere. Left out, it is this one, or
+   * where permissions do not allow it (Deno with `--allow-run=git`) the child alone.
+   *
+   * `"cgroup"`: each run has a cgroup of its own, which nothing it starts can leave,
+   * and when it ends, or is ended, everything in it ends.
+   *
+   * `"auto"`: the strongest of these that this host and its permissions allow.
    *
    * `"none"`: the child alone, at the bare cost of starting it.
    *
    * @default {"process-group"}
    */
-  containment?: "process-group" | "none";
+  containment?: ContainmentChoice;
 }
 
 /**
@@ -31,7 +45,8 @@ export interface JobRunnerOptions {
  * ```
  */
 export class JobRunner extends ProcessRunner implements AsyncDisposable {
-  readonly #ownGroup: boolean;
+  readonly #choice: ContainmentChoice | undefined;
+  #containment: Containment | null = null;
 
   /**
    * Makes a runner; nothing is started.
@@ -40,30 +55,46 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
    */
   constructor(options: JobRunnerOptions = {}) {
     super();
-    const { containment = "process-group" } = options;
-    if (containment !== "process-group" && containment !== "none") {
-      throw new TypeError(
-        `containment: expected "process-group" or "none", got ${
-          JSON.stringify(containment)
-        }`,
-      );
-    }
-    this.#ownGroup = containment === "process-group";
+    this.#choice = checkedContainment(options.containment);
   }
 
-  /** Runs the command and captures its output as text; see {@linkcode ProcessRunner.outputString}. */
+  /**
+   * What keeps its runs together, decided at the first use.
+   *
+   * @throws {UnsupportedError} if the containment asked for by name is not available
+   */
+  get mechanism(): ContainmentMechanism | "none" {
+    return this.#contained().mechanism;
+  }
+
+  /**
+   * Runs the command and captures its output as text; see {@linkcode ProcessRunner.outputString}.
+   *
+   * @throws {UnsupportedError} if the containment asked for by name is not available
+   */
   override outputString(command: Command): Promise<ProcessResult<string>> {
-    return captureText(command, this.#ownGroup);
+    return captureText(command, () => this.#contained());
   }
 
-  /** Runs the command and captures its stdout as bytes; see {@linkcode ProcessRunner.outputString}. */
+  /** Runs the command and captures its stdout as bytes; see {@linkcode JobRunner.outputString}. */
   override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
-    return captureBytes(command, this.#ownGroup);
+    return captureBytes(command, () => this.#contained());
   }
 
-  /** Releases what the runner holds: nothing, between its runs. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
+  /**
+   * Ends the runs that are still under way, and releases what the runner holds: its
+   * share in the watcher, and its cgroup. It can be used again.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const containment = this.#containment;
+    this.#containment = null;
+    await containment?.close();
+  }
+
+  #contained(): Containment {
+    return this.#containment ??= new Containment(runtime(), this.#choice, {
+      keepsLeftovers: false,
+    });
   }
 }
 

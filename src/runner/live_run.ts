@@ -1,10 +1,7 @@
-import { type Command, type CommandSpec, specOf } from "../command/command.ts";
-import {
-  claimStdin,
-  type StdinSource,
-  stdinSourceOf,
-} from "../command/stdin.ts";
-import { endLeftovers, signalTree } from "../containment/process_group.ts";
+import type { CommandSpec } from "../command/command.ts";
+import type { Containment } from "../containment/containment.ts";
+import { Teardown } from "../containment/teardown.ts";
+import type { RunTree } from "../containment/tree.ts";
 import { StdinError } from "../outcome/errors.ts";
 import {
   exited,
@@ -15,18 +12,13 @@ import {
 import { ProcessResult } from "../outcome/result.ts";
 import { Capture } from "../output/capture.ts";
 import { LineFeed } from "../output/line_feed.ts";
-import { runtime } from "../runtime/detect.ts";
-import type { Child, ExitStatus, Runtime } from "../runtime/runtime.ts";
-import { type EndedBy, RunLimits, throwIfCancelled } from "./run_limits.ts";
-import { openSupply, StdinFeed, type StdinSupply } from "./stdin_feed.ts";
-
-/** How a live run is made. */
-export interface LiveRunOptions {
-  /** Whether stdout is kept as bytes, rather than as text. */
-  bytes: boolean;
-  /** Whether the child leads a process group, so that it can be ended with all it started. */
-  ownGroup: boolean;
-}
+import type { Child, ExitStatus } from "../runtime/runtime.ts";
+import {
+  type EndedBy,
+  type RunLimits,
+  throwIfCancelled,
+} from "./run_limits.ts";
+import { StdinFeed, type StdinSupply } from "./stdin_feed.ts";
 
 /** How long the pipes of a child that has ended may give nothing before they count as held open. */
 const IDLE_AFTER_EXIT_MS = 2000;
@@ -35,97 +27,33 @@ const IDLE_AFTER_KILL_MS = 500;
 /** How long a child that was killed may take to end before it counts as one that may not be killed. */
 const PATIENCE_AFTER_KILL_MS = 2000;
 
+/** How long a run may last beyond its child before that has to be reckoned with. */
+const WENT_ON_AFTER_MS = 20;
+
 /** How much can be left in a pipe, at its usual size, with what has been read of it at once. */
 const PIPE_BYTES = 128 * 1024;
 /** How much a pipe can hold at its largest. */
 const MOST_PIPE_BYTES = 1024 * 1024;
 
-/** Runs a command and captures its output as text. */
-export function captureText(
-  command: Command,
-  ownGroup: boolean,
-): Promise<ProcessResult<string>> {
-  return runLive(
-    command,
-    { bytes: false, ownGroup },
-    (stdout, program) => stdout?.text(program) ?? "",
-  );
-}
-
-/** Runs a command and captures its stdout as bytes. */
-export function captureBytes(
-  command: Command,
-  ownGroup: boolean,
-): Promise<ProcessResult<Uint8Array>> {
-  return runLive(
-    command,
-    { bytes: true, ownGroup },
-    (stdout) => stdout?.bytes() ?? new Uint8Array(0),
-  );
-}
-
 /** Makes of the captured stdout what the verb returns; there is none if it was not captured. */
-type StdoutOf<T> = (stdout: Capture | null, program: string) => T;
+export type StdoutOf<T> = (stdout: Capture | null, program: string) => T;
 
-/** Runs a command: everything that can refuse it comes before the child is started. */
-async function runLive<T extends string | Uint8Array>(
-  command: Command,
-  options: LiveRunOptions,
-  stdoutOf: StdoutOf<T>,
-): Promise<ProcessResult<T>> {
-  const host = runtime();
-  const spec = specOf(command);
-  throwIfCancelled(spec);
-  const source = spec.stdin === "inherit"
-    ? NO_INPUT
-    : stdinSourceOf(spec.stdin);
-  const release = claimStdin(source, spec.program);
-  using limits = new RunLimits(spec);
-  let supply: StdinSupply | null = null;
-  let run: LiveRun;
-  try {
-    const opening = openSupply(source, spec.program);
-    supply = opening instanceof Promise
-      ? await limits.within(opening, (late) => late.stop())
-      : opening;
-    throwIfCancelled(spec);
-    if (limits.endedBy === "timed-out") {
-      supply?.stop();
-      release();
-      return neverStarted(spec, stdoutOf);
-    }
-    run = new LiveRun(host, spec, supply, limits, options);
-  } catch (error) {
-    supply?.stop();
-    release();
-    throw error;
-  }
-  return await run.result(stdoutOf);
+/** How a live run is made. */
+export interface LiveRunOptions {
+  /** Whether stdout is kept as bytes, rather than as text. */
+  readonly bytes: boolean;
+  /** What is written to the child's stdin. */
+  readonly supply: StdinSupply | null;
+  readonly limits: RunLimits;
 }
-
-/** The result of a run whose deadline came while its stdin file was still being opened. */
-function neverStarted<T extends string | Uint8Array>(
-  spec: CommandSpec,
-  stdoutOf: StdoutOf<T>,
-): ProcessResult<T> {
-  return new ProcessResult({
-    program: spec.program,
-    stdout: stdoutOf(null, spec.program),
-    stderr: "",
-    outcome: timedOut(),
-    okCodes: spec.okCodes,
-    configuredTimeout: spec.timeout,
-    duration: spec.timeout ?? 0,
-  });
-}
-
-const NO_INPUT: StdinSource = { kind: "empty" };
 
 /** One child, from its start to its end, with everything that was opened for it. */
-class LiveRun {
+export class LiveRun {
   readonly #spec: CommandSpec;
   readonly #started = performance.now();
   readonly #child: Child;
+  readonly #containment: Containment;
+  readonly #tree: RunTree;
   readonly #handlerErrors: unknown[] = [];
   readonly #stdout: Capture | null;
   readonly #stderr: Capture | null;
@@ -134,16 +62,16 @@ class LiveRun {
   readonly #exit = Promise.withResolvers<ExitStatus | null>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #hasExited = false;
+  #teardown: Teardown | null = null;
   #stdinFailure: StdinError | null = null;
 
   /** Starts the child and, in the same turn, takes charge of its pipes. */
   constructor(
-    host: Runtime,
+    containment: Containment,
     spec: CommandSpec,
-    supply: StdinSupply | null,
-    limits: RunLimits,
-    { bytes, ownGroup }: LiveRunOptions,
+    { bytes, supply, limits }: LiveRunOptions,
   ) {
+    this.#containment = containment;
     this.#spec = spec;
     this.#limits = limits;
     const stdin = spec.stdin === "inherit"
@@ -151,7 +79,12 @@ class LiveRun {
       : supply === null
       ? "null"
       : "piped";
-    this.#child = host.spawn({ ...spec, stdin, ownGroup });
+    const { child, tree } = containment.start(
+      { ...spec, stdin, ownGroup: false },
+      spec,
+    );
+    this.#child = child;
+    this.#tree = tree;
     this.#stdout = this.#capture(
       this.#child.stdout,
       spec.stdoutHandlers,
@@ -181,12 +114,18 @@ class LiveRun {
     try {
       const status = await this.#exit.promise;
       this.#hasExited = true;
+      this.#tree.childEnded();
+      // Those who were told to go have their time, and the pipes are theirs as well.
+      if (this.#teardown !== null) await this.#teardown.finished;
       await this.#drain();
       await this.#stopFeed();
       return this.#resultOf(status, stdoutOf);
     } finally {
+      this.#teardown?.[Symbol.dispose]();
       for (const timer of this.#timers) clearTimeout(timer);
-      endLeftovers(this.#child);
+      // Waited for only where there is something to wait for: a turn costs time too.
+      const closing = this.#containment.finish(this.#tree);
+      if (closing !== undefined) await closing;
     }
   }
 
@@ -238,6 +177,9 @@ class LiveRun {
    * the pipes are cut.
    */
   async #drain(): Promise<void> {
+    if (this.#captures().some((capture) => !capture.ended)) {
+      this.#after(WENT_ON_AFTER_MS, () => this.#tree.wentOn());
+    }
     if (this.#limits.endedBy === null && this.#stdinFailure === null) {
       for (const capture of this.#captures()) {
         capture.limitIdle(IDLE_AFTER_EXIT_MS, () => this.#endWriters());
@@ -254,7 +196,7 @@ class LiveRun {
   }
 
   #endWriters(): void {
-    endLeftovers(this.#child);
+    this.#tree.endLeftovers();
     this.#cutWhenIdle();
     for (const capture of this.#captures()) {
       capture.limitLength(
@@ -291,16 +233,22 @@ class LiveRun {
 
   #end(by: EndedBy): void {
     const { timeoutGrace, timeoutSignal } = this.#spec;
-    if (by === "cancelled" || timeoutGrace === 0 || this.#hasExited) {
-      return this.#kill();
-    }
-    signalTree(this.#child, timeoutSignal);
-    this.#after(timeoutGrace, () => this.#kill());
+    this.#tearDown(timeoutSignal, by === "cancelled" ? 0 : timeoutGrace);
+  }
+
+  /** Has the tree end: at once, or after `grace` milliseconds at the latest. */
+  #tearDown(signal: string, grace: number): void {
+    if (this.#teardown !== null) return grace === 0 ? this.#kill() : undefined;
+    this.#teardown = new Teardown(this.#tree, {
+      signal,
+      grace,
+      onOverdue: () => this.#kill(),
+    });
   }
 
   /** Ends the tree, and with it the time that everything else has. */
   #kill(): void {
-    signalTree(this.#child, "SIGKILL");
+    this.#tree.kill();
     this.#cutWhenIdle();
     const patience = this.#limits.endedBy === "cancelled"
       ? 0

@@ -1,8 +1,9 @@
 import { bunFiles } from "./bun_files.ts";
 import { bunSpawn } from "./bun_spawn.ts";
+import { bunSystem } from "./bun_system.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** The runtime that is Bun. */
 export function bunRuntime(): Runtime {
-  return { spawn: bunSpawn, files: bunFiles };
+  return { spawn: bunSpawn, files: bunFiles, system: bunSystem };
 }

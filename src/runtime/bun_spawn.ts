@@ -1,6 +1,9 @@
 import type { FileSink, Subprocess } from "bun";
 import type {} from "bun-types/s3.d.ts";
+import { SpawnError } from "../outcome/errors.ts";
 import { builtin, signalNumber } from "./builtin.ts";
+import { bunSystem } from "./bun_system.ts";
+import { couldNotEnter, enteringArgs, SHELL } from "./cgroup_entry.ts";
 import {
   childEnvironment,
   type ParentEnvironment,
@@ -12,6 +15,11 @@ import {
   type ProgramFinding,
   type ProgramLookup,
 } from "./program_lookup.ts";
+import {
+  type FileView,
+  HEAD_BYTES,
+  isPlainExecutable,
+} from "./executable_format.ts";
 import type {
   ByteSink,
   Child,
@@ -29,7 +37,7 @@ interface BunGlobals {
   readonly process: {
     readonly env: Record<string, string | undefined>;
     readonly platform: string;
-    kill(pid: number, signal: string): void;
+    readonly arch: string;
   };
 }
 type BunStdio = "pipe" | "inherit" | "ignore";
@@ -48,18 +56,20 @@ type BunSubprocess = Subprocess<BunStdio, BunStdio, BunStdio>;
 export function bunSpawn(spec: SpawnSpec): Child {
   const { Bun, process } = globals();
   const ownGroup = spec.ownGroup && process.platform !== "win32";
-  const command = commandOf(spec);
+  const env = environmentOf(spec);
+  const { command, entersCgroup } = enteringCommand(spec, env.PWD) ??
+    { command: commandOf(spec), entersCgroup: false };
   try {
     const child = Bun.spawn(command, {
-      argv0: spec.program,
+      argv0: entersCgroup ? SHELL : spec.program,
       cwd: spec.cwd ?? undefined,
-      env: environmentOf(spec),
+      env,
       stdin: STDIO[spec.stdin],
       stdout: STDIO[spec.stdout],
       stderr: STDIO[spec.stderr],
       detached: ownGroup,
     });
-    return new BunChild(child, ownGroup);
+    return new BunChild(child, spec.program, ownGroup, entersCgroup);
   } catch (cause) {
     throw explain(spec, cause);
   }
@@ -81,16 +91,62 @@ function globals(): BunGlobals {
  * is looked up here.
  */
 function commandOf(spec: SpawnSpec): string[] {
-  const { program, args, envs } = spec;
-  const childHasPath = envs.has("PATH")
-    ? envs.get("PATH") !== null
-    : !spec.envCleared;
+  const { program, args } = spec;
   const isLeftToBun = program.includes("/") ||
-    (childHasPath && !isRelativePath(pathFor(spec)));
+    (childHasPath(spec) && !isRelativePath(pathFor(spec)));
   const lookup = isLeftToBun ? null : lookUp(spec);
   if (lookup?.kind === "missing") throw explain(spec, null);
   return [lookup?.kind === "found" ? lookup.word : program, ...args];
 }
+
+function childHasPath({ envs, envCleared }: SpawnSpec): boolean {
+  return envs.has("PATH") ? envs.get("PATH") !== null : !envCleared;
+}
+
+/**
+ * The words that let the child enter its cgroup first; `null` if it has none, or if
+ * the program may not start: then Bun, not a shell, is to say why. A shell looks a
+ * name up as `execvp` does, so that it is given the name where that finds the same.
+ */
+function enteringCommand(
+  spec: SpawnSpec,
+  pwd: string | undefined,
+): { command: string[]; entersCgroup: true } | null {
+  const { program, args, cgroup } = spec;
+  if (cgroup === undefined) return null;
+  const lookup = lookUp(spec);
+  if (lookup?.kind !== "found") return null;
+  try {
+    if (!isPlainExecutable(lookup.path, fileView)) return null;
+  } catch {
+    // It may be executed but not read.
+    return null;
+  }
+  const byName = !program.startsWith("-") && !program.includes("/") &&
+    childHasPath(spec);
+  const words = [byName ? program : lookup.word, ...args];
+  return {
+    command: [SHELL, ...enteringArgs(cgroup, pwd, words)],
+    entersCgroup: true,
+  };
+}
+
+const fileView: FileView = {
+  get arch() {
+    return globals().process.arch === "x64" ? "x86_64" : "aarch64";
+  },
+  isExecutable: (path) => find(path) === "executable",
+  headOf(path) {
+    const { openSync, readSync, closeSync } = builtin("node:fs");
+    const file = openSync(path, "r");
+    try {
+      const head = new Uint8Array(HEAD_BYTES);
+      return head.subarray(0, readSync(file, head));
+    } finally {
+      closeSync(file);
+    }
+  },
+};
 
 function environmentOf(
   spec: SpawnSpec,
@@ -146,14 +202,23 @@ function isFolder(path: string): boolean {
 class BunChild implements Child {
   readonly pid: number;
   readonly leadsGroup: boolean;
+  readonly entersCgroup: boolean;
   readonly stdin: ByteSink | null;
   readonly stdout: ReadableStream<Uint8Array> | null;
   readonly stderr: ReadableStream<Uint8Array> | null;
   readonly status: Promise<ExitStatus>;
   readonly #child: BunSubprocess;
+  readonly #program: string;
 
-  constructor(child: BunSubprocess, leadsGroup: boolean) {
+  constructor(
+    child: BunSubprocess,
+    program: string,
+    leadsGroup: boolean,
+    entersCgroup: boolean,
+  ) {
     this.#child = child;
+    this.#program = program;
+    this.entersCgroup = entersCgroup;
     this.pid = child.pid;
     this.leadsGroup = leadsGroup;
     this.stdin = typeof child.stdin === "object"
@@ -169,33 +234,28 @@ class BunChild implements Child {
 
   signal(name: string): void {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      kill(this.pid, name);
+      bunSystem.signal(this.pid, name);
     }
   }
 
   signalGroup(name: string): boolean {
-    return kill(-this.pid, name);
+    return bunSystem.signal(-this.pid, name);
   }
 
   unref(): void {
     this.#child.unref();
   }
 
-  lateFailure(): null {
-    return null;
+  ref(): void {
+    this.#child.ref();
   }
-}
 
-/** False if there is nobody to be signalled. */
-function kill(pid: number, signal: string): boolean {
-  try {
-    globals().process.kill(pid, signal);
-    return true;
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === "ESRCH") return false;
-    if (code === "EPERM") return true;
-    throw error;
+  leaveToWatcher(): void {}
+
+  lateFailure(status: ExitStatus, stderr: string): Error | null {
+    return this.entersCgroup && couldNotEnter(status.code, stderr)
+      ? new SpawnError(this.#program, "its cgroup was refused")
+      : null;
   }
 }
 

@@ -1,5 +1,9 @@
 import { isGranted } from "./deno_permission.ts";
-import { HEAD_BYTES, loaderOf } from "./executable_format.ts";
+import {
+  type FileView,
+  HEAD_BYTES,
+  isPlainExecutable,
+} from "./executable_format.ts";
 import {
   DEFAULT_PATH,
   isRelativePath,
@@ -64,7 +68,9 @@ function targetFor(spec: SpawnSpec): string | null {
     factsOf(before.path) === before.facts;
   if (isAsBefore) return spec.program;
   const lookup = lookUp(spec);
-  if (lookup?.kind !== "found" || !isPlainExecutable(lookup.path)) return null;
+  if (lookup?.kind !== "found" || !isPlainExecutable(lookup.path, fileView)) {
+    return null;
+  }
   if (!findsByName(spec, lookup.path)) return lookup.word;
   if (foundBefore.size >= MOST_REMEMBERED) foundBefore.clear();
   foundBefore.set(key, { path: lookup.path, facts: factsOf(lookup.path) });
@@ -162,23 +168,13 @@ export function mayRead(path: string): boolean {
   return isGranted({ name: "read" }) || isGranted({ name: "read", path });
 }
 
-/** An interpreter may itself be a script, but the system follows only so many. */
-const MOST_INTERPRETERS = 4;
-
-/**
- * Whether the system is sure to be able to execute a file: a binary for this
- * machine whose loader is there, or a script whose interpreter is.
- */
-function isPlainExecutable(
-  path: string,
-  interpretersLeft = MOST_INTERPRETERS,
-): boolean {
-  const loader = loaderOf(headOf(path), Deno.build.arch);
-  if (loader === "none") return true;
-  if (loader === "unsure" || interpretersLeft === 0) return false;
-  return find(loader.path) === "executable" &&
-    isPlainExecutable(loader.path, interpretersLeft - 1);
-}
+const fileView: FileView = {
+  get arch() {
+    return Deno.build.arch;
+  },
+  isExecutable: (path) => find(path) === "executable",
+  headOf,
+};
 
 function headOf(path: string): Uint8Array {
   using file = Deno.openSync(path);

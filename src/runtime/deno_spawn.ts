@@ -5,15 +5,17 @@ import {
   childEnvironment,
   type ParentEnvironment,
 } from "./child_environment.ts";
+import { couldNotEnter, enteringArgs, SHELL } from "./cgroup_entry.ts";
 import { isGranted, isGrantedWhole } from "./deno_permission.ts";
 import { lookUp, mayRead, prefixFor, programWord } from "./deno_program.ts";
+import { denoSystem } from "./deno_system.ts";
 import type { ByteSink, Child, ExitStatus, SpawnSpec } from "./runtime.ts";
 import { errorCode, explainSpawnFailure } from "./spawn_failure.ts";
 
 /** Starts a child by way of `Deno.Command`. */
 export function denoSpawn(spec: SpawnSpec): Child {
   const environment = environmentOf(spec);
-  const start = chooseStart(spec);
+  const start = chooseStart(spec, environment);
   const command = new Deno.Command(start.program, {
     args: [...start.args],
     cwd: spec.cwd ?? undefined,
@@ -39,6 +41,7 @@ interface Start {
   readonly leadsGroup: boolean;
   /** What `setsid` is to execute; `null` without `setsid`. */
   readonly target: string | null;
+  readonly entersCgroup: boolean;
 }
 
 /**
@@ -51,8 +54,8 @@ interface Start {
  * A group that may not be signalled is worth nothing, so without full run
  * permission, which that takes, the child stays in its parent's.
  */
-function chooseStart(spec: SpawnSpec): Start {
-  const { args } = spec;
+function chooseStart(spec: SpawnSpec, environment: ChildEnvironment): Start {
+  const { args, cgroup } = spec;
   const ownGroup = spec.ownGroup && Deno.build.os !== "windows" &&
     isGranted({ name: "run" });
   const prefix = ownGroup && isGrantedWhole({ name: "run" })
@@ -67,16 +70,26 @@ function chooseStart(spec: SpawnSpec): Start {
       detached: ownGroup,
       leadsGroup: ownGroup,
       target: null,
+      entersCgroup: false,
     };
   }
   const { setsid, target } = prefix;
+  const words = [target, ...args];
   return {
     program: setsid,
-    args: [target, ...args],
+    args: cgroup === undefined
+      ? words
+      : [SHELL, ...enteringArgs(cgroup, pwdIn(environment), words)],
     detached: false,
     leadsGroup: true,
     target,
+    entersCgroup: cgroup !== undefined,
   };
+}
+
+/** The `PWD` of a child that enters a cgroup, for which everything has to be granted. */
+function pwdIn({ alone, variables }: ChildEnvironment): string | undefined {
+  return variables.PWD ?? (alone ? undefined : Deno.env.get("PWD"));
 }
 
 function environmentOf(spec: SpawnSpec): ChildEnvironment {
@@ -148,6 +161,7 @@ function isFolder(path: string | null): boolean | null {
 class DenoChild implements Child {
   readonly pid: number;
   readonly leadsGroup: boolean;
+  readonly entersCgroup: boolean;
   readonly stdin: ByteSink | null;
   readonly stdout: ReadableStream<Uint8Array> | null;
   readonly stderr: ReadableStream<Uint8Array> | null;
@@ -155,6 +169,7 @@ class DenoChild implements Child {
   readonly #child: Deno.ChildProcess;
   readonly #spec: SpawnSpec;
   readonly #target: string | null;
+  #keepsAlive: KeepAlive | null = null;
 
   constructor(child: Deno.ChildProcess, spec: SpawnSpec, start: Start) {
     this.#child = child;
@@ -162,6 +177,7 @@ class DenoChild implements Child {
     this.#target = start.target;
     this.pid = child.pid;
     this.leadsGroup = start.leadsGroup;
+    this.entersCgroup = start.entersCgroup;
     this.stdin = spec.stdin === "piped" ? new DenoSink(child.stdin) : null;
     this.stdout = spec.stdout === "piped" ? child.stdout : null;
     this.stderr = spec.stderr === "piped" ? child.stderr : null;
@@ -181,24 +197,34 @@ class DenoChild implements Child {
   }
 
   signalGroup(name: string): boolean {
-    try {
-      Deno.kill(-this.pid, name as Deno.Signal);
-      return true;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      if (error instanceof Deno.errors.PermissionDenied) return true;
-      throw error;
-    }
+    return denoSystem.signal(-this.pid, name);
   }
 
   unref(): void {
     this.#child.unref();
+    this.#keepsAlive?.[Symbol.dispose]();
+  }
+
+  ref(): void {
+    this.#child.ref();
+  }
+
+  // When a program fails, Deno kills the children that keep it alive, and with them
+  // goes what told whose children theirs are. So something else keeps it alive.
+  leaveToWatcher(): void {
+    this.#child.unref();
+    const keepsAlive = new KeepAlive();
+    this.#keepsAlive = keepsAlive;
+    this.status.then(() => keepsAlive[Symbol.dispose]());
   }
 
   // `setsid` was given a program that looked sure to start. What cannot be seen
   // beforehand (a file just being written, a security module) shows only in how
   // it ends, and in the one line that it then prints.
   lateFailure(status: ExitStatus, stderr: string): Error | null {
+    if (this.entersCgroup && couldNotEnter(status.code, stderr)) {
+      return new SpawnError(this.#spec.program, "its cgroup was refused");
+    }
     if (this.#target === null || (status.code !== 126 && status.code !== 127)) {
       return null;
     }
@@ -230,6 +256,25 @@ function exitStatusOfFailure(error: unknown): ExitStatus {
     error instanceof Error ? error.message : "",
   )?.[1];
   return { code: null, signal: number === undefined ? null : Number(number) };
+}
+
+/** Keeps the program alive, as a pending operation would. */
+class KeepAlive implements Disposable {
+  static #count = 0;
+  static #timer: ReturnType<typeof setInterval> | undefined;
+  #isDisposed = false;
+
+  constructor() {
+    if (KeepAlive.#count++ === 0) {
+      KeepAlive.#timer = setInterval(() => {}, 2 ** 31 - 1);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    if (--KeepAlive.#count === 0) clearInterval(KeepAlive.#timer);
+  }
 }
 
 class DenoSink implements ByteSink {

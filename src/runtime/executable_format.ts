@@ -1,15 +1,43 @@
 /** What the system has to find before it can execute a file: a path, nothing, or one cannot tell. */
-export type Loader = { readonly path: string } | "none" | "unsure";
+type Loader = { readonly path: string } | "none" | "unsure";
 
 /** How much of a file's start is looked at; one that has it elsewhere is "unsure". */
 export const HEAD_BYTES = 4096;
+
+/** How a file is looked at. */
+export interface FileView {
+  /** The machine's architecture, as the runtimes call it. */
+  readonly arch: string;
+  isExecutable(path: string): boolean;
+  /** The file's first {@linkcode HEAD_BYTES}, or fewer. */
+  headOf(path: string): Uint8Array;
+}
+
+/** An interpreter may itself be a script, but the system follows only so many. */
+const MOST_INTERPRETERS = 4;
+
+/**
+ * Whether the system is sure to be able to execute a file: a binary for this
+ * machine whose loader is there, or a script whose interpreter is.
+ */
+export function isPlainExecutable(
+  path: string,
+  view: FileView,
+  interpretersLeft = MOST_INTERPRETERS,
+): boolean {
+  const loader = loaderOf(view.headOf(path), view.arch);
+  if (loader === "none") return true;
+  if (loader === "unsure" || interpretersLeft === 0) return false;
+  return view.isExecutable(loader.path) &&
+    isPlainExecutable(loader.path, view, interpretersLeft - 1);
+}
 
 /**
  * What executing a file takes beside the file itself, by the file's first bytes:
  * the loader that a 64-bit binary for this machine names, or the interpreter of a
  * script. `arch` is the machine's, as the runtimes call it.
  */
-export function loaderOf(head: Uint8Array, arch: string): Loader {
+function loaderOf(head: Uint8Array, arch: string): Loader {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   const isElf = view.byteLength >= 64 && view.getUint32(0) === 0x7f454c46;
   return isElf ? elfLoader(view, arch) : scriptInterpreter(head);

@@ -16,6 +16,8 @@ export interface SpawnSpec {
   readonly stderr: StdioMode;
   /** Whether the child is to lead a session and a process group of its own, if that can be had. */
   readonly ownGroup: boolean;
+  /** The folder of a cgroup that the child is to enter before it executes the program, if that can be had. */
+  readonly cgroup?: string;
 }
 
 /** How a child ended: one of the two is not `null`. */
@@ -40,6 +42,8 @@ export interface Child {
   readonly pid: number;
   /** Whether the child leads a process group that {@linkcode Child.signalGroup} can reach. */
   readonly leadsGroup: boolean;
+  /** Whether the child enters its cgroup by itself, before it executes the program. */
+  readonly entersCgroup: boolean;
   readonly stdin: ByteSink | null;
   /** Its reader must be taken in the turn in which the child was started: a runtime may buffer without limit until then. */
   readonly stdout: ReadableStream<Uint8Array> | null;
@@ -53,6 +57,13 @@ export interface Child {
   signalGroup(name: string): boolean;
   /** Lets the program end while the child goes on. */
   unref(): void;
+  /** Takes {@linkcode Child.unref} back. */
+  ref(): void;
+  /**
+   * To be called when somebody else ends the child should the program end before
+   * it: the runtime is not to do so by itself then.
+   */
+  leaveToWatcher(): void;
   /** The error for a child that ended because the program could not be started after all, else `null`. */
   lateFailure(status: ExitStatus, stderr: string): Error | null;
 }
@@ -96,6 +107,42 @@ export interface Files {
 }
 
 /**
+ * What the system tells of its processes, and lets be done to them. All of it at
+ * once, and none of it ever asks for a permission: what may not be done is as if
+ * it were not there.
+ */
+export interface System {
+  readonly kind: "linux" | "posix" | "windows";
+  /** This program's own process. */
+  readonly pid: number;
+  /**
+   * Whether this is a test of a suite that takes a child which is still there at its
+   * end for a leak, whoever started it.
+   */
+  readonly countsLeaks: boolean;
+  /** Why groups may not be signalled, or `null` if they may be. */
+  whyNoGroups(): string | null;
+  /** Signals a process, or a whole group by its number made negative. False if nobody is there. */
+  signal(pid: number, name: string): boolean;
+  /** Whether a process, or a group by its number made negative, is there; one that waits to be reaped is. */
+  exists(pid: number): boolean;
+  /** A file's text, or `null` if it cannot be read. */
+  readText(path: string): string | null;
+  /** What `/proc` says of every process there is, in the form of `/proc/<pid>/stat`; `null` if it does not tell. */
+  processLines(): string[] | null;
+  /** The names of the folders in a folder, or `null` if it cannot be read. */
+  folders(path: string): string[] | null;
+  /** Writes over what is in a file that is there; throws the runtime's own error. */
+  writeText(path: string, text: string): void;
+  /** Whether a file may be written to. */
+  mayWrite(path: string): boolean;
+  /** Creates a folder; throws the runtime's own error. */
+  createFolder(path: string): void;
+  /** Removes an empty folder. False if it is not empty, or cannot be removed; true also if it is not there. */
+  removeFolder(path: string): boolean;
+}
+
+/**
  * What the library needs of the runtime it is in, in the library's own terms.
  * Another runtime would be one more file that implements this.
  */
@@ -109,4 +156,11 @@ export interface Runtime {
    */
   spawn(spec: SpawnSpec): Child;
   readonly files: Files;
+  readonly system: System;
+}
+
+/** Whether a name in `/proc` is a process's number. */
+export function isProcessName(name: string): boolean {
+  const first = name.charCodeAt(0);
+  return first >= 0x31 && first <= 0x39;
 }

@@ -301,7 +301,12 @@ test("a streaming or inherited stdin is refused in both modes, before anything i
       new Command("cat").stdin(stream),
       new Command("cat").stdin(Stdin.fromAsyncLines(unreadLines())),
     ];
-    for (const command of [...sources, new Command("cat").inheritStdin()]) {
+    const interactive = [
+      new Command("cat").inheritStdin(),
+      new Command("cat").foreground(),
+      new Command("cat").foreground().stdin("known"),
+    ];
+    for (const command of [...sources, ...interactive]) {
       const error = await assertRejects(
         () => runner.outputString(command),
         UnsupportedError,

@@ -10,7 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   command: ["outcome"],
   runtime: ["outcome"],
   output: ["outcome"],
-  containment: ["runtime"],
+  containment: ["outcome", "runtime"],
   runner: ["containment", "output", "command", "outcome", "runtime"],
   cassette: ["runner", "command", "outcome", "output", "runtime"],
   doubles: ["runner", "command", "outcome", "output"],

@@ -116,6 +116,46 @@ test("with run permission for named programs nothing is asked for", async () => 
   assertEquals(JSON.parse(shown).outcome, { kind: "timed-out" });
 });
 
+test("a group is what permissions allow, says so, and nothing is asked for", async () => {
+  const answers: Record<string, unknown> = {};
+  for (const permissions of ["--allow-run=sh", "--allow-run", "-A"]) {
+    const shown = await shownOnTerminal("tests/fixtures/group.ts", [
+      permissions,
+    ]);
+    answers[permissions] = JSON.parse(shown);
+  }
+  const common = {
+    ending: "drained",
+    outcome: { kind: "signalled", signal: 15 },
+  };
+  assertEquals(answers, {
+    "--allow-run=sh": {
+      ...common,
+      strongest: "child",
+      mechanism: "child",
+      endsWithOwner: false,
+      members: 1,
+      tellsUsage: false,
+    },
+    "--allow-run": {
+      ...common,
+      strongest: "process-group",
+      mechanism: "process-group",
+      endsWithOwner: true,
+      members: 1,
+      tellsUsage: false,
+    },
+    "-A": {
+      ...common,
+      strongest: "cgroup",
+      mechanism: "cgroup",
+      endsWithOwner: true,
+      members: 2,
+      tellsUsage: true,
+    },
+  });
+});
+
 test("a missing program is itself with any permissions", async () => {
   const missing = { program: "no-such-program" };
   for (

@@ -1,0 +1,263 @@
+import type { Child, System } from "../runtime/runtime.ts";
+import {
+  membersOf,
+  type ProcessFacts,
+  processTable,
+  type Root,
+} from "./process_table.ts";
+import type { RunTree } from "./tree.ts";
+import type { Watched, WatcherShare } from "./watcher.ts";
+
+/** What becomes of a {@linkcode GroupTree} beyond its run. */
+export interface GroupTreeOptions {
+  /** The watcher that is to end it, should the program end first; `null` without one. */
+  readonly share: WatcherShare | null;
+  /** What the watcher is told. */
+  readonly watched: (pid: number) => Watched;
+  /** Whether the share is this tree's alone, to be released at its end. */
+  readonly ownsShare: boolean;
+  /** Whether those whom the run leaves behind may stay. */
+  readonly keepsLeftovers: boolean;
+}
+
+/**
+ * A child with what it started: its process group, if it leads one, and when that
+ * is not enough whoever is found by parent or by session.
+ */
+export class GroupTree implements RunTree {
+  readonly #system: System;
+  readonly #child: Child;
+  readonly #options: GroupTreeOptions;
+  /** Those outside of the group who were signalled: by the time they have to be killed, what told of them may have ended. */
+  readonly #signalled = new Set<ProcessFacts>();
+  #childHasEnded = false;
+  #hasGoneOn = false;
+  /** Whether nobody was in the group after its leader had ended: from then on its number is anybody's. */
+  #isGone = false;
+
+  /** The tree of `child`, which leads a group or does not. */
+  constructor(system: System, child: Child, options: GroupTreeOptions) {
+    this.#system = system;
+    this.#child = child;
+    this.#options = options;
+    if (options.share?.watch(options.watched(child.pid))) {
+      child.leaveToWatcher();
+    }
+  }
+
+  /** Where the tree begins. */
+  get root(): Root {
+    return {
+      pid: this.#child.pid,
+      leads: this.#child.leadsGroup && !this.#hasGone(),
+      hasEnded: this.#childHasEnded,
+    };
+  }
+
+  signal(name: string): void {
+    signalTrees(this.#system, [this], name);
+  }
+
+  suspend(): void {
+    this.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.signal("SIGCONT");
+  }
+
+  kill(): void {
+    killTrees(this.#system, [this]);
+  }
+
+  members(): number[] {
+    return membersOfTrees(this.#system, [this]);
+  }
+
+  isEmpty(): boolean {
+    return areEmpty(this.#system, [this]);
+  }
+
+  childEnded(): void {
+    this.#childHasEnded = true;
+  }
+
+  wentOn(): void {
+    this.#hasGoneOn = true;
+    const { share, watched } = this.#options;
+    if (!this.isOver()) share?.wentOn(watched(this.#child.pid));
+  }
+
+  endLeftovers(): void {
+    if (this.#child.leadsGroup && !this.#options.keepsLeftovers) {
+      this.#signalGroup("SIGKILL");
+    }
+  }
+
+  close(isFinal = false): void | Promise<void> {
+    const { share, watched, ownsShare, keepsLeftovers } = this.#options;
+    if (keepsLeftovers && !isFinal && !this.isOver()) return this.wentOn();
+    this.endLeftovers();
+    share?.forget(watched(this.#child.pid));
+    if (ownsShare) return share?.release();
+  }
+
+  /** Where the tree begins, with those of its members who were signalled and are still there. */
+  rootsIn(table: readonly ProcessFacts[]): Root[] {
+    const roots = [this.root];
+    if (this.#signalled.size > 0) {
+      const present = new Map(table.map(({ pid, started }) => [pid, started]));
+      for (const { pid, started } of this.#signalled) {
+        if (present.get(pid) === started) {
+          roots.push({ pid, leads: false, hasEnded: false });
+        }
+      }
+    }
+    return roots;
+  }
+
+  /** Remembers those of `signalled` who are in this tree. */
+  remember(
+    table: readonly ProcessFacts[],
+    signalled: ReadonlySet<ProcessFacts>,
+  ): void {
+    for (const facts of membersOf(this.#system, table, this.rootsIn(table))) {
+      if (signalled.has(facts)) this.#signalled.add(facts);
+    }
+  }
+
+  /** Signals the child and the group it leads, without looking for anybody else. */
+  signalGroup(name: string): void {
+    const { leadsGroup } = this.#child;
+    if (leadsGroup && this.#signalGroup(name)) return;
+    // Nobody there: the child has ended, or it has only just started and does not
+    // lead the group yet. Then it has no children either; but by now it may.
+    if (!this.#childHasEnded) {
+      this.#child.signal(name);
+      if (leadsGroup) this.#signalGroup(name);
+    }
+  }
+
+  isOver(): boolean {
+    if (!this.#childHasEnded) return false;
+    if (this.#signalled.size > 0) return false;
+    if (!this.#child.leadsGroup || this.#hasGone()) return true;
+    this.#isGone = !this.#system.exists(-this.#child.pid);
+    return this.#isGone;
+  }
+
+  /**
+   * Whether the group's number is not, or may not be, the group's any more. It is
+   * given to no process while the group is there: should one have it again, some
+   * time after the leader has ended, then the group was empty in between.
+   */
+  #hasGone(): boolean {
+    if (this.#hasGoneOn && !this.#isGone) {
+      this.#isGone = this.#system.exists(this.#child.pid);
+    }
+    return this.#isGone;
+  }
+
+  #signalGroup(name: string): boolean {
+    if (this.#hasGone()) return false;
+    const isThere = this.#child.signalGroup(name);
+    if (!isThere && this.#childHasEnded) this.#isGone = true;
+    return isThere;
+  }
+}
+
+/** Signals everyone in these trees. */
+export function signalTrees(
+  system: System,
+  trees: readonly GroupTree[],
+  name: string,
+): void {
+  if (trees.length === 0) return;
+  // Looked for first: who loses a parent by the signal is not found after it.
+  const table = processTable(system);
+  const others = new Set(
+    table && outsideOfGroups(membersIn(system, table, trees), trees),
+  );
+  if (table !== null && others.size > 0) {
+    for (const tree of trees) tree.remember(table, others);
+  }
+  for (const tree of trees) tree.signalGroup(name);
+  for (const { pid } of others) system.signal(pid, name);
+}
+
+/** How often those who are found are looked at for children that they had meanwhile. */
+const MOST_ROUNDS = 10;
+
+/**
+ * Ends everyone in these trees. A group is killed as a whole, and nobody in it can
+ * start anybody meanwhile. Who is found elsewhere can: all of them are stopped
+ * first, until there is nobody new.
+ */
+export function killTrees(system: System, trees: readonly GroupTree[]): void {
+  if (trees.length === 0) return;
+  const stopped = new Set<number>();
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const table = processTable(system) ?? [];
+    const found = membersIn(system, table, trees, [...stopped]);
+    const fresh = outsideOfGroups(found, trees).filter(({ pid }) =>
+      !stopped.has(pid)
+    );
+    if (fresh.length === 0) break;
+    if (round === 0) { for (const tree of trees) tree.signalGroup("SIGSTOP"); }
+    for (const { pid } of fresh) {
+      system.signal(pid, "SIGSTOP");
+      stopped.add(pid);
+    }
+  }
+  for (const tree of trees) tree.signalGroup("SIGKILL");
+  for (const pid of stopped) system.signal(pid, "SIGKILL");
+}
+
+/** Everyone in these trees who has not ended; the children alone where the system does not tell of others. */
+export function membersOfTrees(
+  system: System,
+  trees: readonly GroupTree[],
+): number[] {
+  const table = processTable(system);
+  const pids = table === null
+    ? trees.filter(({ root }) => !root.hasEnded).map(({ root }) => root.pid)
+    : membersIn(system, table, trees).map(({ pid }) => pid);
+  return pids.sort((one, other) => one - other);
+}
+
+/** Whether nobody is left in these trees. */
+export function areEmpty(system: System, trees: readonly GroupTree[]): boolean {
+  if (trees.some(({ root }) => !root.hasEnded)) return false;
+  if (trees.every((tree) => tree.isOver())) return true;
+  // Who only waits to be reaped still counts for a group, and not for us.
+  const table = processTable(system);
+  return table !== null && membersIn(system, table, trees).length === 0;
+}
+
+/** Everyone in these trees, or below `others`. */
+function membersIn(
+  system: System,
+  table: readonly ProcessFacts[],
+  trees: readonly GroupTree[],
+  others: readonly number[] = [],
+): ProcessFacts[] {
+  const roots = trees.flatMap((tree) => tree.rootsIn(table));
+  for (const pid of others) roots.push({ pid, leads: false, hasEnded: false });
+  return membersOf(system, table, roots);
+}
+
+/** Those who are not reached by a signal to the trees' own groups. */
+function outsideOfGroups(
+  members: readonly ProcessFacts[],
+  trees: readonly GroupTree[],
+): ProcessFacts[] {
+  const groups = new Set<number>();
+  const children = new Set<number>();
+  for (const { root } of trees) {
+    if (root.leads) groups.add(root.pid);
+    children.add(root.pid);
+  }
+  return members.filter(({ pid, group }) =>
+    !groups.has(group) && !children.has(pid)
+  );
+}

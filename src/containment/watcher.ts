@@ -1,0 +1,139 @@
+import { messageOf } from "../outcome/errors.ts";
+import type { ByteSink, Child, Runtime } from "../runtime/runtime.ts";
+import { WATCHER_NAME, watcherScript } from "./watcher_script.ts";
+
+/** What a watcher is told of: `g`, the leader of a group; `p`, a process in another's group; `c`, a cgroup. */
+export type Watched = `g ${number}` | `p ${number}` | `c ${string}`;
+
+/**
+ * A share in the program's one watcher: the small process that outlives it, by
+ * whatever door it goes, for as long as it takes to end what it has left behind.
+ *
+ * It is there from the first thing to be watched until the last share is released.
+ */
+export class WatcherShare {
+  readonly #host: Runtime;
+  #isReleased = false;
+
+  /** Takes a share; nothing is started. */
+  constructor(host: Runtime) {
+    this.#host = host;
+    shares++;
+  }
+
+  /** Starts the watcher, unless it is there. Returns why there can be none, or `null`. */
+  start(): string | null {
+    return running(this.#host) === null ? whyNone : null;
+  }
+
+  /** Has something ended once the program is gone. False if there is no watcher. */
+  watch(what: Watched): boolean {
+    // The watcher that is started now reads of everything that is watched.
+    const wasRunning = watcher !== null;
+    watched.add(what);
+    const current = running(this.#host);
+    if (wasRunning) current?.tell(`+ ${what}\n`);
+    return current !== null;
+  }
+
+  /** Tells that the leader of a watched group has ended, and that the group goes on. */
+  wentOn(what: Watched): void {
+    if (watched.has(what)) watcher?.tell(`~ ${what}\n`);
+  }
+
+  /** Takes {@linkcode WatcherShare.watch} back. */
+  forget(what: Watched): void {
+    if (!watched.delete(what)) return;
+    watcher?.tell(`- ${what}\n`);
+    endIfIdle();
+  }
+
+  /** Gives the share back; with the last one the watcher goes. Resolves when it is gone. */
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    shares--;
+    await endIfIdle();
+  }
+}
+
+/** Lets the watcher go when nobody has a share in it, and nothing is watched any more. */
+async function endIfIdle(): Promise<void> {
+  if (shares > 0 || watched.size > 0) return;
+  const last = watcher;
+  watcher = null;
+  await last?.end();
+}
+
+let shares = 0;
+let watcher: Watcher | null = null;
+let whyNone: string | null = null;
+const watched = new Set<Watched>();
+
+/** The watcher that is there, or that is started now. */
+function running(host: Runtime): Watcher | null {
+  if (watcher !== null) return watcher;
+  whyNone = whyNoWatcher(host);
+  if (whyNone !== null) return null;
+  try {
+    const started = new Watcher(host, () => {
+      if (watcher === started) watcher = null;
+    });
+    watcher = started;
+    if (watched.size > 0) {
+      started.tell([...watched].map((what) => `+ ${what}\n`).join(""));
+    }
+  } catch (error) {
+    whyNone = `its shell cannot be started: ${messageOf(error)}`;
+  }
+  return watcher;
+}
+
+/** Why this program can have no watcher, as far as that is known beforehand. */
+export function whyNoWatcher({ system }: Runtime): string | null {
+  return system.kind === "windows"
+    ? "there is no POSIX shell on Windows"
+    : system.whyNoGroups();
+}
+
+class Watcher {
+  readonly #child: Child;
+  readonly #stdin: ByteSink;
+
+  /** Starts it; `onEnd` is called should it end before it is told to. */
+  constructor(host: Runtime, onEnd: () => void) {
+    const { system } = host;
+    const facts = system.kind === "linux" ? "proc" : "ps";
+    this.#child = host.spawn({
+      program: "/bin/sh",
+      args: ["-c", watcherScript(facts), WATCHER_NAME],
+      cwd: null,
+      // It needs nothing of the owner's, and would hold it in sight of others.
+      envs: new Map([["PATH", "/usr/bin:/bin"], ["LC_ALL", "C"]]),
+      envCleared: true,
+      envInherited: [],
+      stdin: "piped",
+      stdout: "null",
+      stderr: "null",
+      ownGroup: true,
+    });
+    this.#stdin = this.#child.stdin!;
+    this.#child.unref();
+    this.#child.status.then(onEnd);
+  }
+
+  /** Writes to it, without waiting; one that is gone is noticed by its end. */
+  tell(lines: string): void {
+    this.#stdin.write(ENCODER.encode(lines)).catch(() => {});
+  }
+
+  /** Lets it see its owner's end, and waits for its own. */
+  async end(): Promise<void> {
+    // Or the program could end while it waits.
+    this.#child.ref();
+    await this.#stdin.close();
+    await this.#child.status;
+  }
+}
+
+const ENCODER = new TextEncoder();

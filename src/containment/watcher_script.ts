@@ -1,0 +1,282 @@
+/** The watcher's last argument, by which one watcher knows another. */
+export const WATCHER_NAME = "processkit-watcher";
+
+/**
+ * The program of the watcher, for any POSIX shell. It reads what its owner starts
+ * and ends from its stdin, line by line, and when that ends, so has the owner:
+ *
+ * - `+ g 12`: process 12 leads a session and a group; `- g 12`: that is over
+ * - `~ g 12`: process 12 has ended, its group may go on
+ * - `+ p 12`, `- p 12`: a process in somebody else's group
+ * - `+ c /path`, `- c /path`: a cgroup
+ *
+ * A number may be a stranger's by the time the owner is gone. So a process is known
+ * by its number and the time of its start, and a group that went on without its
+ * leader by somebody who was seen in it then. Where the leader was there for as long
+ * as the owner, nobody else can have had its number.
+ *
+ * `facts` says where processes are looked at: in `/proc`, or by way of `ps` on
+ * systems without one, which tells of no sessions.
+ */
+export function watcherScript(facts: "proc" | "ps"): string {
+  return [PREPARE, facts === "proc" ? FACTS_FROM_PROC : FACTS_FROM_PS, WATCH]
+    .join("\n");
+}
+
+// Nothing that the owner had inherited is to be held open for longer than it does.
+const PREPARE = `
+trap '' HUP INT QUIT TERM TSTP TTIN TTOU PIPE ALRM USR1 USR2
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+cd /
+set -f
+nl='
+'`;
+
+// started PID  sets start, to nothing if nobody is there
+// scan         sets table, five words for each process: number parent group session
+//              start; rows, of " number:start:group:session "; and ended, of
+//              " number:start:" for those that only wait to be reaped
+// is_watcher PID
+const FACTS_FROM_PROC = `
+read_stat() {
+  text=
+  { while IFS= read -r line || [ -n "$line" ]; do text="$text $line"; done <"/proc/$1/stat"; } 2>/dev/null
+  [ -n "$text" ]
+}
+started() {
+  start=
+  read_stat "$1" || return 0
+  set -- \${text##*) }
+  start=\${20}
+}
+scan() {
+  table= rows=' ' ended=' '
+  set +f
+  set -- /proc/[0-9]*
+  set -f
+  for folder do scan_one "\${folder#/proc/}"; done
+}
+scan_one() {
+  read_stat "$1" || return 0
+  number=$1
+  set -- \${text##*) }
+  case $1 in
+    Z | X) ended="$ended$number:\${20}: " ;;
+    *) table="$table $number $2 $3 $4 \${20}" rows="$rows$number:\${20}:$3:$4 " ;;
+  esac
+}
+is_watcher() {
+  words=
+  { while IFS= read -r line || [ -n "$line" ]; do words=$line; done <"/proc/$1/cmdline"; } 2>/dev/null
+  case $words in *${WATCHER_NAME}) return 0 ;; esac
+  return 1
+}`;
+
+const FACTS_FROM_PS = `
+started() {
+  set -- $(ps -o lstart= -p "$1")
+  start=$1_$2_$3_$4_$5
+  if [ $# = 0 ]; then start=; fi
+}
+scan() {
+  table= rows=' ' ended=' '
+  list=$(ps -A -o pid= -o ppid= -o pgid= -o stat= -o lstart=)
+  IFS=$nl
+  set -- $list
+  unset IFS
+  for line do scan_one $line; done
+}
+scan_one() {
+  case $4 in
+    Z*) ended="$ended$1:$5_$6_$7_$8_$9: " ;;
+    *) table="$table $1 $2 $3 0 $5_$6_$7_$8_$9" rows="$rows$1:$5_$6_$7_$8_$9:$3:0 " ;;
+  esac
+}
+is_watcher() {
+  case $(ps -o args= -p "$1") in *${WATCHER_NAME}) return 0 ;; esac
+  return 1
+}`;
+
+const WATCH = `
+# Each line is "kind number start", then who was seen in a group without its leader.
+trees=$nl
+cgroups=$nl
+forget() {
+  case $trees in
+    *"$nl$1 "*)
+      after=\${trees#*"$nl$1 "}
+      trees=\${trees%%"$nl$1 "*}$nl\${after#*"$nl"} ;;
+  esac
+}
+forget_cgroup() {
+  case $cgroups in
+    *"$nl$1$nl"*) cgroups=\${cgroups%%"$nl$1$nl"*}$nl\${cgroups#*"$nl$1$nl"} ;;
+  esac
+}
+went_on() {
+  case $trees in *"\${nl}g $1 "*) ;; *) return 0 ;; esac
+  scan
+  seen=
+  for row in $rows; do
+    case $row in *:"$1":* | *:"$1") seen="$seen \${row%:*:*}" ;; esac
+  done
+  forget "g $1"
+  trees="\${trees}g $1 ended$seen$nl"
+}
+
+# Sets found, of " number:start ", to everyone who is to end, and leaders, of
+# " number:start:", to the sessions and groups that are.
+find_first() {
+  scan
+  found=' ' leaders=' '
+  IFS=$nl
+  set -- $trees
+  unset IFS
+  for line do find_root $line; done
+  close_over
+}
+find_root() {
+  kind=$1 number=$2 start=$3
+  shift 3
+  case $rows$ended in
+    *" $number:$start:"*)
+      case $rows in *" $number:$start:"*) found="$found$number:$start " ;; esac ;;
+    # A stranger's by now, or nobody can tell.
+    *" $number:"*) return 0 ;;
+    *)
+      if [ "$kind" = p ]; then return 0; fi
+      if [ "$start" = ended ]; then
+        known=
+        for member do
+          case $rows in *" $member:$number:"* | *" $member:"*":$number "*) known=1 ;; esac
+        done
+        if [ -z "$known" ]; then return 0; fi
+      fi ;;
+  esac
+  if [ "$kind" = g ]; then leaders="$leaders$number:$start: "; fi
+}
+# The same after a while: who is still there, and who has come since. A group in
+# which nobody is left is never looked at again.
+find_again() {
+  scan
+  before=$found were=$leaders
+  found=' ' leaders=' '
+  for one in $before; do
+    case $rows in *" $one:"*) found="$found$one " ;; esac
+  done
+  for leader in $were; do
+    number=\${leader%%:*}
+    case $rows$ended in
+      *" $leader"*) ;;
+      *" $number:"*) continue ;;
+    esac
+    case $rows in *:"$number":* | *:"$number "*) leaders="$leaders$leader " ;; esac
+  done
+  close_over
+}
+close_over() {
+  grown=1
+  while [ -n "$grown" ]; do
+    grown=
+    set -- $table
+    while [ $# -gt 0 ]; do
+      case $found in
+        *" $1:"*) ;;
+        *) if belongs "$1" "$2" "$3" "$4"; then add "$1" "$3" "$4" "$5"; fi ;;
+      esac
+      shift 5
+    done
+  done
+}
+belongs() {
+  case $found in
+    *" $2:"*) ;;
+    *) case $leaders in *" $3:"* | *" $4:"*) ;; *) return 1 ;; esac ;;
+  esac
+  if [ "$1" = "$3" ] && is_watcher "$1"; then return 1; fi
+}
+add() {
+  found="$found$1:$4 "
+  grown=1
+  if [ "$1" = "$2" ] || [ "$1" = "$3" ]; then leaders="$leaders$1:$4: "; fi
+}
+signal_all() {
+  for leader in $leaders; do kill -s "$1" -- "-\${leader%%:*}"; done 2>/dev/null
+  for one in $found; do
+    group=\${rows#*" $one:"}
+    case $leaders in
+      *" \${group%%:*}:"*) ;;
+      *) kill -s "$1" "\${one%%:*}" 2>/dev/null ;;
+    esac
+  done
+}
+
+in_cgroups() {
+  IFS=$nl
+  set -- "$1" $cgroups
+  unset IFS
+  action=$1
+  shift
+  for path do "$action" "$path"; done
+}
+terminate_cgroup() {
+  for procs in $(find "$1" -name cgroup.procs | tr ' ' '?'); do
+    set +f
+    set -- $procs
+    set -f
+    while read -r number; do kill -s TERM "$number"; done <"$1" 2>/dev/null
+  done
+}
+look_into_cgroup() {
+  while read -r key value; do
+    if [ "$key" = populated ] && [ "$value" = 1 ]; then populated=1; fi
+  done <"$1/cgroup.events" 2>/dev/null
+}
+kill_cgroup() {
+  { echo 1 >"$1/cgroup.kill"; } 2>/dev/null
+}
+remove_cgroup() {
+  find "$1" -depth -type d -exec rmdir {} \\; 2>/dev/null
+}
+anyone_left() {
+  populated=
+  in_cgroups look_into_cgroup
+  if [ "$trees" != "$nl" ]; then find_again; fi
+  [ -n "$populated" ] || [ "$found$leaders" != '  ' ]
+}
+pause() {
+  sleep 0.05 2>/dev/null || sleep 1
+}
+
+while read -r what kind name; do
+  case $what$kind in
+    +c) cgroups=$cgroups$name$nl ;;
+    -c) forget_cgroup "$name" ;;
+    +[gp])
+      forget "$kind $name"
+      started "$name"
+      trees="$trees$kind $name \${start:-?}$nl" ;;
+    -[gp]) forget "$kind $name" ;;
+    '~g') went_on "$name" ;;
+  esac
+done
+
+found=' ' leaders=' '
+if [ "$trees" != "$nl" ]; then find_first; fi
+signal_all TERM
+in_cgroups terminate_cgroup
+for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  anyone_left || break
+  pause
+done
+for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  in_cgroups kill_cgroup
+  anyone_left || break
+  # Who is stopped starts nobody more.
+  signal_all STOP
+  if [ "$trees" != "$nl" ]; then find_again; fi
+  signal_all KILL
+  pause
+done
+in_cgroups remove_cgroup
+exit 0`;

@@ -1,0 +1,100 @@
+import { builtin } from "./builtin.ts";
+import { errorCode } from "./spawn_failure.ts";
+import { isProcessName, type System } from "./runtime.ts";
+
+interface ProcessGlobal {
+  readonly process: {
+    readonly pid: number;
+    readonly platform: string;
+    kill(pid: number, signal: string | number): void;
+  };
+}
+
+function globalProcess(): ProcessGlobal["process"] {
+  return (globalThis as unknown as ProcessGlobal).process;
+}
+
+/** The system by way of what Bun has of Node's modules. */
+export const bunSystem: System = {
+  get kind() {
+    const { platform } = globalProcess();
+    if (platform === "win32") return "windows";
+    return platform === "linux" ? "linux" : "posix";
+  },
+  get pid() {
+    return globalProcess().pid;
+  },
+  countsLeaks: false,
+  whyNoGroups: () => null,
+  signal: kill,
+  exists: (pid) => kill(pid, 0),
+
+  readText: (path) =>
+    attempt(() => builtin("node:fs").readFileSync(path, "utf8")) ?? null,
+
+  processLines() {
+    const { readdirSync, readFileSync } = builtin("node:fs");
+    const lines: string[] = [];
+    for (const name of attempt(() => readdirSync("/proc")) ?? []) {
+      if (!isProcessName(name)) continue;
+      const line = attempt(() => readFileSync(`/proc/${name}/stat`, "utf8"));
+      // Without it, the process has ended since the folder was read.
+      if (line !== undefined) lines.push(line);
+    }
+    return lines.length === 0 ? null : lines;
+  },
+
+  folders(path) {
+    const { readdirSync } = builtin("node:fs");
+    return attempt(() =>
+      readdirSync(path, { withFileTypes: true }).filter((entry) =>
+        entry.isDirectory()
+      ).map(({ name }) => name)
+    ) ?? null;
+  },
+
+  writeText(path, text) {
+    builtin("node:fs").writeFileSync(path, text, { flag: "r+" });
+  },
+
+  mayWrite(path) {
+    const { accessSync, constants } = builtin("node:fs");
+    return attempt(() => {
+      accessSync(path, constants.W_OK);
+      return true;
+    }) ?? false;
+  },
+
+  createFolder(path) {
+    builtin("node:fs").mkdirSync(path);
+  },
+
+  removeFolder(path) {
+    try {
+      builtin("node:fs").rmdirSync(path);
+      return true;
+    } catch (error) {
+      return errorCode(error) === "ENOENT";
+    }
+  },
+};
+
+function kill(pid: number, signal: string | number): boolean {
+  try {
+    globalProcess().kill(pid, signal);
+    return true;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ESRCH") return false;
+    if (code === "EPERM") return true;
+    throw error;
+  }
+}
+
+function attempt<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
+}
