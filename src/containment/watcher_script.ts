@@ -32,38 +32,40 @@ set -f
 nl='
 '`;
 
+// look_at_clock  sets now, in hundredths of a second since some time
 // started PID  sets start, to nothing if nobody is there
 // scan         sets table, five words for each process: number parent group session
 //              start; rows, of " number:start:group:session "; and ended, of
 //              " number:start:" for those that only wait to be reaped
 // is_watcher PID
 const FACTS_FROM_PROC = `
-read_stat() {
-  text=
-  { while IFS= read -r line || [ -n "$line" ]; do text="$text $line"; done <"/proc/$1/stat"; } 2>/dev/null
-  [ -n "$text" ]
+look_at_clock() {
+  read -r now idle </proc/uptime
+  now=\${now%.*}\${now#*.}
 }
 started() {
-  start=
-  read_stat "$1" || return 0
+  start= text=
+  { while IFS= read -r line || [ -n "$line" ]; do text="$text $line"; done <"/proc/$1/stat"; } 2>/dev/null
+  [ -n "$text" ] || return 0
   set -- \${text##*) }
   start=\${20}
 }
+# A name may hold anything, a line's end among it: what follows the last parenthesis
+# and has as many fields as there must be is the system's own.
+field='\\([0-9]*\\)'
+facts="^/proc/$field/stat:.*) \\\\(.\\\\) $field $field $field\\\\( [-0-9]*\\\\)\\\\{15\\\\} $field .*"
 scan() {
   table= rows=' ' ended=' '
   set +f
-  set -- /proc/[0-9]*
+  set -- $(grep -sH '' /proc/[0-9]*/stat | sed -n "s|$facts|\\\\1 \\\\2 \\\\3 \\\\4 \\\\5 \\\\7|p")
   set -f
-  for folder do scan_one "\${folder#/proc/}"; done
-}
-scan_one() {
-  read_stat "$1" || return 0
-  number=$1
-  set -- \${text##*) }
-  case $1 in
-    Z | X) ended="$ended$number:\${20}: " ;;
-    *) table="$table $number $2 $3 $4 \${20}" rows="$rows$number:\${20}:$3:$4 " ;;
-  esac
+  while [ $# -gt 0 ]; do
+    case $2 in
+      Z | X) ended="$ended$1:$6: " ;;
+      *) table="$table $1 $3 $4 $5 $6" rows="$rows$1:$6:$4:$5 " ;;
+    esac
+    shift 6
+  done
 }
 is_watcher() {
   words=
@@ -73,6 +75,7 @@ is_watcher() {
 }`;
 
 const FACTS_FROM_PS = `
+look_at_clock() { now=$(date +%s)00; }
 started() {
   set -- $(ps -o lstart= -p "$1")
   start=$1_$2_$3_$4_$5
@@ -244,8 +247,30 @@ anyone_left() {
   if [ "$trees" != "$nl" ]; then find_again; fi
   [ -n "$populated" ] || [ "$found$leaders" != '  ' ]
 }
+# Looking at everybody takes time as well: rounds could not be counted.
+is_before() {
+  look_at_clock
+  [ "$now" -lt "$1" ]
+}
 pause() {
   sleep 0.05 2>/dev/null || sleep 1
+}
+
+# Where nothing more can be started, not even a sleep, the shell ends here and now,
+# and what it knows of has to do.
+last_resort() {
+  in_cgroups kill_cgroup
+  signal_all KILL
+  IFS=$nl
+  set -- $trees
+  unset IFS
+  for line do kill_known $line; done 2>/dev/null
+}
+kill_known() {
+  known=$3
+  started "$2"
+  [ "$start" = "$known" ] || return 0
+  if [ "$1" = g ]; then kill -s KILL -- "-$2"; else kill -s KILL "$2"; fi
 }
 
 while read -r what kind name; do
@@ -262,14 +287,17 @@ while read -r what kind name; do
 done
 
 found=' ' leaders=' '
+trap last_resort EXIT
 if [ "$trees" != "$nl" ]; then find_first; fi
 signal_all TERM
 in_cgroups terminate_cgroup
-for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+look_at_clock
+overdue=$((now + 100)) given_up=$((now + 600))
+while is_before $overdue; do
   anyone_left || break
   pause
 done
-for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+while is_before $given_up; do
   in_cgroups kill_cgroup
   anyone_left || break
   # Who is stopped starts nobody more.

@@ -189,7 +189,8 @@ class DenoChild implements Child {
       this.#child.kill(name as Deno.Signal);
     } catch (error) {
       const hasEnded = error instanceof TypeError ||
-        error instanceof Deno.errors.NotFound;
+        error instanceof Deno.errors.NotFound ||
+        error instanceof Deno.errors.BadResource;
       if (!hasEnded && !(error instanceof Deno.errors.PermissionDenied)) {
         throw error;
       }
@@ -201,12 +202,12 @@ class DenoChild implements Child {
   }
 
   unref(): void {
-    this.#child.unref();
+    unlessEnded(() => this.#child.unref());
     this.#keepsAlive?.[Symbol.dispose]();
   }
 
   ref(): void {
-    this.#child.ref();
+    unlessEnded(() => this.#child.ref());
   }
 
   // When a program fails, Deno kills the children that keep it alive, and with them
@@ -241,6 +242,15 @@ class DenoChild implements Child {
     return reason.includes("\n")
       ? null
       : explain(this.#spec, new Error(reason));
+  }
+}
+
+/** A child that has ended is no resource of Deno's any more: from some time before its status is told. */
+function unlessEnded(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
 
