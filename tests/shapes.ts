@@ -117,3 +117,12 @@ export async function marked(mark: string): Promise<number[]> {
   }
   return found;
 }
+
+/** Waits until nobody has the mark in the command line: for 3 s, which is what is promised. */
+export async function untilNobodyHas(mark: string, where = ""): Promise<void> {
+  await eventually(
+    `nobody is left ${where}`,
+    async () => (await marked(mark)).length === 0,
+    3000,
+  );
+}

@@ -4,7 +4,7 @@ import { access } from "node:fs/promises";
 import { Command, JobRunner } from "../../mod.ts";
 import { eventually, runtimeName, temporaryFolder, test } from "../harness.ts";
 import { scriptWords } from "../runtimes.ts";
-import { marked, newMark } from "../shapes.ts";
+import { newMark, untilNobodyHas } from "../shapes.ts";
 import { assert, assertEquals, assertStringIncludes } from "../std.ts";
 import { sh } from "../commands.ts";
 
@@ -87,11 +87,7 @@ test("a run in the foreground is in the caller's own session and group, and is e
   const run = sh('setsid sleep "$1" & sleep "$1" & wait', mark).foreground()
     .stdin("").timeout(500);
   assertEquals((await run.outputString()).outcome, { kind: "timed-out" });
-  await eventually(
-    "nobody is left",
-    async () => (await marked(mark)).length === 0,
-    3000,
-  );
+  await untilNobodyHas(mark);
 });
 
 test("nothing is left of a run in the foreground whose owner was killed", async () => {
@@ -103,9 +99,5 @@ test("nothing is left of a run in the foreground whose owner was killed", async 
   const { outcome } = await new JobRunner({ containment: "none" })
     .outputString(new Command(program, [...args, mark]));
   assertEquals(outcome, { kind: "signalled", signal: 9 });
-  await eventually(
-    "nobody is left",
-    async () => (await marked(mark)).length === 0,
-    3000,
-  );
+  await untilNobodyHas(mark);
 });

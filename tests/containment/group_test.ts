@@ -12,7 +12,7 @@ import {
 } from "../../mod.ts";
 import { failureOf, sh, sleep } from "../commands.ts";
 import { eventually, temporaryFolder, test } from "../harness.ts";
-import { marked, newMark } from "../shapes.ts";
+import { marked, newMark, untilNobodyHas } from "../shapes.ts";
 import {
   assert,
   assertEquals,
@@ -204,11 +204,7 @@ for (const containment of MECHANISMS) {
         .timeoutGrace(300),
     );
     assertEquals(outcome, { kind: "timed-out" });
-    await eventually(
-      "nobody is left",
-      async () => (await marked(mark)).length === 0,
-      3000,
-    );
+    await untilNobodyHas(mark);
   });
 }
 

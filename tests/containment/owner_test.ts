@@ -1,9 +1,9 @@
 // What is left of everything that a program had running, by whatever door it goes.
 
 import { Command, JobRunner, type ProcessResult } from "../../mod.ts";
-import { eventually, runtimeName, test } from "../harness.ts";
+import { runtimeName, test } from "../harness.ts";
 import { PROGRAMS, scriptWords } from "../runtimes.ts";
-import { marked, newMark, shapes, untilComplete } from "../shapes.ts";
+import { newMark, shapes, untilComplete, untilNobodyHas } from "../shapes.ts";
 import { assertEquals, assertNotEquals } from "../std.ts";
 
 const DOORS = [
@@ -68,11 +68,7 @@ for (const door of DOORS) {
     const ends = await Promise.all(
       Object.entries(marks).map(async ([containment, mark]) => {
         const outcome = await endOf(containment, door, mark);
-        await eventually(
-          `nobody is left under ${containment}`,
-          async () => (await marked(mark)).length === 0,
-          3000,
-        );
+        await untilNobodyHas(mark, containment);
         return outcome;
       }),
     );

@@ -15,6 +15,7 @@ import {
   type Shape,
   shapes,
   untilComplete,
+  untilNobodyHas,
 } from "../shapes.ts";
 import { assert, assertEquals, assertInstanceOf } from "../std.ts";
 
@@ -120,11 +121,7 @@ for (const containment of ["process-group", "cgroup"] as const) {
     test(`nothing is left of runs that end by ${name}, under ${containment}`, async () => {
       const mark = newMark();
       await end(containment, shapes(runtimeName, (index) => mark + index));
-      await eventually(
-        "nobody is left",
-        async () => (await marked(mark)).length === 0,
-        3000,
-      );
+      await untilNobodyHas(mark);
     });
   }
 

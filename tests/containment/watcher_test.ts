@@ -16,7 +16,7 @@ import { failureOf, sh, sleep } from "../commands.ts";
 import { eventually, runtimeName, test } from "../harness.ts";
 import { watchersOf } from "../watchers.ts";
 import { outcomeIn, PROGRAMS, scriptWords } from "../runtimes.ts";
-import { marked, newMark } from "../shapes.ts";
+import { marked, newMark, untilNobodyHas } from "../shapes.ts";
 import { assert, assertEquals, assertInstanceOf } from "../std.ts";
 
 const bare = new JobRunner({ containment: "none" });
@@ -264,9 +264,5 @@ test("a hundred runs that are aborted at random moments leave nobody", async () 
     clearTimeout(timer);
   });
   await Promise.all(runs);
-  await eventually(
-    "nobody is left",
-    async () => (await marked(mark)).length === 0,
-    3000,
-  );
+  await untilNobodyHas(mark);
 });
