@@ -11,9 +11,9 @@ export const WATCHER_NAME = "processkit-watcher";
  * - `+ c /path`, `- c /path`: a cgroup
  *
  * A number may be a stranger's by the time the owner is gone. So a process is known
- * by its number and the time of its start, and a group that went on without its
- * leader by somebody who was seen in it then. Where the leader was there for as long
- * as the owner, nobody else can have had its number.
+ * by its number and the time by which it had started, and a group that went on
+ * without its leader by somebody who was seen in it then. Where the leader was there
+ * for as long as the owner, nobody else can have had its number.
  *
  * `facts` says where processes are looked at: in `/proc`, or by way of `ps` on
  * systems without one, which tells of no sessions.
@@ -32,16 +32,25 @@ set -f
 nl='
 '`;
 
-// look_at_clock  sets now, in hundredths of a second since some time
-// started PID  sets start, to nothing if nobody is there
-// scan         sets table, five words for each process: number parent group session
-//              start; rows, of " number:start:group:session "; and ended, of
-//              " number:start:" for those that only wait to be reaped
+// look_at_clock       sets now, in hundredths of a second since some time
+// started PID         sets start, to nothing if nobody is there
+// identify PID        sets id, to what tells this process from later ones of its number
+// is_same START ID    whether what was identified is what was started then
+// scan                sets table, five words for each process: number parent group
+//                     session start; rows, of " number:start:group:session "; and
+//                     ended, of " number:start:" for those that only wait to be reaped
 // is_watcher PID
+//
+// The shell reads a file byte by byte, and does so in the way of the very run that
+// it is told of. So with /proc a process is identified by the time, which is short:
+// whoever was started later is another. (The clock may be a container's own, and
+// the processes' starts not.)
 const FACTS_FROM_PROC = `
+skew=0
 look_at_clock() {
   read -r now idle </proc/uptime
   now=\${now%.*}\${now#*.}
+  now=$((now + skew))
 }
 started() {
   start= text=
@@ -50,6 +59,14 @@ started() {
   set -- \${text##*) }
   start=\${20}
 }
+started $$
+look_at_clock
+if [ "$now" -lt "\${start:-0}" ]; then skew=$((start - now + 100)); fi
+identify() {
+  look_at_clock
+  id=$now
+}
+is_same() { [ "$1" -le "$2" ]; }
 # A name may hold anything, a line's end among it: what follows the last parenthesis
 # and has as many fields as there must be is the system's own.
 field='\\([0-9]*\\)'
@@ -76,14 +93,19 @@ is_watcher() {
 
 const FACTS_FROM_PS = `
 look_at_clock() { now=$(date +%s)00; }
+identify() {
+  started "$1"
+  id=\${start:-?}
+}
+is_same() { [ "$1" = "$2" ]; }
 started() {
-  set -- $(ps -o lstart= -p "$1")
+  set -- $(ps -o lstart= -p "$1" | tr : .)
   start=$1_$2_$3_$4_$5
   if [ $# = 0 ]; then start=; fi
 }
 scan() {
   table= rows=' ' ended=' '
-  list=$(ps -A -o pid= -o ppid= -o pgid= -o stat= -o lstart=)
+  list=$(ps -A -o pid= -o ppid= -o pgid= -o stat= -o lstart= | tr : .)
   IFS=$nl
   set -- $list
   unset IFS
@@ -101,7 +123,7 @@ is_watcher() {
 }`;
 
 const WATCH = `
-# Each line is "kind number start", then who was seen in a group without its leader.
+# Each line is "kind number id", then who was seen in a group without its leader.
 trees=$nl
 cgroups=$nl
 forget() {
@@ -139,16 +161,20 @@ find_first() {
   close_over
 }
 find_root() {
-  kind=$1 number=$2 start=$3
+  kind=$1 number=$2 id=$3
   shift 3
   case $rows$ended in
-    *" $number:$start:"*)
-      case $rows in *" $number:$start:"*) found="$found$number:$start " ;; esac ;;
-    # A stranger's by now, or nobody can tell.
-    *" $number:"*) return 0 ;;
+    *" $number:"*)
+      start=\${rows#*" $number:"}
+      if [ "$start" = "$rows" ]; then start=\${ended#*" $number:"}; fi
+      start=\${start%%:*}
+      # A stranger's by now, or nobody can tell.
+      [ "$id" != ended ] && is_same "$start" "$id" || return 0
+      case $rows in *" $number:"*) found="$found$number:$start " ;; esac ;;
     *)
       if [ "$kind" = p ]; then return 0; fi
-      if [ "$start" = ended ]; then
+      start=ended
+      if [ "$id" = ended ]; then
         known=
         for member do
           case $rows in *" $member:$number:"* | *" $member:"*":$number "*) known=1 ;; esac
@@ -267,9 +293,8 @@ last_resort() {
   for line do kill_known $line; done 2>/dev/null
 }
 kill_known() {
-  known=$3
   started "$2"
-  [ "$start" = "$known" ] || return 0
+  [ -n "$start" ] && [ "$3" != ended ] && is_same "$start" "$3" || return 0
   if [ "$1" = g ]; then kill -s KILL -- "-$2"; else kill -s KILL "$2"; fi
 }
 
@@ -279,8 +304,8 @@ while read -r what kind name; do
     -c) forget_cgroup "$name" ;;
     +[gp])
       forget "$kind $name"
-      started "$name"
-      trees="$trees$kind $name \${start:-?}$nl" ;;
+      identify "$name"
+      trees="$trees$kind $name $id$nl" ;;
     -[gp]) forget "$kind $name" ;;
     '~g') went_on "$name" ;;
   esac
