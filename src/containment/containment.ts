@@ -7,7 +7,7 @@ import { GroupTree } from "./group_tree.ts";
 import type { ContainmentMechanism } from "./mechanism.ts";
 import { TaskkillTree } from "./taskkill.ts";
 import type { RunTree } from "./tree.ts";
-import { type Watched, WatcherShare } from "./watcher.ts";
+import { WatcherShare } from "./watcher.ts";
 
 /** A mechanism asked for by name; `"auto"` is the strongest there is. */
 export type ContainmentChoice = "auto" | "cgroup" | "process-group" | "none";
@@ -44,6 +44,8 @@ export interface Contained {
 /** How long those who were killed may take to be gone, in milliseconds. */
 const PATIENCE_AFTER_KILL_MS = 2000;
 const LOOK_EVERY_MS = 5;
+/** How long after a run's end what it left behind is looked for, where that may stay: once for all that end meanwhile. */
+const LOOK_AFTER_MS = 20;
 
 /** Starts children in such a way that they can be ended together with what they start. */
 export class Containment {
@@ -54,6 +56,7 @@ export class Containment {
   readonly #keepsLeftovers: boolean;
   readonly #base: string | null;
   #share: WatcherShare | null = null;
+  #look: ReturnType<typeof setTimeout> | undefined;
   #cgroup: Cgroup | null = null;
   /** Whether the watcher ends the cgroup, should the program go first. */
   #isWatched = false;
@@ -92,39 +95,53 @@ export class Containment {
    * @throws {UnsupportedError} if nothing could end the child should this program be killed, and that is insisted on
    */
   start(spec: SpawnSpec, options: ContainedStart): Contained {
-    if (options.killOnParentDeath) this.#insist(spec.program);
-    const contained = options.foreground
-      ? this.#startInForeground(spec)
-      : this.#startContained(spec);
-    if (this.#keepsLeftovers) this.forest.prune();
+    const contained = this.#isGroup(options)
+      ? this.#startInGroup(spec, options)
+      : this.#startOtherwise(spec, options);
     this.forest.add(contained.tree);
     return contained;
   }
 
   /** To be called when a run is over. */
   finish(tree: RunTree): void | Promise<void> {
-    if (!this.#keepsLeftovers) this.forest.remove(tree);
+    if (this.#keepsLeftovers) {
+      this.forest.retire(tree);
+      this.#look ??= setTimeout(() => {
+        this.#look = undefined;
+        this.forest.prune();
+      }, LOOK_AFTER_MS);
+      return;
+    }
+    this.forest.remove(tree);
     return tree.close();
   }
 
-  #startContained(spec: SpawnSpec): Contained {
-    switch (this.mechanism) {
-      case "cgroup":
-        return this.#startInCgroup(spec);
-      case "process-group":
-        return this.#startInGroup(spec);
-      default:
-        return this.#startChild(spec);
+  /** Whether a child is to be in a group of its own, or to be ended in the same way where it is. */
+  #isGroup({ foreground }: ContainedStart): boolean {
+    if (!foreground) return this.mechanism === "process-group";
+    // Who may not signal groups may not signal anybody but a child.
+    return withoutCgroup(this.#host).mechanism === "process-group";
+  }
+
+  #startOtherwise(spec: SpawnSpec, options: ContainedStart): Contained {
+    if (options.killOnParentDeath) {
+      const share = this.mechanism === "none" ? null : this.#sharedWatcher;
+      this.#insist(share, spec.program);
     }
+    return this.mechanism === "cgroup" && !options.foreground
+      ? this.#startInCgroup(spec)
+      : this.#startChild(spec);
   }
 
   /** Has the watcher be there, or throws. */
   insistOnWatcher(): void {
-    this.#insist(undefined);
+    this.#insist(this.#sharedWatcher, undefined);
   }
 
   /** Ends everyone, waits until they are gone, and releases the watcher. */
   async close(): Promise<void> {
+    clearTimeout(this.#look);
+    this.#look = undefined;
     this.forest.kill();
     await this.untilEmpty();
     await this.forest.close();
@@ -151,10 +168,10 @@ export class Containment {
     return this.#share ??= new WatcherShare(this.#host);
   }
 
-  #insist(program: string | undefined): void {
-    const why = this.mechanism === "none"
+  #insist(share: WatcherShare | null, program: string | undefined): void {
+    const why = share === null
       ? "nothing is contained here; leave containment at its default"
-      : this.#sharedWatcher.start();
+      : share.start();
     if (why !== null) {
       throw new UnsupportedError("killOnParentDeath", why, { program });
     }
@@ -168,42 +185,34 @@ export class Containment {
     return { child, tree };
   }
 
-  #startInGroup(spec: SpawnSpec): Contained {
-    const child = this.#host.spawn({ ...spec, ownGroup: true });
-    return {
-      child,
-      tree: this.#groupTree(child, (pid) => `g ${pid}`),
-    };
-  }
-
-  #startInForeground(spec: SpawnSpec): Contained {
-    const { system } = this.#host;
-    const child = this.#host.spawn({ ...spec, ownGroup: false });
-    // Who may not signal groups may not signal anybody but a child.
-    const tree = system.whyNoGroups() === null && system.kind !== "windows"
-      ? this.#groupTree(child, (pid) => `p ${pid}`)
-      : new ChildTree(child);
-    return { child, tree };
-  }
-
   /** A group's number is known only when it is there: the watcher hears of it right after. */
-  #groupTree(
-    child: Child,
-    watched: (pid: number) => Watched,
-  ): GroupTree {
-    // Where a watcher that stays counts as a leak, a run that ends takes it along.
-    const ownsShare = !this.#keepsLeftovers && this.#host.system.countsLeaks;
-    const share = this.mechanism === "none"
-      ? null
-      : ownsShare
+  #startInGroup(
+    spec: SpawnSpec,
+    { foreground, killOnParentDeath }: ContainedStart,
+  ): Contained {
+    const share = this.#shareForRun();
+    try {
+      if (killOnParentDeath) this.#insist(share, spec.program);
+      const child = this.#host.spawn({ ...spec, ownGroup: !foreground });
+      const tree = new GroupTree(this.#host.system, child, {
+        share,
+        watched: (pid) => `${foreground ? "p" : "g"} ${pid}`,
+        ownsShare: share !== this.#share,
+        keepsLeftovers: this.#keepsLeftovers,
+      });
+      return { child, tree };
+    } catch (error) {
+      if (share !== this.#share) share?.release();
+      throw error;
+    }
+  }
+
+  /** Where a watcher that stays counts as a leak, a run that ends takes it along. */
+  #shareForRun(): WatcherShare | null {
+    if (this.mechanism === "none") return null;
+    return !this.#keepsLeftovers && this.#host.system.countsLeaks
       ? new WatcherShare(this.#host)
       : this.#sharedWatcher;
-    return new GroupTree(this.#host.system, child, {
-      share,
-      watched,
-      ownsShare,
-      keepsLeftovers: this.#keepsLeftovers,
-    });
   }
 
   /** The watcher hears of the cgroup before anybody is in it. */
@@ -275,9 +284,9 @@ function decide(
 export function withoutCgroup(
   { system }: Runtime,
 ): { mechanism: ContainmentMechanism; why: string | null } {
-  if (system.kind === "windows") {
-    return { mechanism: "taskkill", why: "Windows has no process groups" };
-  }
   const why = system.whyNoGroups();
-  return { mechanism: why === null ? "process-group" : "child", why };
+  if (why !== null) return { mechanism: "child", why };
+  return system.kind === "windows"
+    ? { mechanism: "taskkill", why: "Windows has no process groups" }
+    : { mechanism: "process-group", why: null };
 }

@@ -1,6 +1,7 @@
 import type { System } from "../runtime/runtime.ts";
 import {
   areEmpty,
+  emptyOf,
   GroupTree,
   killTrees,
   membersOfTrees,
@@ -12,6 +13,7 @@ import type { RunTree, Tree } from "./tree.ts";
 export class Forest implements Tree {
   readonly #system: System;
   readonly #trees = new Set<RunTree>();
+  readonly #retired = new Set<RunTree>();
 
   /** An empty one. */
   constructor(system: System) {
@@ -28,17 +30,29 @@ export class Forest implements Tree {
     this.#trees.delete(tree);
   }
 
-  /** Lets go of those in which nobody is left. */
+  /** Keeps the tree of a run that is over for as long as somebody is left in it: {@linkcode Forest.prune} tells. */
+  retire(tree: RunTree): void {
+    this.#retired.add(tree);
+  }
+
+  /** Lets go of the trees whose run is over, and in which nobody is left. */
   prune(): void {
-    for (const tree of this.#trees) {
-      if (!tree.isOver()) continue;
+    const { groups, others } = sorted(this.#retired);
+    const empty = new Set<RunTree>(emptyOf(this.#system, groups));
+    for (const tree of others) if (tree.isOver()) empty.add(tree);
+    for (const tree of this.#retired) {
+      if (!empty.has(tree)) {
+        tree.wentOn();
+        continue;
+      }
+      this.#retired.delete(tree);
       this.#trees.delete(tree);
       tree.close();
     }
   }
 
   signal(name: string): void {
-    const { groups, others } = this.#sorted();
+    const { groups, others } = sorted(this.#trees);
     signalTrees(this.#system, groups, name);
     for (const tree of others) tree.signal(name);
   }
@@ -52,13 +66,13 @@ export class Forest implements Tree {
   }
 
   kill(): void {
-    const { groups, others } = this.#sorted();
+    const { groups, others } = sorted(this.#trees);
     killTrees(this.#system, groups);
     for (const tree of others) tree.kill();
   }
 
   members(): number[] {
-    const { groups, others } = this.#sorted();
+    const { groups, others } = sorted(this.#trees);
     return [
       ...membersOfTrees(this.#system, groups),
       ...others.flatMap((tree) => tree.members()),
@@ -66,7 +80,7 @@ export class Forest implements Tree {
   }
 
   isEmpty(): boolean {
-    const { groups, others } = this.#sorted();
+    const { groups, others } = sorted(this.#trees);
     return areEmpty(this.#system, groups) &&
       others.every((tree) => tree.isEmpty());
   }
@@ -75,17 +89,20 @@ export class Forest implements Tree {
   async close(): Promise<void> {
     const trees = [...this.#trees];
     this.#trees.clear();
-    await Promise.all(trees.map((tree) => tree.close(true)));
+    this.#retired.clear();
+    await Promise.all(trees.map((tree) => tree.close()));
   }
+}
 
-  /** Those that are looked for together, in one look at all processes; and the others. */
-  #sorted(): { groups: GroupTree[]; others: RunTree[] } {
-    const groups: GroupTree[] = [];
-    const others: RunTree[] = [];
-    for (const tree of this.#trees) {
-      if (tree instanceof GroupTree) groups.push(tree);
-      else others.push(tree);
-    }
-    return { groups, others };
+/** Those that are looked for together, in one look at all processes; and the others. */
+function sorted(
+  trees: Iterable<RunTree>,
+): { groups: GroupTree[]; others: RunTree[] } {
+  const groups: GroupTree[] = [];
+  const others: RunTree[] = [];
+  for (const tree of trees) {
+    if (tree instanceof GroupTree) groups.push(tree);
+    else others.push(tree);
   }
+  return { groups, others };
 }

@@ -28,12 +28,14 @@ export class GroupTree implements RunTree {
   readonly #system: System;
   readonly #child: Child;
   readonly #options: GroupTreeOptions;
-  /** Those outside of the group who were signalled: by the time they have to be killed, what told of them may have ended. */
+  /** Those who were signalled: by the time they have to be killed, what told of them may have ended, or they have left. */
   readonly #signalled = new Set<ProcessFacts>();
   #childHasEnded = false;
   #hasGoneOn = false;
-  /** Whether nobody was in the group after its leader had ended: from then on its number is anybody's. */
+  /** Whether nobody was in the group after its leader had ended: it is never signalled again. */
   #isGone = false;
+  /** Whether its number was given to somebody else, who may lead a group and a session as well. */
+  #isAnothers = false;
 
   /** The tree of `child`, which leads a group or does not. */
   constructor(system: System, child: Child, options: GroupTreeOptions) {
@@ -49,7 +51,7 @@ export class GroupTree implements RunTree {
   get root(): Root {
     return {
       pid: this.#child.pid,
-      leads: this.#child.leadsGroup && !this.#hasGone(),
+      leads: this.#child.leadsGroup && !this.#hasPassedOn(),
       hasEnded: this.#childHasEnded,
     };
   }
@@ -85,7 +87,7 @@ export class GroupTree implements RunTree {
   wentOn(): void {
     this.#hasGoneOn = true;
     const { share, watched } = this.#options;
-    if (!this.isOver()) share?.wentOn(watched(this.#child.pid));
+    share?.wentOn(watched(this.#child.pid));
   }
 
   endLeftovers(): void {
@@ -94,9 +96,8 @@ export class GroupTree implements RunTree {
     }
   }
 
-  close(isFinal = false): void | Promise<void> {
-    const { share, watched, ownsShare, keepsLeftovers } = this.#options;
-    if (keepsLeftovers && !isFinal && !this.isOver()) return this.wentOn();
+  close(): void | Promise<void> {
+    const { share, watched, ownsShare } = this.#options;
     this.endLeftovers();
     share?.forget(watched(this.#child.pid));
     if (ownsShare) return share?.release();
@@ -107,23 +108,18 @@ export class GroupTree implements RunTree {
     const roots = [this.root];
     if (this.#signalled.size > 0) {
       const present = new Map(table.map(({ pid, started }) => [pid, started]));
-      for (const { pid, started } of this.#signalled) {
-        if (present.get(pid) === started) {
-          roots.push({ pid, leads: false, hasEnded: false });
-        }
+      for (const facts of this.#signalled) {
+        if (present.get(facts.pid) === facts.started) {
+          roots.push({ pid: facts.pid, leads: false, hasEnded: false });
+        } else this.#signalled.delete(facts);
       }
     }
     return roots;
   }
 
-  /** Remembers those of `signalled` who are in this tree. */
-  remember(
-    table: readonly ProcessFacts[],
-    signalled: ReadonlySet<ProcessFacts>,
-  ): void {
-    for (const facts of membersOf(this.#system, table, this.rootsIn(table))) {
-      if (signalled.has(facts)) this.#signalled.add(facts);
-    }
+  /** Remembers a member who is signalled. */
+  remember(member: ProcessFacts): void {
+    this.#signalled.add(member);
   }
 
   /** Signals the child and the group it leads, without looking for anybody else. */
@@ -139,27 +135,28 @@ export class GroupTree implements RunTree {
   }
 
   isOver(): boolean {
-    if (!this.#childHasEnded) return false;
-    if (this.#signalled.size > 0) return false;
-    if (!this.#child.leadsGroup || this.#hasGone()) return true;
+    if (!this.#childHasEnded || this.#signalled.size > 0) return false;
+    if (!this.#child.leadsGroup || this.#isGone || this.#hasPassedOn()) {
+      return true;
+    }
     this.#isGone = !this.#system.exists(-this.#child.pid);
     return this.#isGone;
   }
 
   /**
-   * Whether the group's number is not, or may not be, the group's any more. It is
-   * given to no process while the group is there: should one have it again, some
-   * time after the leader has ended, then the group was empty in between.
+   * Whether the child's number is somebody else's by now. It is given to no process
+   * while a group or a session has it: these were empty in between then.
    */
-  #hasGone(): boolean {
-    if (this.#hasGoneOn && !this.#isGone) {
-      this.#isGone = this.#system.exists(this.#child.pid);
+  #hasPassedOn(): boolean {
+    if (this.#childHasEnded && !this.#isAnothers) {
+      this.#isAnothers = this.#system.exists(this.#child.pid);
     }
-    return this.#isGone;
+    return this.#isAnothers;
   }
 
   #signalGroup(name: string): boolean {
-    if (this.#hasGone()) return false;
+    // Right after the child's end its number cannot be another's yet.
+    if (this.#isGone || (this.#hasGoneOn && this.#hasPassedOn())) return false;
     const isThere = this.#child.signalGroup(name);
     if (!isThere && this.#childHasEnded) this.#isGone = true;
     return isThere;
@@ -174,28 +171,44 @@ export function signalTrees(
 ): void {
   if (trees.length === 0) return;
   // Looked for first: who loses a parent by the signal is not found after it.
-  const table = processTable(system);
-  const others = new Set(
-    table && outsideOfGroups(membersIn(system, table, trees), trees),
-  );
-  if (table !== null && others.size > 0) {
-    for (const tree of trees) tree.remember(table, others);
-  }
+  const table = processTable(system) ?? [];
+  const members = membersIn(system, table, trees);
+  const others = outsideOfGroups(members, trees);
+  remember(system, table, trees, members, others);
   for (const tree of trees) tree.signalGroup(name);
   for (const { pid } of others) system.signal(pid, name);
+}
+
+/** Has each tree remember its members, of whom `others` are not in its own group. */
+function remember(
+  system: System,
+  table: readonly ProcessFacts[],
+  trees: readonly GroupTree[],
+  members: readonly ProcessFacts[],
+  others: readonly ProcessFacts[],
+): void {
+  const byGroup = Map.groupBy(members, ({ group }) => group);
+  const outside = new Set(others);
+  for (const tree of trees) {
+    byGroup.get(tree.root.pid)?.forEach((facts) => tree.remember(facts));
+    if (outside.size === 0) continue;
+    for (const facts of membersOf(system, table, tree.rootsIn(table))) {
+      if (outside.has(facts)) tree.remember(facts);
+    }
+  }
 }
 
 /** How often those who are found are looked at for children that they had meanwhile. */
 const MOST_ROUNDS = 10;
 
 /**
- * Ends everyone in these trees. A group is killed as a whole, and nobody in it can
- * start anybody meanwhile. Who is found elsewhere can: all of them are stopped
- * first, until there is nobody new.
+ * Ends everyone in these trees. All of them are stopped first, until there is nobody
+ * new: who is stopped can start nobody, nor leave a group that is killed as a whole.
  */
 export function killTrees(system: System, trees: readonly GroupTree[]): void {
   if (trees.length === 0) return;
   const stopped = new Set<number>();
+  for (const tree of trees) tree.signalGroup("SIGSTOP");
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const table = processTable(system) ?? [];
     const found = membersIn(system, table, trees, [...stopped]);
@@ -203,7 +216,6 @@ export function killTrees(system: System, trees: readonly GroupTree[]): void {
       !stopped.has(pid)
     );
     if (fresh.length === 0) break;
-    if (round === 0) { for (const tree of trees) tree.signalGroup("SIGSTOP"); }
     for (const { pid } of fresh) {
       system.signal(pid, "SIGSTOP");
       stopped.add(pid);
@@ -228,10 +240,23 @@ export function membersOfTrees(
 /** Whether nobody is left in these trees. */
 export function areEmpty(system: System, trees: readonly GroupTree[]): boolean {
   if (trees.some(({ root }) => !root.hasEnded)) return false;
-  if (trees.every((tree) => tree.isOver())) return true;
-  // Who only waits to be reaped still counts for a group, and not for us.
+  if (trees.length === 0) return true;
   const table = processTable(system);
-  return table !== null && membersIn(system, table, trees).length === 0;
+  return table === null
+    ? trees.every((tree) => tree.isOver())
+    : membersIn(system, table, trees).length === 0;
+}
+
+/** Those of these trees in which nobody is left. */
+export function emptyOf(
+  system: System,
+  trees: readonly GroupTree[],
+): readonly GroupTree[] {
+  const table = trees.length === 0 ? [] : processTable(system);
+  if (table === null) return trees.filter((tree) => tree.isOver());
+  return membersIn(system, table, trees).length === 0
+    ? trees
+    : trees.filter((tree) => membersIn(system, table, [tree]).length === 0);
 }
 
 /** Everyone in these trees, or below `others`. */

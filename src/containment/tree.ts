@@ -24,9 +24,6 @@ export interface RunTree extends Tree {
   endLeftovers(): void;
   /** Whether nobody is left in it, as far as that is told without looking at every process. */
   isOver(): boolean;
-  /**
-   * To be called when the run is over: ends those left behind, unless they may
-   * stay. A second call does no harm; a final one lets go of them too.
-   */
-  close(isFinal?: boolean): void | Promise<void>;
+  /** To be called last: ends those left behind, unless they may stay, and lets go of them. */
+  close(): void | Promise<void>;
 }

@@ -1,5 +1,10 @@
 import { messageOf } from "../outcome/errors.ts";
-import type { ByteSink, Child, Runtime } from "../runtime/runtime.ts";
+import type {
+  ByteSink,
+  Child,
+  DirectSink,
+  Runtime,
+} from "../runtime/runtime.ts";
 import { WATCHER_NAME, watcherScript } from "./watcher_script.ts";
 
 /** What a watcher is told of: `g`, the leader of a group; `p`, a process in another's group; `c`, a cgroup. */
@@ -28,9 +33,9 @@ export class WatcherShare {
 
   /** Has something ended once the program is gone. False if there is no watcher. */
   watch(what: Watched): boolean {
-    // The watcher that is started now reads of everything that is watched.
+    // The watcher that is started now is told of everything that is watched.
     const wasRunning = watcher !== null;
-    watched.add(what);
+    watched.set(what, { hasGoneOn: false });
     const current = running(this.#host);
     if (wasRunning) current?.tell(`+ ${what}\n`);
     return current !== null;
@@ -38,7 +43,10 @@ export class WatcherShare {
 
   /** Tells that the leader of a watched group has ended, and that the group goes on. */
   wentOn(what: Watched): void {
-    if (watched.has(what)) watcher?.tell(`~ ${what}\n`);
+    const state = watched.get(what);
+    if (state === undefined) return;
+    state.hasGoneOn = true;
+    watcher?.tell(`~ ${what}\n`);
   }
 
   /** Takes {@linkcode WatcherShare.watch} back. */
@@ -68,7 +76,7 @@ async function endIfIdle(): Promise<void> {
 let shares = 0;
 let watcher: Watcher | null = null;
 let whyNone: string | null = null;
-const watched = new Set<Watched>();
+const watched = new Map<Watched, { hasGoneOn: boolean }>();
 
 /** The watcher that is there, or that is started now. */
 function running(host: Runtime): Watcher | null {
@@ -76,17 +84,26 @@ function running(host: Runtime): Watcher | null {
   whyNone = whyNoWatcher(host);
   if (whyNone !== null) return null;
   try {
-    const started = new Watcher(host, () => {
+    const started = new Watcher(host, linesOfAll(host), () => {
       if (watcher === started) watcher = null;
     });
     watcher = started;
-    if (watched.size > 0) {
-      started.tell([...watched].map((what) => `+ ${what}\n`).join(""));
-    }
   } catch (error) {
     whyNone = `its shell cannot be started: ${messageOf(error)}`;
   }
   return watcher;
+}
+
+/** What a new watcher is told of: of all that is watched, but for numbers that are a stranger's by now. */
+function linesOfAll({ system }: Runtime): string {
+  let lines = "";
+  for (const [what, { hasGoneOn }] of watched) {
+    if (!hasGoneOn) lines += `+ ${what}\n`;
+    else if (!system.exists(Number(what.slice(2)))) {
+      lines += `+ ${what}\n~ ${what}\n`;
+    }
+  }
+  return lines;
 }
 
 /** Why this program can have no watcher, as far as that is known beforehand. */
@@ -99,17 +116,19 @@ export function whyNoWatcher({ system }: Runtime): string | null {
 class Watcher {
   readonly #child: Child;
   readonly #stdin: ByteSink;
+  readonly #direct: DirectSink | null;
 
-  /** Starts it; `onEnd` is called should it end before it is told to. */
-  constructor(host: Runtime, onEnd: () => void) {
+  /** Starts it and tells it `lines`; `onEnd` is called should it end before it is told to. */
+  constructor(host: Runtime, lines: string, onEnd: () => void) {
     const { system } = host;
     const facts = system.kind === "linux" ? "proc" : "ps";
     this.#child = host.spawn({
       program: "/bin/sh",
-      args: ["-c", watcherScript(facts), WATCHER_NAME],
+      // The first lines are arguments: they are there as soon as it is.
+      args: ["-c", watcherScript(facts), lines, WATCHER_NAME],
       cwd: null,
       // It needs nothing of the owner's, and would hold it in sight of others.
-      envs: new Map([["PATH", "/usr/bin:/bin"], ["LC_ALL", "C"]]),
+      envs: new Map([["PATH", PATH], ["LC_ALL", "C"]]),
       envCleared: true,
       envInherited: [],
       stdin: "piped",
@@ -118,22 +137,35 @@ class Watcher {
       ownGroup: true,
     });
     this.#stdin = this.#child.stdin!;
+    this.#direct = system.directStdinOf(this.#child.pid);
     this.#child.unref();
     this.#child.status.then(onEnd);
   }
 
   /** Writes to it, without waiting; one that is gone is noticed by its end. */
   tell(lines: string): void {
-    this.#stdin.write(ENCODER.encode(lines)).catch(() => {});
+    const bytes = ENCODER.encode(lines);
+    if (this.#direct === null) {
+      this.#stdin.write(bytes).catch(() => {});
+      return;
+    }
+    try {
+      this.#direct.write(bytes);
+    } catch {
+      // It is gone.
+    }
   }
 
   /** Lets it see its owner's end, and waits for its own. */
   async end(): Promise<void> {
     // Or the program could end while it waits.
     this.#child.ref();
+    this.#direct?.close();
     await this.#stdin.close();
     await this.#child.status;
   }
 }
 
 const ENCODER = new TextEncoder();
+/** Where what the script uses is found; the last is where NixOS has it. */
+const PATH = "/usr/bin:/bin:/run/current-system/sw/bin";

@@ -3,7 +3,8 @@ export const WATCHER_NAME = "processkit-watcher";
 
 /**
  * The program of the watcher, for any POSIX shell. It reads what its owner starts
- * and ends from its stdin, line by line, and when that ends, so has the owner:
+ * and ends from its first argument and then from its stdin, line by line, and when that
+ * ends, so has the owner:
  *
  * - `+ g 12`: process 12 leads a session and a group; `- g 12`: that is over
  * - `~ g 12`: process 12 has ended, its group may go on
@@ -23,7 +24,8 @@ export function watcherScript(facts: "proc" | "ps"): string {
     .join("\n");
 }
 
-// Nothing that the owner had inherited is to be held open for longer than it does.
+// What the owner had inherited is not to be held open for longer than it does, as far
+// as a shell can name it.
 const PREPARE = `
 trap '' HUP INT QUIT TERM TSTP TTIN TTOU PIPE ALRM USR1 USR2
 exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
@@ -37,8 +39,9 @@ nl='
 // identify PID        sets id, to what tells this process from later ones of its number
 // is_same START ID    whether what was identified is what was started then
 // scan                sets table, five words for each process: number parent group
-//                     session start; rows, of " number:start:group:session "; and
-//                     ended, of " number:start:" for those that only wait to be reaped
+//                     session start; rows, of " number:start:group:session "; led, of
+//                     the groups and sessions; and ended, of " number:start:" for those
+//                     that only wait to be reaped
 // is_watcher PID
 //
 // The shell reads a file byte by byte, and does so in the way of the very run that
@@ -72,14 +75,14 @@ is_same() { [ "$1" -le "$2" ]; }
 field='\\([0-9]*\\)'
 facts="^/proc/$field/stat:.*) \\\\(.\\\\) $field $field $field\\\\( [-0-9]*\\\\)\\\\{15\\\\} $field .*"
 scan() {
-  table= rows=' ' ended=' '
+  table= rows=' ' ended=' ' led=
   set +f
   set -- $(grep -sH '' /proc/[0-9]*/stat | sed -n "s|$facts|\\\\1 \\\\2 \\\\3 \\\\4 \\\\5 \\\\7|p")
   set -f
   while [ $# -gt 0 ]; do
     case $2 in
       Z | X) ended="$ended$1:$6: " ;;
-      *) table="$table $1 $3 $4 $5 $6" rows="$rows$1:$6:$4:$5 " ;;
+      *) table="$table $1 $3 $4 $5 $6" rows="$rows$1:$6:$4:$5 " led="$led $4 $5" ;;
     esac
     shift 6
   done
@@ -104,7 +107,7 @@ started() {
   if [ $# = 0 ]; then start=; fi
 }
 scan() {
-  table= rows=' ' ended=' '
+  table= rows=' ' ended=' ' led=
   list=$(ps -A -o pid= -o ppid= -o pgid= -o stat= -o lstart= | tr : .)
   IFS=$nl
   set -- $list
@@ -114,7 +117,7 @@ scan() {
 scan_one() {
   case $4 in
     Z*) ended="$ended$1:$5_$6_$7_$8_$9: " ;;
-    *) table="$table $1 $2 $3 0 $5_$6_$7_$8_$9" rows="$rows$1:$5_$6_$7_$8_$9:$3:0 " ;;
+    *) table="$table $1 $2 $3 0 $5_$6_$7_$8_$9" rows="$rows$1:$5_$6_$7_$8_$9:$3:0 " led="$led $3" ;;
   esac
 }
 is_watcher() {
@@ -123,15 +126,31 @@ is_watcher() {
 }`;
 
 const WATCH = `
-# Each line is "kind number id", then who was seen in a group without its leader.
-trees=$nl
+# The numbers of what is watched, and of some that are no more: tree_12 tells, "kind
+# id", then who was seen in a group without its leader. Variables, since taking a
+# text apart takes as long as the square of its length.
+trees= count=0 most=100
 cgroups=$nl
-forget() {
-  case $trees in
-    *"$nl$1 "*)
-      after=\${trees#*"$nl$1 "}
-      trees=\${trees%%"$nl$1 "*}$nl\${after#*"$nl"} ;;
-  esac
+note() {
+  identify "$2"
+  eval "tree_$2=\\"\\$1 \\$id\\" listed=\\\${listed_$2-}"
+  if [ -n "$listed" ]; then return 0; fi
+  eval "listed_$2=1"
+  trees="$trees $2" count=$((count + 1))
+  if [ $count -gt $most ]; then tidy_up; fi
+}
+tidy_up() {
+  set -- $trees
+  trees= count=0
+  for number do
+    eval "tree=\\\${tree_$number-}"
+    if [ -z "$tree" ]; then
+      unset "listed_$number"
+    else
+      trees="$trees $number" count=$((count + 1))
+    fi
+  done
+  most=$((count * 2 + 100))
 }
 forget_cgroup() {
   case $cgroups in
@@ -139,50 +158,57 @@ forget_cgroup() {
   esac
 }
 went_on() {
-  case $trees in *"\${nl}g $1 "*) ;; *) return 0 ;; esac
+  eval "tree=\\\${tree_$1-}"
+  case $tree in g*) ;; *) return 0 ;; esac
   scan
   seen=
   for row in $rows; do
-    case $row in *:"$1":* | *:"$1") seen="$seen \${row%:*:*}" ;; esac
+    case $row in *:*:"$1":* | *:*:*:"$1") seen="$seen \${row%:*:*}" ;; esac
   done
-  forget "g $1"
-  trees="\${trees}g $1 ended$seen$nl"
+  eval "tree_$1=\\"g ended\\$seen\\""
 }
 
 # Sets found, of " number:start ", to everyone who is to end, and leaders, of
 # " number:start:", to the sessions and groups that are.
 find_first() {
   scan
-  found=' ' leaders=' '
-  IFS=$nl
-  set -- $trees
-  unset IFS
-  for line do find_root $line; done
+  set -- $table
+  while [ $# -gt 0 ]; do
+    eval "start_$1=$5 leads_$1=' $3 $4 '"
+    shift 5
+  done
+  for row in $ended; do
+    start=\${row#*:}
+    eval "start_\${row%%:*}=\${start%:}"
+  done
+  for number in $trees; do
+    eval "find_root $number \\$tree_$number"
+  done
   close_over
 }
 find_root() {
-  kind=$1 number=$2 id=$3
+  number=$1 kind=$2 id=$3
   shift 3
-  case $rows$ended in
-    *" $number:"*)
-      start=\${rows#*" $number:"}
-      if [ "$start" = "$rows" ]; then start=\${ended#*" $number:"}; fi
-      start=\${start%%:*}
-      # A stranger's by now, or nobody can tell.
-      [ "$id" != ended ] && is_same "$start" "$id" || return 0
-      case $rows in *" $number:"*) found="$found$number:$start " ;; esac ;;
-    *)
-      if [ "$kind" = p ]; then return 0; fi
-      start=ended
-      if [ "$id" = ended ]; then
-        known=
-        for member do
-          case $rows in *" $member:$number:"* | *" $member:"*":$number "*) known=1 ;; esac
-        done
-        if [ -z "$known" ]; then return 0; fi
-      fi ;;
-  esac
+  eval "start=\\\${start_$number-}"
+  if [ -n "$start" ]; then
+    # A stranger's by now, or nobody can tell.
+    [ "$id" != ended ] && is_same "$start" "$id" || return 0
+    case $rows in *" $number:"*) found="$found$number:$start " ;; esac
+  else
+    if [ "$kind" = p ]; then return 0; fi
+    if [ "$id" = ended ]; then
+      known=
+      for member do is_known "$member" "$number"; done
+      if [ -z "$known" ]; then return 0; fi
+    fi
+    start=ended
+  fi
   if [ "$kind" = g ]; then leaders="$leaders$number:$start: "; fi
+}
+is_known() {
+  eval "start=\\\${start_\${1%%:*}-} led_by=\\\${leads_\${1%%:*}-}"
+  [ "$start" = "\${1#*:}" ] || return 0
+  case $led_by in *" $2 "*) known=1 ;; esac
 }
 # The same after a while: who is still there, and who has come since. A group in
 # which nobody is left is never looked at again.
@@ -199,7 +225,7 @@ find_again() {
       *" $leader"*) ;;
       *" $number:"*) continue ;;
     esac
-    case $rows in *:"$number":* | *:"$number "*) leaders="$leaders$leader " ;; esac
+    case "$led " in *" $number "*) leaders="$leaders$leader " ;; esac
   done
   close_over
 }
@@ -231,13 +257,15 @@ add() {
 }
 signal_all() {
   for leader in $leaders; do kill -s "$1" -- "-\${leader%%:*}"; done 2>/dev/null
-  for one in $found; do
-    group=\${rows#*" $one:"}
-    case $leaders in
-      *" \${group%%:*}:"*) ;;
-      *) kill -s "$1" "\${one%%:*}" 2>/dev/null ;;
+  set -- "$1" $table
+  name=$1
+  shift
+  while [ $# -gt 0 ]; do
+    case $found in
+      *" $1:$5 "*) case $leaders in *" $3:"*) ;; *) kill -s "$name" "$1" ;; esac ;;
     esac
-  done
+    shift 5
+  done 2>/dev/null
 }
 
 in_cgroups() {
@@ -270,7 +298,7 @@ remove_cgroup() {
 anyone_left() {
   populated=
   in_cgroups look_into_cgroup
-  if [ "$trees" != "$nl" ]; then find_again; fi
+  if [ $count -gt 0 ]; then find_again; fi
   [ -n "$populated" ] || [ "$found$leaders" != '  ' ]
 }
 # Looking at everybody takes time as well: rounds could not be counted.
@@ -287,33 +315,39 @@ pause() {
 last_resort() {
   in_cgroups kill_cgroup
   signal_all KILL
-  IFS=$nl
-  set -- $trees
-  unset IFS
-  for line do kill_known $line; done 2>/dev/null
+  for number in $trees; do
+    eval "kill_known $number \\$tree_$number"
+  done 2>/dev/null
 }
 kill_known() {
-  started "$2"
+  started "$1"
   [ -n "$start" ] && [ "$3" != ended ] && is_same "$start" "$3" || return 0
-  if [ "$1" = g ]; then kill -s KILL -- "-$2"; else kill -s KILL "$2"; fi
+  if [ "$2" = g ]; then kill -s KILL -- "-$1"; else kill -s KILL "$1"; fi
 }
 
-while read -r what kind name; do
-  case $what$kind in
-    +c) cgroups=$cgroups$name$nl ;;
-    -c) forget_cgroup "$name" ;;
-    +[gp])
-      forget "$kind $name"
-      identify "$name"
-      trees="$trees$kind $name $id$nl" ;;
-    -[gp]) forget "$kind $name" ;;
-    '~g') went_on "$name" ;;
+heed() {
+  case $1$2 in
+    +c) cgroups=$cgroups$3$nl ;;
+    -c) forget_cgroup "$3" ;;
+    +[gp]) note "$2" "$3" ;;
+    -[gp]) unset "tree_$3" ;;
+    '~g') went_on "$3" ;;
   esac
+}
+lines=$0
+while [ "$lines" != "\${lines%%"$nl"*}" ]; do
+  line=\${lines%%"$nl"*}
+  lines=\${lines#*"$nl"}
+  name=\${line#? ? }
+  kind=\${line%" $name"}
+  heed "\${kind% *}" "\${kind#* }" "$name"
 done
+while read -r what kind name; do heed "$what" "$kind" "$name"; done
 
-found=' ' leaders=' '
+found=' ' leaders=' ' table=
+tidy_up
 trap last_resort EXIT
-if [ "$trees" != "$nl" ]; then find_first; fi
+if [ $count -gt 0 ]; then find_first; fi
 signal_all TERM
 in_cgroups terminate_cgroup
 look_at_clock
@@ -327,7 +361,7 @@ while is_before $given_up; do
   anyone_left || break
   # Who is stopped starts nobody more.
   signal_all STOP
-  if [ "$trees" != "$nl" ]; then find_again; fi
+  if [ $count -gt 0 ]; then find_again; fi
   signal_all KILL
   pause
 done

@@ -248,6 +248,7 @@ export class LiveRun {
 
   /** Ends the tree, and with it the time that everything else has. */
   #kill(): void {
+    this.#teardown?.[Symbol.dispose]();
     this.#tree.kill();
     this.#cutWhenIdle();
     const patience = this.#limits.endedBy === "cancelled"

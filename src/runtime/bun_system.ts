@@ -54,8 +54,17 @@ export const bunSystem: System = {
   },
 
   writeText(path, text) {
-    builtin("node:fs").writeFileSync(path, text, { flag: "r+" });
+    const { closeSync, constants, openSync, writeSync } = builtin("node:fs");
+    // Not "r+": what makes a cgroup do something may be written to and not read.
+    const file = openSync(path, constants.O_WRONLY);
+    try {
+      writeSync(file, text);
+    } finally {
+      closeSync(file);
+    }
   },
+
+  directStdinOf: () => null,
 
   mayWrite(path) {
     const { accessSync, constants } = builtin("node:fs");

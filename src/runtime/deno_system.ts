@@ -75,6 +75,20 @@ export const denoSystem: System = {
     Deno.writeTextFileSync(path, text, { create: false });
   },
 
+  directStdinOf(pid) {
+    return attempt(() => {
+      const file = Deno.openSync(`/proc/${pid}/fd/0`, { write: true });
+      return {
+        write(bytes: Uint8Array) {
+          for (let from = 0; from < bytes.length;) {
+            from += file.writeSync(bytes.subarray(from));
+          }
+        },
+        close: () => file.close(),
+      };
+    }) ?? null;
+  },
+
   mayWrite(path) {
     return attempt(() => {
       Deno.openSync(path, { write: true }).close();

@@ -34,6 +34,12 @@ export interface ByteSink {
   close(): Promise<void>;
 }
 
+/** Where bytes are written to at once; both of its functions throw the runtime's own errors. */
+export interface DirectSink {
+  write(bytes: Uint8Array): void;
+  close(): void;
+}
+
 /**
  * A child that was started. Whoever may not be signalled (a child that became
  * another user) is left alone: there is no way to do more.
@@ -134,6 +140,12 @@ export interface System {
   folders(path: string): string[] | null;
   /** Writes over what is in a file that is there; throws the runtime's own error. */
   writeText(path: string, text: string): void;
+  /**
+   * A way to write to the stdin of a child, which is a pipe, at once: where a
+   * {@linkcode ByteSink} might wait for the event loop to turn. `null` where a sink
+   * does not, or where there is no such way.
+   */
+  directStdinOf(pid: number): DirectSink | null;
   /** Whether a file may be written to. */
   mayWrite(path: string): boolean;
   /** Creates a folder; throws the runtime's own error. */

@@ -29,7 +29,7 @@ function watch(
   lines: AsyncIterable<string>,
 ): Promise<unknown> {
   return bare.checked(
-    new Command("sh", ["-c", watcherScript(facts), WATCHER_NAME])
+    new Command("sh", ["-c", watcherScript(facts), "", WATCHER_NAME])
       .stdin(Stdin.fromAsyncLines(lines)).timeout(30_000),
   );
 }
