@@ -45,7 +45,8 @@ export function shapes(
       2,
       'trap "" TERM HUP; while :; do sleep "$0"; done',
     ),
-    // Its leader stays: the one that forks is a new process every time.
+    // Its leader stays: the one that forks is a new process every time, and may be
+    // missed by who looks at one process after another.
     "one that keeps forking": sh(
       1,
       'sh -c "$1" "$1" "$0" & while :; do sleep 60; done',

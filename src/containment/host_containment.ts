@@ -1,4 +1,5 @@
 import { runtime } from "../runtime/detect.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { cgroupBase } from "./cgroup.ts";
 import { withoutCgroup } from "./containment.ts";
 import { type ContainmentMechanism, REACH } from "./mechanism.ts";
@@ -56,11 +57,19 @@ export function hostContainment(): HostContainment {
   const whyNotWithOwner = whyNoWatcher(host);
   return {
     mechanism: plain.mechanism,
-    reach: REACH[plain.mechanism],
+    reach: reachOf(plain.mechanism, host),
     strongest,
-    strongestReach: REACH[strongest],
+    strongestReach: reachOf(strongest, host),
     unavailable,
     endsWithOwner: whyNotWithOwner === null,
     whyNotWithOwner,
   };
+}
+
+function reachOf(mechanism: ContainmentMechanism, { system }: Runtime): string {
+  const findsNobody = mechanism === "process-group" &&
+    system.processLines() === null;
+  return findsNobody
+    ? "the child's process group; who left it is not found, since /proc cannot be read"
+    : REACH[mechanism];
 }

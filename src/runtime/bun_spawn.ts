@@ -57,7 +57,7 @@ export function bunSpawn(spec: SpawnSpec): Child {
   const { Bun, process } = globals();
   const ownGroup = spec.ownGroup && process.platform !== "win32";
   const env = environmentOf(spec);
-  const { command, entersCgroup } = enteringCommand(spec, env.PWD) ??
+  const { command, entersCgroup } = enteringCommand(spec, env) ??
     { command: commandOf(spec), entersCgroup: false };
   try {
     const child = Bun.spawn(command, {
@@ -110,7 +110,7 @@ function childHasPath({ envs, envCleared }: SpawnSpec): boolean {
  */
 function enteringCommand(
   spec: SpawnSpec,
-  pwd: string | undefined,
+  env: Record<string, string | undefined>,
 ): { command: string[]; entersCgroup: true } | null {
   const { program, args, cgroup } = spec;
   if (cgroup === undefined) return null;
@@ -126,7 +126,7 @@ function enteringCommand(
     childHasPath(spec);
   const words = [byName ? program : lookup.word, ...args];
   return {
-    command: [SHELL, ...enteringArgs(cgroup, pwd, words)],
+    command: [SHELL, ...enteringArgs(cgroup, env, words)],
     entersCgroup: true,
   };
 }

@@ -12,16 +12,30 @@ case $1 in =*) PWD=\${1#=} ;; *) unset PWD ;; esac
 shift
 exec "$@"`;
 
+/** What a shell does not pass on as it got it: names that are none of its own kind, and those that it sets itself. */
+const NOT_PASSED_ON =
+  /^(?![A-Za-z_][A-Za-z0-9_]*$)|^(IFS|OPTIND|PPID|SHLVL|LINENO|OLDPWD|PS[124]|_)$/;
+
 /**
- * The arguments with which {@linkcode SHELL} enters the cgroup at `folder` and then
- * executes `words` in its own place. `pwd` is the child's `PWD`, `undefined` if it has none.
+ * The arguments with which {@linkcode SHELL}, in the child's whole `environment`,
+ * enters the cgroup at `folder` and then executes `words` in its own place.
  */
 export function enteringArgs(
   folder: string,
-  pwd: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
   words: readonly string[],
 ): string[] {
-  return ["-c", SCRIPT, folder, pwd === undefined ? "" : `=${pwd}`, ...words];
+  const given: string[] = [];
+  for (const name of Object.keys(environment)) {
+    if (NOT_PASSED_ON.test(name)) given.push(`${name}=${environment[name]}`);
+  }
+  // It would take a program with a "=" in its name for a variable.
+  const env = given.length === 0 || words[0].includes("=")
+    ? []
+    : ["/usr/bin/env", ...given];
+  const { PWD } = environment;
+  const pwd = PWD === undefined ? "" : `=${PWD}`;
+  return ["-c", SCRIPT, folder, pwd, ...env, ...words];
 }
 
 /** Whether a child ended because it could not enter its cgroup. */

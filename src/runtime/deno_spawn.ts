@@ -79,7 +79,7 @@ function chooseStart(spec: SpawnSpec, environment: ChildEnvironment): Start {
     program: setsid,
     args: cgroup === undefined
       ? words
-      : [SHELL, ...enteringArgs(cgroup, pwdIn(environment), words)],
+      : [SHELL, ...enteringArgs(cgroup, wholeOf(environment), words)],
     detached: false,
     leadsGroup: true,
     target,
@@ -87,9 +87,11 @@ function chooseStart(spec: SpawnSpec, environment: ChildEnvironment): Start {
   };
 }
 
-/** The `PWD` of a child that enters a cgroup, for which everything has to be granted. */
-function pwdIn({ alone, variables }: ChildEnvironment): string | undefined {
-  return variables.PWD ?? (alone ? undefined : Deno.env.get("PWD"));
+/** The whole environment of a child that enters a cgroup, for which everything has to be granted. */
+function wholeOf(
+  { alone, variables }: ChildEnvironment,
+): Record<string, string> {
+  return alone ? variables : { ...Deno.env.toObject(), ...variables };
 }
 
 function environmentOf(spec: SpawnSpec): ChildEnvironment {

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import {
+  CancelledError,
   Command,
   hostContainment,
   JobRunner,
@@ -76,6 +77,44 @@ for (const containment of MECHANISMS) {
     assertEquals(await runner.run(named), await new JobRunner().run(named));
     const strange = new Command("printf", ["%s|", "", "a b", "$x", "-c", "'"]);
     assertEquals(await runner.run(strange), "|a b|$x|-c|'|");
+  });
+
+  test(`a child, under ${containment}, has variables whose names no shell would take`, async () => {
+    await using runner = new JobRunner({ containment });
+    const command = new Command("cat", ["/proc/self/environ"]).env({
+      "a.b": "1",
+      "my-var": "a b",
+      IFS: "x",
+      OPTIND: "5",
+      _: "nobody's",
+    });
+    const [contained, bare] = await Promise.all(
+      [runner, new JobRunner({ containment: "none" })].map(async (runner) =>
+        (await runner.run(command)).split("\0").sort()
+      ),
+    );
+    assert(contained.includes("my-var=a b"));
+    assertEquals(contained, bare);
+  });
+
+  test(`who moved to a group of its own, under ${containment}, is found when the run's own is empty`, async () => {
+    const mark = newMark();
+    await using group = await ProcessGroup.create({ containment });
+    const moves =
+      'timeout 3600 sleep "$1" >/dev/null 2>&1 & until pgrep -P $! >/dev/null; do sleep 0.01; done';
+    await group.run(sh(moves, mark));
+    // By then the group has looked at what is left of the run.
+    await sleep(100);
+    assertEquals((await group.members()).length, 2);
+    group.killAll();
+    await untilNobodyHas(mark);
+
+    await using runner = new JobRunner({ containment });
+    const holding = runner.outputString(
+      sh('timeout 3600 sleep "$1" & sleep 0.2', mark).timeout(500),
+    );
+    assertEquals((await holding).outcome, { kind: "timed-out" });
+    await untilNobodyHas(mark);
   });
 
   test(`what a run leaves behind, under ${containment}, stays a member until its group ends`, async () => {
@@ -213,6 +252,16 @@ test("a timeout whose tree heeds the signal does not wait for its grace", async 
     60_000,
   ).outputString();
   assertEquals(outcome, { kind: "timed-out" });
+});
+
+test("an abort does not wait for a grace that has begun", async () => {
+  const aborting = new AbortController();
+  const started = Date.now();
+  const run = sh('trap "" TERM; while :; do sleep 0.05; done').timeout(100)
+    .timeoutGrace(60_000).cancelOn(aborting.signal).outputString();
+  setTimeout(() => aborting.abort(), 300);
+  assertInstanceOf(await failureOf(run), CancelledError);
+  assert(Date.now() - started < 30_000);
 });
 
 test("an unknown containment, and one that is not there, are refused", async () => {

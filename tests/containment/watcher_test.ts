@@ -21,7 +21,13 @@ import { assert, assertEquals, assertInstanceOf } from "../std.ts";
 
 const bare = new JobRunner({ containment: "none" });
 
-const { process } = globalThis as unknown as { process: { pid: number } };
+const { process } = globalThis as unknown as {
+  process: {
+    pid: number;
+    eventNames(): (string | symbol)[];
+    listenerCount(name: string | symbol): number;
+  };
+};
 
 /** Runs the watcher's script by itself, with these lines for its input. */
 function watch(
@@ -154,6 +160,11 @@ for (const facts of ["proc", "ps"] as const) {
     await watch(
       facts,
       (async function* () {
+        // More than it remembers before it tidies up; no process has such a number.
+        for (let number = 9_000_000; number < 9_000_150; number++) {
+          yield `+ g ${number}`;
+          yield `- g ${number}`;
+        }
         yield `+ g ${kept.pid}`;
         yield `+ g ${ended.pid}`;
         yield `+ g ${withdrawn.pid}`;
@@ -205,6 +216,31 @@ test("the watcher ends no stranger who was given the number of one that it watch
   await Promise.all(others);
 });
 
+for (const containment of ["process-group", "cgroup"]) {
+  test(`nothing is left of an owner that is gone in the turn of its start, under ${containment}`, async () => {
+    for (const door of ["exit", "SIGKILL"]) {
+      const mark = newMark();
+      const { program, args } = scriptWords(
+        runtimeName,
+        "tests/fixtures/sudden.ts",
+      );
+      const { stdout, success } = await bare.outputString(
+        new Command(program, [...args, containment, door, mark]),
+      );
+      assert(!success);
+      await untilNobodyHas(mark);
+      await eventually(
+        "its cgroups are gone",
+        async () => (await cgroups(Number(stdout))).length === 0,
+      );
+    }
+  });
+}
+
+test("killOnParentDeath leaves no watcher behind in a test", async () => {
+  assertEquals(await new Command("true").killOnParentDeath().exitCode(), 0);
+});
+
 test("killOnParentDeath is refused where no watcher can be", async () => {
   const insisting = { program: "true", killOnParentDeath: true };
   const refused = await outcomeIn("deno", insisting, ["--allow-run=true"]);
@@ -222,27 +258,34 @@ test("killOnParentDeath is refused where no watcher can be", async () => {
 });
 
 test("two hundred runs leave no descriptor, child, cgroup or listener", async () => {
+  const listeners = () =>
+    [...process.eventNames()].map((name) => [
+      String(name),
+      process.listenerCount(name),
+    ]);
+  const listenersBefore = listeners();
   for (const containment of ["process-group", "cgroup"] as const) {
     await using runner = new JobRunner({ containment });
     await runner.run(new Command("true"));
-    const before = await cgroups();
+    const before = await cgroups(process.pid);
     for (let run = 0; run < 10; run++) {
       await Promise.all(
         Array.from({ length: 20 }, () => runner.run(sh("echo hello"))),
       );
     }
-    assertEquals(await cgroups(), before);
+    assertEquals(await cgroups(process.pid), before);
+    assertEquals(listeners(), listenersBefore);
   }
-  assertEquals(await cgroups(), []);
+  assertEquals(await cgroups(process.pid), []);
 });
 
-/** The cgroups of this program, and those in them. */
-async function cgroups(): Promise<string[]> {
+/** The cgroups of a program, and those in them. */
+async function cgroups(owner: number): Promise<string[]> {
   const mount = (await readFile("/proc/self/mountinfo", "utf8")).split("\n")
     .find((line) => line.includes(" - cgroup2 "))!.split(" ")[4];
   const names = await readdir(mount, { recursive: true });
   return names.filter((name) =>
-    name.startsWith(`processkit-${process.pid}-`) && !name.includes(".")
+    name.startsWith(`processkit-${owner}-`) && !name.includes(".")
   );
 }
 
