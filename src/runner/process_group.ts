@@ -169,7 +169,10 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
   /** How many processes there are in the group, and what they use. */
   async stats(): Promise<GroupStats> {
     const members = await this.members();
-    const { cpuTime, memory } = usageOf(this.#system, members);
+    const areUnknown = members.length === 0 && !this.#forest.isEmpty();
+    const { cpuTime, memory } = areUnknown
+      ? { cpuTime: null, memory: null }
+      : usageOf(this.#system, members);
     const total = this.#containment.cgroup?.usage();
     return {
       processes: members.length,
@@ -206,9 +209,11 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     this.#isShutDown = true;
     const started = performance.now();
     const membersBefore = this.#forest.members();
-    const sendsSignal = membersBefore.length > 0 && (grace > 0 || !escalate);
+    // Not all members may be known; that there are some is.
+    const wasEmpty = this.#forest.isEmpty();
+    const sendsSignal = !wasEmpty && (grace > 0 || !escalate);
     let ending: ShutdownReport["ending"] = "drained";
-    if (membersBefore.length > 0) {
+    if (!wasEmpty) {
       using teardown = new Teardown(this.#forest, {
         signal: "SIGTERM",
         grace: sendsSignal ? Math.max(grace, 1) : 0,

@@ -1,5 +1,5 @@
 import { isGranted } from "./deno_permission.ts";
-import { isProcessName, type System } from "./runtime.ts";
+import { type DirectSink, isProcessName, type System } from "./runtime.ts";
 
 /**
  * The system by way of Deno's own calls. Whatever `/proc` and `/sys` hold takes all
@@ -76,17 +76,14 @@ export const denoSystem: System = {
   },
 
   directStdinOf(pid) {
-    return attempt(() => {
-      const file = Deno.openSync(`/proc/${pid}/fd/0`, { write: true });
-      return {
-        write(bytes: Uint8Array) {
-          for (let from = 0; from < bytes.length;) {
-            from += file.writeSync(bytes.subarray(from));
-          }
-        },
-        close: () => file.close(),
-      };
-    }) ?? null;
+    if (!hasAll()) return null;
+    // A shell that reads a file has the file there, for as long as that takes.
+    for (let attempts = 1000; attempts > 0; attempts--) {
+      const pipe = attempt(() => openPipe(`/proc/${pid}/fd/0`));
+      if (pipe) return pipe;
+      if (pipe === undefined && !denoSystem.exists(pid)) break;
+    }
+    return null;
   },
 
   mayWrite(path) {
@@ -113,6 +110,24 @@ export const denoSystem: System = {
     }
   },
 };
+
+/** A pipe to write to; `null` if something else is there. */
+function openPipe(path: string): DirectSink | null {
+  if (!Deno.statSync(path).isFifo) return null;
+  const file = Deno.openSync(path, { write: true });
+  if (!file.statSync().isFifo) {
+    file.close();
+    return null;
+  }
+  return {
+    write(bytes) {
+      for (let from = 0; from < bytes.length;) {
+        from += file.writeSync(bytes.subarray(from));
+      }
+    },
+    close: () => file.close(),
+  };
+}
 
 /** What `action` returns; `undefined` if it fails, or if it would be refused. */
 function attempt<T>(action: () => T): T | undefined {
