@@ -128,6 +128,7 @@ test("a group is what permissions allow, says so, and nothing is asked for", asy
     ending: "drained",
     outcome: { kind: "signalled", signal: 15 },
   };
+  const leftovers = { signalSent: true, ending: "drained" };
   assertEquals(answers, {
     "--allow-run=sh": {
       ...common,
@@ -136,9 +137,11 @@ test("a group is what permissions allow, says so, and nothing is asked for", asy
       endsWithOwner: false,
       members: 1,
       tellsUsage: false,
+      leftovers: null,
     },
     "--allow-run": {
       ...common,
+      leftovers,
       strongest: "process-group",
       mechanism: "process-group",
       endsWithOwner: true,
@@ -147,6 +150,7 @@ test("a group is what permissions allow, says so, and nothing is asked for", asy
     },
     "-A": {
       ...common,
+      leftovers,
       strongest: "cgroup",
       mechanism: "cgroup",
       endsWithOwner: true,
