@@ -13,8 +13,7 @@ shift
 exec "$@"`;
 
 /** What a shell does not pass on as it got it: names that are none of its own kind, and those that it sets itself. */
-const NOT_PASSED_ON =
-  /^(?![A-Za-z_][A-Za-z0-9_]*$)|^(IFS|OPTIND|PPID|SHLVL|LINENO|OLDPWD|PS[124]|_)$/;
+const NOT_PASSED_ON = /^(?![A-Za-z_][A-Za-z0-9_]*$)|^(IFS|OPTIND|PPID|LINENO)$/;
 
 /**
  * The arguments with which {@linkcode SHELL}, in the child's whole `environment`,
