@@ -104,8 +104,7 @@ export class Containment {
 
   /** To be called when a run is over. */
   finish(tree: RunTree): void | Promise<void> {
-    if (this.#keepsLeftovers) {
-      this.forest.retire(tree);
+    if (this.#keepsLeftovers && this.forest.retire(tree)) {
       this.#look ??= setTimeout(() => {
         this.#look = undefined;
         this.forest.prune();

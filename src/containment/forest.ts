@@ -30,9 +30,14 @@ export class Forest implements Tree {
     this.#trees.delete(tree);
   }
 
-  /** Keeps the tree of a run that is over for as long as somebody is left in it: {@linkcode Forest.prune} tells. */
-  retire(tree: RunTree): void {
+  /**
+   * Keeps the tree of a run that is over for as long as somebody is left in it, which
+   * {@linkcode Forest.prune} tells. False if it was let go of already.
+   */
+  retire(tree: RunTree): boolean {
+    if (!this.#trees.has(tree)) return false;
     this.#retired.add(tree);
+    return true;
   }
 
   /** Lets go of the trees whose run is over, and in which nobody is left. */
