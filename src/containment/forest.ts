@@ -14,6 +14,8 @@ export class Forest implements Tree {
   readonly #system: System;
   readonly #trees = new Set<RunTree>();
   readonly #retired = new Set<RunTree>();
+  /** Those of them that were not looked at yet. */
+  readonly #fresh = new Set<RunTree>();
 
   /** An empty one. */
   constructor(system: System) {
@@ -37,6 +39,7 @@ export class Forest implements Tree {
   retire(tree: RunTree): boolean {
     if (!this.#trees.has(tree)) return false;
     this.#retired.add(tree);
+    this.#fresh.add(tree);
     return true;
   }
 
@@ -46,14 +49,13 @@ export class Forest implements Tree {
     const empty = new Set<RunTree>(emptyOf(this.#system, groups));
     for (const tree of others) if (tree.isOver()) empty.add(tree);
     for (const tree of this.#retired) {
-      if (!empty.has(tree)) {
-        tree.wentOn();
-        continue;
-      }
-      this.#retired.delete(tree);
-      this.#trees.delete(tree);
-      tree.close();
+      if (empty.has(tree)) {
+        this.#retired.delete(tree);
+        this.#trees.delete(tree);
+        tree.close();
+      } else if (this.#fresh.has(tree)) tree.wentOn();
     }
+    this.#fresh.clear();
   }
 
   signal(name: string): void {
@@ -95,6 +97,7 @@ export class Forest implements Tree {
     const trees = [...this.#trees];
     this.#trees.clear();
     this.#retired.clear();
+    this.#fresh.clear();
     await Promise.all(trees.map((tree) => tree.close()));
   }
 }

@@ -1,5 +1,5 @@
 import type { System } from "../runtime/runtime.ts";
-import { WATCHER_NAME } from "./watcher_script.ts";
+import { WATCHER_NAME } from "./watcher_facts.ts";
 
 /** What the system tells of one process that has not ended. */
 export interface ProcessFacts {

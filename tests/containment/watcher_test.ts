@@ -8,10 +8,8 @@ import {
   Stdin,
   UnsupportedError,
 } from "../../mod.ts";
-import {
-  WATCHER_NAME,
-  watcherScript,
-} from "../../src/containment/watcher_script.ts";
+import { WATCHER_NAME } from "../../src/containment/watcher_facts.ts";
+import { watcherScript } from "../../src/containment/watcher_script.ts";
 import { failureOf, sh, sleep } from "../commands.ts";
 import { eventually, runtimeName, test } from "../harness.ts";
 import { watchersOf } from "../watchers.ts";
