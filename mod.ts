@@ -15,14 +15,16 @@
 export { Cassette } from "./src/cassette/cassette.ts";
 export type { CassetteEntry } from "./src/cassette/entry.ts";
 export { RecordReplayRunner } from "./src/cassette/record_replay_runner.ts";
-export {
-  Command,
-  type LineHandler,
-  type OutputMode,
-  type RetryOptions,
-} from "./src/command/command.ts";
+export { Command } from "./src/command/command.ts";
 export type { Invocation } from "./src/command/invocation.ts";
+export type { OutputBufferPolicy } from "./src/command/output_buffer.ts";
 export type { Signal } from "./src/command/signal.ts";
+export type {
+  LineHandler,
+  OutputFileOptions,
+  OutputMode,
+  RetryOptions,
+} from "./src/command/spec.ts";
 export { Stdin } from "./src/command/stdin.ts";
 export type { ContainmentChoice } from "./src/containment/containment.ts";
 export {
@@ -46,6 +48,7 @@ export {
   isProcessKitError,
   NotFoundError,
   NotReadyError,
+  OutputConsumedError,
   OutputTooLargeError,
   ParseError,
   ProcessKitError,
@@ -53,6 +56,7 @@ export {
   type ProcessKitErrorOptions,
   SignalledError,
   SpawnError,
+  StdinClosedError,
   StdinConsumedError,
   StdinError,
   TimeoutError,
@@ -60,9 +64,17 @@ export {
 } from "./src/outcome/errors.ts";
 export type { Outcome } from "./src/outcome/outcome.ts";
 export {
+  type OutputStream,
   ProcessResult,
   type ProcessResultFields,
 } from "./src/outcome/result.ts";
+export {
+  outputAll,
+  type OutputAllOptions,
+  waitAll,
+  waitAny,
+} from "./src/runner/batch.ts";
+export type { ProcessEvent } from "./src/runner/events.ts";
 export { JobRunner, type JobRunnerOptions } from "./src/runner/job_runner.ts";
 export {
   type GroupStats,
@@ -71,4 +83,8 @@ export {
   type ShutdownOptions,
   type ShutdownReport,
 } from "./src/runner/process_group.ts";
+export type { PortAddress } from "./src/runner/probes.ts";
 export { ProcessRunner } from "./src/runner/process_runner.ts";
+export { ProcessStdin } from "./src/runner/process_stdin.ts";
+export type { RunProfile } from "./src/runner/profile.ts";
+export { RunningProcess } from "./src/runner/running_process.ts";

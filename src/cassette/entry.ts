@@ -1,11 +1,16 @@
-import type { CommandSpec } from "../command/command.ts";
+import type { CommandSpec } from "../command/spec.ts";
 import {
   exited,
   type Outcome,
   signalled,
   timedOut,
 } from "../outcome/outcome.ts";
-import type { ProcessResult } from "../outcome/result.ts";
+import {
+  type OutputStream,
+  type ProcessResult,
+  truncatedStreamsOf,
+} from "../outcome/result.ts";
+import { type KnownRun, SILENT_SUCCESS } from "../runner/known_run.ts";
 import type { MatchFacts } from "./key.ts";
 
 /** One recorded run, as plain data. At most one of `code`, `timedOut` and `signal` is set. */
@@ -32,6 +37,8 @@ export interface CassetteEntry {
   readonly timedOut: boolean;
   /** The number of the signal that ended the run, or `null` when none did or it is unknown. */
   readonly signal: number | null;
+  /** The streams that output is missing from; left out where there are none. */
+  readonly truncatedStreams?: readonly OutputStream[];
 }
 
 /** Makes an entry of a completed run. */
@@ -49,11 +56,31 @@ export function entryOf(
     code: result.code,
     timedOut: result.timedOut,
     signal: result.signal,
+    ...truncation(truncatedStreamsOf(result)),
   });
 }
 
-/** How the recorded run ended. */
-export function outcomeOf(entry: CassetteEntry): Outcome {
+/** The field of an entry that tells which streams output is missing from, if any. */
+export function truncation(
+  streams: readonly OutputStream[] | undefined,
+): Pick<CassetteEntry, "truncatedStreams"> {
+  return streams === undefined || streams.length === 0
+    ? {}
+    : { truncatedStreams: streams };
+}
+
+/** The recorded run, to be played. */
+export function knownRunOf(entry: CassetteEntry): KnownRun {
+  return {
+    ...SILENT_SUCCESS,
+    stdout: entry.stdout,
+    stderr: entry.stderr,
+    outcome: outcomeOf(entry),
+    truncated: entry.truncatedStreams ?? SILENT_SUCCESS.truncated,
+  };
+}
+
+function outcomeOf(entry: CassetteEntry): Outcome {
   if (entry.timedOut) return timedOut();
   return entry.code === null ? signalled(entry.signal) : exited(entry.code);
 }

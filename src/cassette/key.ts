@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../command/command.ts";
+import type { CommandSpec } from "../command/spec.ts";
 import { stdinSourceOf } from "../command/stdin.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
 import { stdinDigest } from "./digest.ts";
@@ -27,10 +27,10 @@ export function matchKey(facts: MatchFacts): string {
 /**
  * The facts of a command, with every text well-formed as in the file.
  *
- * @throws {UnsupportedError} if its input cannot be known beforehand
+ * @throws {UnsupportedError} if its input cannot be known beforehand, or its output is not captured
  */
 export function matchFactsOf(spec: CommandSpec): MatchFacts {
-  const { program, stdin } = spec;
+  const { program, stdin, stdout, stderr } = spec;
   if (spec.foreground) {
     throw new UnsupportedError(
       "a foreground run with a cassette",
@@ -42,6 +42,13 @@ export function matchFactsOf(spec: CommandSpec): MatchFacts {
     throw new UnsupportedError(
       "an inherited stdin with a cassette",
       'what will be typed cannot be known; give the input with stdin("…") or Stdin.fromFile',
+      { program },
+    );
+  }
+  if (typeof stdout !== "string" || typeof stderr !== "string") {
+    throw new UnsupportedError(
+      "output to a file with a cassette",
+      "what the file gets is not captured; leave it piped, and write it to the file yourself",
       { program },
     );
   }

@@ -9,7 +9,7 @@ import {
   KNOWN_FIELDS,
   KNOWN_HEAD,
 } from "./content.ts";
-import type { CassetteEntry } from "./entry.ts";
+import { type CassetteEntry, truncation } from "./entry.ts";
 import { exactDigits, numbersOf, parseExactly } from "./json.ts";
 import {
   digestProblem,
@@ -146,6 +146,7 @@ function makeEntry(
     code,
     timedOut,
     signal,
+    ...truncation(raw.truncated_streams),
   });
 }
 

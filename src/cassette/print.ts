@@ -36,6 +36,9 @@ function printable(entry: CassetteEntry): unknown {
   known.code = entry.code;
   if (entry.timedOut) known.timed_out = true;
   if (entry.signal !== null) known.signal = entry.signal;
+  if (entry.truncatedStreams !== undefined) {
+    known.truncated_streams = entry.truncatedStreams;
+  }
   const fields = fieldsOfEntry.get(entry);
   return fields === undefined ? known : merged(fields, known, KNOWN_FIELDS);
 }

@@ -1,14 +1,25 @@
 import { pathText } from "../command/checks.ts";
-import { type Command, type CommandSpec, specOf } from "../command/command.ts";
+import { type Command, specOf } from "../command/command.ts";
+import type { CommandSpec } from "../command/spec.ts";
 import { CassetteMissError, UnsupportedError } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { JobRunner } from "../runner/job_runner.ts";
-import { playKnownRun } from "../runner/known_run.ts";
+import {
+  type KnownRun,
+  playKnownRun,
+  startKnownRun,
+} from "../runner/known_run.ts";
 import { ProcessRunner } from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
+import {
+  processOf,
+  refuseBytes,
+  type RunningProcess,
+} from "../runner/running_process.ts";
 import { Cassette } from "./cassette.ts";
-import { entryOf, outcomeOf } from "./entry.ts";
-import { matchFactsOf, matchKey } from "./key.ts";
+import { entryOf, knownRunOf } from "./entry.ts";
+import { type MatchFacts, matchFactsOf, matchKey } from "./key.ts";
+import { startRecorded } from "./record_process.ts";
 import { Recording } from "./recording.ts";
 import { Tape } from "./tape.ts";
 
@@ -118,8 +129,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * Runs and records the command, or replays it; see {@linkcode ProcessRunner.outputString}.
    *
    * @throws {CassetteMissError} if there is no recording of it
-   * @throws {UnsupportedError} if its stdin is a one-shot source or inherited, or it runs in the foreground; nothing was
-   *   started then, and the source was not touched
+   * @throws {UnsupportedError} if its stdin is a one-shot source or inherited, it writes to a file, or it runs in the
+   *   foreground; nothing was started then, and the source was not touched
    */
   override async outputString(
     command: Command,
@@ -128,26 +139,52 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     const facts = matchFactsOf(spec);
     if (this.#mode.kind === "replay") {
       throwIfCancelled(spec);
-      return await this.#replay(
-        command,
-        spec,
-        this.#mode.tape,
-        matchKey(facts),
-      );
+      const known = this.#recorded(command, this.#mode.tape, facts);
+      return await playKnownRun(spec, known);
     }
     const result = await this.#mode.inner.outputString(command);
     this.#mode.recording.add(entryOf(facts, spec, result));
     return result;
   }
 
+  /**
+   * Starts and records the command, or replays it; see {@linkcode ProcessRunner.start}.
+   * A recorded process is in the cassette once it has ended and its output was read
+   * to the end: by `wait`, `finish` and the like, or by a reader of its own. One that
+   * was ended before, by disposal, `kill`, an abort or `firstLine`, is not recorded. A
+   * replayed one prints at once what was recorded, whichever verb recorded it.
+   *
+   * @throws {CassetteMissError} if there is no recording of it
+   * @throws {UnsupportedError} if its stdin is left open, a one-shot source or inherited, it writes to a file, or it
+   *   runs in the foreground; nothing was started then, and the source was not touched
+   */
+  override async start(command: Command): Promise<RunningProcess> {
+    const spec = specOf(command);
+    if (spec.keepStdinOpen) {
+      throw new UnsupportedError(
+        "an open stdin with a cassette",
+        'what will be written cannot be known; give the input with stdin("…") or Stdin.fromFile',
+        { program: spec.program },
+      );
+    }
+    const facts = matchFactsOf(spec);
+    const process = this.#mode.kind === "replay"
+      ? this.#startReplay(command, this.#mode.tape, facts)
+      : await startRecorded(
+        this.#mode.inner,
+        command,
+        addTo(this.#mode.recording, facts, spec),
+      );
+    refuseBytes(
+      process,
+      "a cassette holds text; use stdoutLines or outputString",
+    );
+    return process;
+  }
+
   /** Always rejects: a cassette holds text. */
   override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
     return Promise.reject(unsupported("outputBytes", command));
-  }
-
-  /** Always rejects: a cassette holds finished runs. */
-  override start(command: Command): Promise<never> {
-    return Promise.reject(unsupported("start", command));
   }
 
   /**
@@ -187,30 +224,36 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     );
   }
 
-  #replay(
+  #startReplay(
     command: Command,
-    spec: CommandSpec,
     tape: Tape,
-    key: string,
-  ): Promise<ProcessResult<string>> {
-    const entry = tape.next(key);
-    if (entry === undefined) {
-      throw new CassetteMissError(spec.program, this.#path, describe(command));
-    }
-    const { stdout, stderr } = entry;
-    return playKnownRun(spec, {
-      stdout,
-      stderr,
-      outcome: outcomeOf(entry),
-      lineDelay: 0,
-    });
+    facts: MatchFacts,
+  ): RunningProcess {
+    const spec = specOf(command);
+    throwIfCancelled(spec);
+    const known = this.#recorded(command, tape, facts);
+    return processOf(startKnownRun(spec, known, "live"));
   }
+
+  #recorded(command: Command, tape: Tape, facts: MatchFacts): KnownRun {
+    const entry = tape.next(matchKey(facts));
+    if (entry !== undefined) return knownRunOf(entry);
+    throw new CassetteMissError(facts.program, this.#path, describe(command));
+  }
+}
+
+function addTo(
+  recording: Recording,
+  facts: MatchFacts,
+  spec: CommandSpec,
+): (result: ProcessResult<string>) => void {
+  return (result) => recording.add(entryOf(facts, spec, result));
 }
 
 function unsupported(verb: string, command: Command): UnsupportedError {
   return new UnsupportedError(
     `${verb} with a cassette`,
-    "a cassette holds finished runs, as text; use outputString",
+    "a cassette holds text; use outputString",
     {
       program: specOf(command).program,
     },

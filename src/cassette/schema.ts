@@ -13,6 +13,13 @@ const strings = v.array(
   string,
   (issue) => `expected an array of strings, got ${show(issue.input)}`,
 );
+const streams = v.array(
+  v.picklist(
+    ["stdout", "stderr"],
+    (issue) => `expected "stdout" or "stderr", got ${show(issue.input)}`,
+  ),
+  (issue) => `expected an array of streams, got ${show(issue.input)}`,
+);
 const int32 = v.custom<number>(isInt32, (issue) => {
   const isWhole = typeof issue.input === "number" &&
     Number.isInteger(issue.input);
@@ -37,6 +44,7 @@ export const EntrySchema = v.object({
   code: v.nullish(int32),
   timed_out: v.optional(boolean),
   signal: v.nullish(int32),
+  truncated_streams: v.optional(streams),
 }, (issue) => missing(issue) ?? `expected an object, got ${show(issue.input)}`);
 
 /** One entry as it stands in the file. */
@@ -80,6 +88,8 @@ export function isPlainEntry(value: unknown): value is RawEntry {
     (raw.has_stdin === undefined || typeof raw.has_stdin === "boolean") &&
     (raw.timed_out === undefined || typeof raw.timed_out === "boolean") &&
     (raw.env_names === undefined || isStrings(raw.env_names)) &&
+    // Rare enough for the schema to look at it.
+    raw.truncated_streams === undefined &&
     fields === countKnown(raw);
 }
 

@@ -5,87 +5,27 @@ import {
   checkVariableName,
   pathText,
 } from "./checks.ts";
-import { defaultRunner } from "./default_runner.ts";
+import { defaultRunner, type RunningProcess } from "./default_runner.ts";
 import { type Invocation, invocationOf } from "./invocation.ts";
+import { checkedLimits, type OutputBufferPolicy } from "./output_buffer.ts";
 import { shellQuote } from "./shell_quote.ts";
 import { checkSignal, type Signal } from "./signal.ts";
+import {
+  type CommandSpec,
+  DEFAULTS,
+  type LineHandler,
+  type OutputFile,
+  type OutputFileOptions,
+  type OutputMode,
+  type RetryOptions,
+} from "./spec.ts";
 import { Stdin } from "./stdin.ts";
-
-/** Where one of a child's output streams goes: captured, to the caller's own, or nowhere. */
-export type OutputMode = "piped" | "inherit" | "null";
-
-/** What is called for every line of a stream; a promise is awaited before the next line. */
-export type LineHandler = (line: string) => void | Promise<void>;
-
-/** When and how often a verb that demands success tries again. */
-export interface RetryOptions {
-  /** How many runs there may be in all, the first one included. At least 1. */
-  attempts: number;
-  /**
-   * How long to wait before each further run, in milliseconds.
-   *
-   * @default {0}
-   */
-  backoff?: number;
-  /** Whether the error that a run ended in is worth another one. */
-  when: (error: unknown) => boolean;
-}
-
-/** All that a {@linkcode Command} says, as plain data. */
-export interface CommandSpec {
-  readonly program: string;
-  readonly args: readonly string[];
-  readonly cwd: string | null;
-  /** Set variables with their values, removed ones with `null`. */
-  readonly envs: ReadonlyMap<string, string | null>;
-  /** Whether the child starts from an empty environment. */
-  readonly envCleared: boolean;
-  /** The variables that a child with an empty environment still gets from its parent. */
-  readonly envInherited: readonly string[];
-  readonly stdin: Stdin | "inherit";
-  readonly stdout: OutputMode;
-  readonly stderr: OutputMode;
-  readonly stdoutHandlers: readonly LineHandler[];
-  readonly stderrHandlers: readonly LineHandler[];
-  readonly encoding: string;
-  readonly lineTerminator: "lf" | "cr";
-  readonly okCodes: readonly number[];
-  readonly timeout: number | null;
-  readonly timeoutGrace: number;
-  readonly timeoutSignal: Signal;
-  readonly retry: Required<RetryOptions> | null;
-  readonly cancelOn: readonly AbortSignal[];
-  /** Whether the run is refused where it could outlive a caller that is killed. */
-  readonly killOnParentDeath: boolean;
-  /** Whether the child stays in the caller's own session and process group. */
-  readonly foreground: boolean;
-}
-
-const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
-  args: Object.freeze([]),
-  cwd: null,
-  envs: new Map(),
-  envCleared: false,
-  envInherited: Object.freeze([]),
-  stdin: Stdin.empty(),
-  stdout: "piped",
-  stderr: "piped",
-  stdoutHandlers: Object.freeze([]),
-  stderrHandlers: Object.freeze([]),
-  encoding: "utf-8",
-  lineTerminator: "lf",
-  okCodes: Object.freeze([0]),
-  timeout: null,
-  timeoutGrace: 0,
-  timeoutSignal: "SIGTERM",
-  retry: null,
-  cancelOn: Object.freeze([]),
-  killOnParentDeath: false,
-  foreground: false,
-});
 
 /** Reads what only runners need to know; set by {@linkcode Command} itself. */
 export let specOf: (command: Command) => CommandSpec;
+
+/** The command, whose live process keeps all of its output for a recording; set by {@linkcode Command} itself. */
+export let transcribed: (command: Command) => Command;
 
 /**
  * A program with its arguments and everything else a run of it needs.
@@ -105,6 +45,7 @@ export let specOf: (command: Command) => CommandSpec;
 export class Command {
   static {
     specOf = (command) => command.#spec;
+    transcribed = (command) => command.#with({ isTranscribed: true });
   }
 
   #spec: CommandSpec;
@@ -235,7 +176,31 @@ export class Command {
 
   /** Gives the child the caller's own stdin. */
   inheritStdin(): Command {
-    return this.#with({ stdin: "inherit" });
+    return this.#with({ stdin: "inherit", keepStdinOpen: false });
+  }
+
+  /**
+   * Leaves stdin open after what {@linkcode Command.stdin} gives, if anything: a
+   * live process is then written to by `takeStdin()`. A verb that runs the command
+   * to its end closes it at once.
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * await using process = await new Command("cat").keepStdinOpen().start();
+   * const stdin = process.takeStdin()!;
+   * await stdin.writeLine("hello");
+   * console.log(await process.waitForLine(() => true, 5000)); // hello
+   * await stdin.finish();
+   * ```
+   */
+  keepStdinOpen(): Command {
+    const { stdin } = this.#spec;
+    return this.#with({
+      stdin: stdin === "inherit" ? Stdin.empty() : stdin,
+      keepStdinOpen: true,
+    });
   }
 
   /**
@@ -258,6 +223,7 @@ export class Command {
     return this.#with({
       foreground: true,
       stdin: "inherit",
+      keepStdinOpen: false,
       stdout: "inherit",
       stderr: "inherit",
     });
@@ -281,6 +247,46 @@ export class Command {
   /** Says where the child's stderr goes; `"piped"`, the default, captures it. */
   stderr(mode: OutputMode): Command {
     return this.#with({ stderr: checkedMode("stderr", mode) });
+  }
+
+  /**
+   * Gives the child a file for its stdout: it writes there by itself, and nothing
+   * is captured. The file is made if it is not there, and emptied unless it is
+   * appended to. A relative path is relative to the caller's own working directory.
+   *
+   * A file that cannot be opened makes the run fail with `SpawnError` before
+   * anything is started. The same file for stderr is opened once for both.
+   *
+   * @throws {TypeError} if the path is empty, holds a NUL, or is no `file:` URL
+   */
+  stdoutFile(path: string | URL, options: OutputFileOptions = {}): Command {
+    return this.#with({ stdout: outputFile("stdout", path, options) });
+  }
+
+  /** Gives the child a file for its stderr; see {@linkcode Command.stdoutFile}. */
+  stderrFile(path: string | URL, options: OutputFileOptions = {}): Command {
+    return this.#with({ stderr: outputFile("stderr", path, options) });
+  }
+
+  /**
+   * Writes the text of stdout to `sink` as well, as it comes. Each write is awaited
+   * before more is read; the sink stays open, and several streams and runs can have
+   * the same. One that fails is written to no more, the run goes on, and the error is in
+   * `handlerErrors()`. A second call adds a sink.
+   *
+   * @throws {TypeError} if `sink` is no `WritableStream`
+   */
+  stdoutTee(sink: WritableStream<string>): Command {
+    return this.#with({
+      stdoutTees: withSink("stdoutTee", this.#spec.stdoutTees, sink),
+    });
+  }
+
+  /** Writes the text of stderr to `sink` as well; see {@linkcode Command.stdoutTee}. */
+  stderrTee(sink: WritableStream<string>): Command {
+    return this.#with({
+      stderrTees: withSink("stderrTee", this.#spec.stderrTees, sink),
+    });
   }
 
   /**
@@ -321,6 +327,26 @@ export class Command {
       );
     }
     return this.#with({ lineTerminator: kind });
+  }
+
+  /**
+   * Bounds how much of the output is kept: what a result holds, and what a live
+   * process has printed before anybody reads it. All of it is by default.
+   *
+   * @throws {RangeError} if a limit is no whole number of at least 1, or `Infinity`
+   * @throws {TypeError} if the overflow is unknown
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * const lastLines = new Command("seq", ["1000"]).outputBuffer({ maxLines: 2 });
+   * const { stdout, truncated } = await lastLines.outputString();
+   * console.log(stdout, truncated); // "999\n1000\n" true
+   * ```
+   */
+  outputBuffer(policy: OutputBufferPolicy): Command {
+    return this.#with({ outputBuffer: checkedLimits(policy) });
   }
 
   /**
@@ -426,7 +452,7 @@ export class Command {
    * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
    * @throws {StdinError} if its stdin source failed during the run
    * @throws {UnsupportedError} if a permission is missing for what was asked for by name
-   * @throws {OutputTooLargeError} if the text is too long for one string
+   * @throws {OutputTooLargeError} if the text is too long for one string, or {@linkcode Command.outputBuffer} makes it an error
    */
   outputString(): Promise<ProcessResult<string>> {
     return defaultRunner().outputString(this);
@@ -442,7 +468,9 @@ export class Command {
    *
    * @throws {ExitError} if it exits with a code that is not among {@linkcode Command.okCodes}
    * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode Command.outputString} throws
+   * @throws {TimeoutError} if it reaches its deadline
+   * @throws {OutputTooLargeError} if {@linkcode Command.outputBuffer} dropped some of stdout; and what
+   *   {@linkcode Command.outputString} throws
    */
   run(): Promise<string> {
     return defaultRunner().run(this);
@@ -483,6 +511,47 @@ export class Command {
     return defaultRunner().parse(this, parser);
   }
 
+  /**
+   * Runs this until a line of stdout is found for which the predicate is true, and
+   * ends it. Resolves to that line, or to `undefined` if there is none.
+   *
+   * @throws {TimeoutError} if it reaches its deadline before; and what {@linkcode Command.start} throws
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * console.log(await new Command("yes").firstLine(() => true)); // y
+   * ```
+   */
+  firstLine(predicate: (line: string) => boolean): Promise<string | undefined> {
+    return defaultRunner().firstLine(this, predicate);
+  }
+
+  /**
+   * Starts this and hands out the process while it runs. It is never tried again.
+   *
+   * @throws {NotFoundError} if the program is not there
+   * @throws {SpawnError} if it cannot be started
+   * @throws {TimeoutError} if the deadline comes before it is
+   * @throws {CancelledError} if {@linkcode Command.cancelOn}'s signal fired before it is
+   * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
+   * @throws {UnsupportedError} if a permission is missing for what was asked for by name
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * await using process = await new Command("seq", ["3"]).start();
+   * for await (const line of process.stdoutLines()) console.log(line);
+   * const { outcome } = await process.finish();
+   * console.log(outcome); // { kind: "exited", code: 0 }
+   * ```
+   */
+  start(): Promise<RunningProcess> {
+    return defaultRunner().start(this);
+  }
+
   #with(changes: Partial<CommandSpec>): Command {
     const copy = new Command(this.#spec.program);
     copy.#spec = Object.freeze({ ...this.#spec, ...changes });
@@ -513,6 +582,23 @@ function checkedMode(stream: string, mode: OutputMode): OutputMode {
     );
   }
   return mode;
+}
+
+function outputFile(
+  stream: string,
+  path: string | URL,
+  { append = false }: OutputFileOptions,
+): OutputFile {
+  return Object.freeze({ path: pathText(`the ${stream} file`, path), append });
+}
+
+function withSink(
+  what: string,
+  sinks: readonly WritableStream<string>[],
+  sink: WritableStream<string>,
+): readonly WritableStream<string>[] {
+  if (sink instanceof WritableStream) return Object.freeze([...sinks, sink]);
+  throw new TypeError(`${what}: expected a WritableStream`);
 }
 
 function stdinOf(

@@ -1,5 +1,8 @@
 import type { ProcessResult } from "../outcome/result.ts";
+import type { RunningProcess } from "../runner/running_process.ts";
 import type { Command } from "./command.ts";
+
+export type { RunningProcess };
 
 /** What {@linkcode Command}'s own verbs need of a runner. */
 export interface CommandVerbs {
@@ -17,11 +20,18 @@ export interface CommandVerbs {
   probe(command: Command): Promise<boolean>;
   /** Runs the command, which must succeed, and parses its stdout. */
   parse<T>(command: Command, parser: (stdout: string) => T): Promise<T>;
+  /** Runs the command until a line is found, and ends it. */
+  firstLine(
+    command: Command,
+    predicate: (line: string) => boolean,
+  ): Promise<string | undefined>;
+  /** Starts the command; the live process. */
+  start(command: Command): Promise<RunningProcess>;
 }
 
 // A Command's verbs need a runner, and every runner needs Command: this slot is
-// the one place where that circle is broken. The module that defines the real
-// runner fills it.
+// the one place where that circle is broken, and where the type of what they
+// return comes from above. The module that defines the real runner fills it.
 let makeRunner: (() => CommandVerbs) | undefined;
 let runner: CommandVerbs | undefined;
 

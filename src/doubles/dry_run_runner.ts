@@ -2,7 +2,9 @@ import { type Command, specOf } from "../command/command.ts";
 import { exited } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
 import { ProcessRunner } from "../runner/process_runner.ts";
+import { SILENT_SUCCESS, startKnownRun } from "../runner/known_run.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
+import { processOf, type RunningProcess } from "../runner/running_process.ts";
 
 /**
  * A runner that starts nothing, says that all went well, and remembers the
@@ -33,6 +35,15 @@ export class DryRunRunner extends ProcessRunner {
   /** Remembers the command line; exit code 0 and no output. */
   override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
     return this.#pretend(command, new Uint8Array(0));
+  }
+
+  /** Remembers the command line; a process that has ended, with exit code 0 and no output. */
+  // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner
+  override async start(command: Command): Promise<RunningProcess> {
+    const spec = specOf(command);
+    throwIfCancelled(spec);
+    this.#commands.push(command.commandLine());
+    return processOf(startKnownRun(spec, SILENT_SUCCESS, "live"));
   }
 
   // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner

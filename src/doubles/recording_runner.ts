@@ -2,6 +2,7 @@ import type { Command } from "../command/command.ts";
 import type { Invocation } from "../command/invocation.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { ProcessRunner } from "../runner/process_runner.ts";
+import type { RunningProcess } from "../runner/running_process.ts";
 
 /**
  * A runner that remembers what it was asked, and asks another one.
@@ -60,5 +61,11 @@ export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
   override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
     this.#calls.push(command.invocation);
     return this.inner.outputBytes(command);
+  }
+
+  /** Remembers the command and has the other runner start it; see {@linkcode ProcessRunner.start}. */
+  override start(command: Command): Promise<RunningProcess> {
+    this.#calls.push(command.invocation);
+    return this.inner.start(command);
   }
 }

@@ -1,20 +1,12 @@
 import { checkMilliseconds } from "../command/checks.ts";
 import { NotFoundError, SpawnError } from "../outcome/errors.ts";
 import { exited, signalled, timedOut } from "../outcome/outcome.ts";
-import type { KnownRun } from "../runner/known_run.ts";
+import { type KnownRun, SILENT_SUCCESS } from "../runner/known_run.ts";
 
 /** What a {@linkcode Reply} holds: a run, or the error that stands in its place. */
 export interface ReplyContent extends KnownRun {
   readonly failure: ((program: string) => Error) | null;
 }
-
-const SILENT_SUCCESS: ReplyContent = Object.freeze({
-  stdout: "",
-  stderr: "",
-  outcome: exited(0),
-  lineDelay: 0,
-  failure: null,
-});
 
 /** Reads what only a scripted runner needs to know; set by {@linkcode Reply} itself. */
 export let contentOf: (reply: Reply) => ReplyContent;
@@ -40,7 +32,11 @@ export class Reply {
   readonly #content: ReplyContent;
 
   private constructor(content: Partial<ReplyContent>) {
-    this.#content = Object.freeze({ ...SILENT_SUCCESS, ...content });
+    this.#content = Object.freeze({
+      ...SILENT_SUCCESS,
+      failure: null,
+      ...content,
+    });
     Object.freeze(this);
   }
 
@@ -76,7 +72,35 @@ export class Reply {
     return new Reply({ outcome: signalled(signal) });
   }
 
-  /** A run that goes on until the command's deadline, or its abort signal, ends it. */
+  /**
+   * Exit code 0, after a conversation: it prints `prompt`, and then for each line
+   * that is written to its stdin what `answer` returns, verbatim. It ends when that is
+   * `null`, or with its input. What `answer` throws is what the run rejects with.
+   *
+   * @example
+   * ```ts
+   * import { Command, Reply, ScriptedRunner } from "@processkit/processkit";
+   *
+   * const login = Reply.dialogue(
+   *   "Password: ",
+   *   (line) => line === "secret" ? "welcome\n" : "wrong\nPassword: ",
+   * );
+   * const runner = new ScriptedRunner().on(["login"], login);
+   * await using process = await runner.start(new Command("login").keepStdinOpen());
+   * const stdin = process.takeStdin()!;
+   * await process.waitForOutput((text) => text === "Password: ", 1000);
+   * await stdin.writeLine("secret");
+   * console.log(await process.waitForLine(() => true, 1000)); // welcome
+   * ```
+   */
+  static dialogue(
+    prompt: string,
+    answer: (line: string) => string | null,
+  ): Reply {
+    return new Reply({ stdout: prompt, answer });
+  }
+
+  /** A run that goes on until the command's deadline or abort signal, or who started it, ends it. */
   static pending(): Reply {
     return new Reply({ outcome: null });
   }

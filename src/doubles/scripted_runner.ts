@@ -1,17 +1,27 @@
 import { type Command, specOf } from "../command/command.ts";
+import type { CommandSpec } from "../command/spec.ts";
 import { claimStdin, stdinSourceOf } from "../command/stdin.ts";
 import { SpawnError } from "../outcome/errors.ts";
 import { ProcessResult } from "../outcome/result.ts";
-import { playKnownRun } from "../runner/known_run.ts";
+import { playKnownRun, startKnownRun } from "../runner/known_run.ts";
 import { ProcessRunner } from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
-import { contentOf, type Reply } from "./reply.ts";
+import { processOf, type RunningProcess } from "../runner/running_process.ts";
+import { openSupply, type StdinSupply } from "../runner/stdin_feed.ts";
+import { contentOf, type Reply, type ReplyContent } from "./reply.ts";
 
 interface Rule {
   readonly matches: (command: Command) => boolean;
   /** At least one; the last one repeats. */
   readonly replies: readonly Reply[];
   used: number;
+}
+
+/** What a run begins with, when nothing has refused it. */
+interface Beginning {
+  readonly spec: CommandSpec;
+  readonly content: ReplyContent;
+  readonly supply: StdinSupply | null;
 }
 
 /**
@@ -74,14 +84,14 @@ export class ScriptedRunner extends ProcessRunner {
   override async outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
-    const spec = specOf(command);
-    throwIfCancelled(spec);
-    const content = contentOf(this.#replyTo(command));
-    if (content.failure !== null) throw content.failure(spec.program);
-    if (spec.stdin !== "inherit") {
-      claimStdin(stdinSourceOf(spec.stdin), spec.program);
-    }
-    return await playKnownRun(spec, content);
+    const { spec, content, supply } = await this.#begin(command);
+    return await playKnownRun(spec, content, supply);
+  }
+
+  /** Answers from the script, by a process that is none; see {@linkcode ProcessRunner.start}. */
+  override async start(command: Command): Promise<RunningProcess> {
+    const { spec, content, supply } = await this.#begin(command);
+    return processOf(startKnownRun(spec, content, "live", supply));
   }
 
   /** Answers from the script, with stdout as UTF-8; see {@linkcode ProcessRunner.outputBytes}. */
@@ -94,6 +104,21 @@ export class ScriptedRunner extends ProcessRunner {
       stdout: new TextEncoder().encode(result.stdout),
       handlerErrors: result.handlerErrors(),
     });
+  }
+
+  async #begin(command: Command): Promise<Beginning> {
+    const spec = specOf(command);
+    throwIfCancelled(spec);
+    const content = contentOf(this.#replyTo(command));
+    if (content.failure !== null) throw content.failure(spec.program);
+    if (spec.stdin === "inherit") return { spec, content, supply: null };
+    const source = stdinSourceOf(spec.stdin);
+    claimStdin(source, spec.program);
+    // Only who answers its input reads it.
+    const supply = content.answer === null
+      ? null
+      : await openSupply(source, spec.program);
+    return { spec, content, supply };
   }
 
   #add(

@@ -115,6 +115,46 @@ export class StdinConsumedError extends ProcessKitError {
   }
 }
 
+/** The stdin of a live process is closed: the process has ended or closed it, or `finish` was called. */
+export class StdinClosedError extends ProcessKitError {
+  /** Tells this class in a `switch`. */
+  override readonly kind = "stdin-closed" as const;
+
+  /** Makes the error for a write that `program` will never read. */
+  constructor(program: string) {
+    super(
+      `cannot write to the stdin of ${quoted(program)}: it is closed, by ` +
+        "finish() or because the program has ended or closed it",
+      { program },
+    );
+  }
+}
+
+/** The output of a live process can be read once, and somebody has it already. */
+export class OutputConsumedError extends ProcessKitError {
+  /** Tells this class in a `switch`. */
+  override readonly kind = "output-consumed" as const;
+  /** Who has it: the method that took it. */
+  readonly takenBy: string;
+
+  /** Makes the error for `wanted`, which comes after `takenBy`. */
+  constructor(
+    program: string,
+    stream: "stdout" | "stderr",
+    wanted: string,
+    takenBy: string,
+  ) {
+    super(
+      `${wanted} cannot have the ${stream} of ${
+        quoted(program)
+      }: it was taken by ${takenBy}, and is there once; ` +
+        "read it in one way, or use finish() for how the run ended",
+      { program },
+    );
+    this.takenBy = takenBy;
+  }
+}
+
 /** What the errors about a finished run carry: everything it had printed. */
 export interface FinishedRun {
   /** The program that ran. */
@@ -337,6 +377,8 @@ export type AnyProcessKitError =
   | SpawnError
   | StdinError
   | StdinConsumedError
+  | StdinClosedError
+  | OutputConsumedError
   | ExitError
   | SignalledError
   | TimeoutError

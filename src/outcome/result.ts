@@ -18,11 +18,12 @@ export interface ProcessResultFields<T extends string | Uint8Array> {
    */
   okCodes?: readonly number[];
   /**
-   * Whether output is missing because a pipe had to be cut.
+   * The streams that output is missing from, because it was more than the command's
+   * `outputBuffer` keeps or a pipe had to be cut; `true` for both.
    *
    * @default {false}
    */
-  truncated?: boolean;
+  truncated?: boolean | readonly OutputStream[];
   /**
    * The deadline the command had set, in milliseconds, or `null` for none.
    *
@@ -43,8 +44,21 @@ export interface ProcessResultFields<T extends string | Uint8Array> {
   handlerErrors?: readonly unknown[];
 }
 
+/** One of the two streams that a program prints to. */
+export type OutputStream = "stdout" | "stderr";
+
+/** The streams that output is missing from; set by {@linkcode ProcessResult} itself. */
+export let truncatedStreamsOf: (
+  result: ProcessResult<string | Uint8Array>,
+) => readonly OutputStream[];
+
 const SUCCESS_IS_ZERO: readonly number[] = Object.freeze([0]);
 const NO_ERRORS: readonly unknown[] = Object.freeze([]);
+const NO_STREAMS: readonly OutputStream[] = Object.freeze([]);
+const BOTH_STREAMS: readonly OutputStream[] = Object.freeze([
+  "stdout",
+  "stderr",
+]);
 
 /**
  * What came back from a run that was started and ended: whatever its exit code.
@@ -62,6 +76,10 @@ const NO_ERRORS: readonly unknown[] = Object.freeze([]);
  * ```
  */
 export class ProcessResult<T extends string | Uint8Array> {
+  static {
+    truncatedStreamsOf = (result) => result.#truncatedStreams;
+  }
+
   /** The program that ran, as given to the command. */
   readonly program: string;
   /** All of stdout, verbatim: no newline is added, removed or rewritten. */
@@ -72,10 +90,11 @@ export class ProcessResult<T extends string | Uint8Array> {
   readonly outcome: Outcome;
   /** The exit codes that count as success. */
   readonly okCodes: readonly number[];
-  /** Whether output is missing because a pipe had to be cut. */
+  /** Whether output is missing: it was more than the command's `outputBuffer` keeps, or a pipe had to be cut. */
   readonly truncated: boolean;
   /** The deadline the command had set, in milliseconds, or `null` for none. */
   readonly configuredTimeout: number | null;
+  readonly #truncatedStreams: readonly OutputStream[];
   readonly #duration: number;
   readonly #handlerErrors: readonly unknown[];
 
@@ -86,7 +105,11 @@ export class ProcessResult<T extends string | Uint8Array> {
     this.stderr = fields.stderr;
     this.outcome = fields.outcome;
     this.okCodes = fields.okCodes ?? SUCCESS_IS_ZERO;
-    this.truncated = fields.truncated ?? false;
+    const { truncated = false } = fields;
+    this.#truncatedStreams = truncated === true
+      ? BOTH_STREAMS
+      : truncated || NO_STREAMS;
+    this.truncated = this.#truncatedStreams.length > 0;
     this.configuredTimeout = fields.configuredTimeout ?? null;
     this.#duration = fields.duration ?? 0;
     this.#handlerErrors = fields.handlerErrors ?? NO_ERRORS;

@@ -1,5 +1,3 @@
-import { LineSplitter, type LineTerminator } from "./line_splitter.ts";
-
 /** What is called for every line; a promise is awaited before the next line. */
 type LineHandler = (line: string) => void | PromiseLike<void>;
 
@@ -11,13 +9,12 @@ interface Delivery {
 }
 
 /**
- * Gives the lines of one stream's text to its handlers, in order.
+ * Gives the lines of one stream to its handlers, in order.
  *
  * A handler that throws or rejects is switched off, and the error is kept. The
  * same code serves a live stream, a scripted one and a recorded one.
  */
 export class LineFeed {
-  readonly #splitter: LineSplitter;
   /** `null` in the place of a handler that was switched off. */
   readonly #handlers: (LineHandler | null)[];
   readonly #errors: unknown[];
@@ -25,38 +22,25 @@ export class LineFeed {
   #stopWaiting: (() => void) | null = null;
 
   /** Errors of handlers are added to `errors`. */
-  constructor(
-    handlers: readonly LineHandler[],
-    terminator: LineTerminator,
-    errors: unknown[],
-  ) {
+  constructor(handlers: readonly LineHandler[], errors: unknown[]) {
     this.#handlers = [...handlers];
-    this.#splitter = new LineSplitter(terminator);
     this.#errors = errors;
   }
 
-  /** Takes more text. A promise is returned only if a handler has to be waited for. */
-  push(text: string): void | Promise<void> {
-    if (!this.#abandoned) return this.#deliver(this.#splitter.push(text));
-  }
-
-  /** Says that the text has ended. A promise is returned only if a handler has to be waited for. */
-  end(): void | Promise<void> {
-    if (!this.#abandoned) return this.#deliver(this.#splitter.end());
+  // Handlers that answer at once cost a call and no promise; only an answer that
+  // has to be waited for moves the rest of the lines to the asynchronous loop.
+  /** Gives more lines. A promise is returned only if a handler has to be waited for. */
+  deliver(lines: readonly string[]): void | Promise<void> {
+    if (this.#abandoned || lines.length === 0) return;
+    const delivery = { lines, line: 0, handler: 0 };
+    const answer = this.#advance(delivery);
+    if (answer !== undefined) return this.#deliverLater(delivery, answer);
   }
 
   /** Stops waiting for a handler that is at work, and calls no handler any more. */
   abandon(): void {
     this.#abandoned = true;
     this.#stopWaiting?.();
-  }
-
-  // Handlers that answer at once cost a call and no promise; only an answer that
-  // has to be waited for moves the rest of the lines to the asynchronous loop.
-  #deliver(lines: readonly string[]): void | Promise<void> {
-    const delivery = { lines, line: 0, handler: 0 };
-    const answer = this.#advance(delivery);
-    if (answer !== undefined) return this.#deliverLater(delivery, answer);
   }
 
   async #deliverLater(

@@ -1,55 +1,71 @@
 /** What ends a line: `"\n"`, or with `"cr"` a bare `"\r"` as well. */
 export type LineTerminator = "lf" | "cr";
 
+/** How long a line may be, and what becomes of one that is longer. */
+export interface LineLimit {
+  /** In UTF-16 code units. */
+  readonly longest: number;
+  /** Which end of the line stays. */
+  readonly keeps: "head" | "tail";
+  /** Called for every line that was cut. */
+  readonly onCut: () => void;
+}
+
 /**
  * Cuts text that arrives in pieces into lines: the one definition of a line.
+ * (`ByteLines` finds the same lines in what is still bytes.)
  *
  * A line ends at `"\n"`, and one `"\r"` before it goes too. A last line without
  * an end counts, and an empty text has no lines.
  */
 export class LineSplitter {
   readonly #terminator: LineTerminator;
+  readonly #limit: LineLimit | null;
   /** The start of a line whose end has not arrived. */
   #rest = "";
+  #restWasCut = false;
   /** In "cr" mode: the last piece ended in `"\r"`, so a `"\n"` that comes first now belongs to it. */
-  #afterCarriageReturn = false;
+  #afterCarriageReturn: boolean;
 
-  constructor(terminator: LineTerminator) {
+  constructor(
+    terminator: LineTerminator,
+    limit: LineLimit | null = null,
+    { afterCarriageReturn = false } = {},
+  ) {
     this.#terminator = terminator;
+    this.#limit = limit;
+    this.#afterCarriageReturn = afterCarriageReturn;
   }
 
   /** The lines that `text` completes. */
   push(text: string): string[] {
-    return this.#terminator === "lf" ? this.#pushLf(text) : this.#pushCr(text);
+    const lines = this.#terminator === "lf"
+      ? this.#pushLf(text)
+      : this.#pushCr(text);
+    return this.#limit === null ? lines : this.#limited(lines, this.#limit);
   }
 
   /** The last line, if it had no end. */
   end(): string[] {
     const last = this.#rest;
     this.#rest = "";
-    return last === "" ? [] : [last];
+    if (last === "") return [];
+    return this.#limit === null ? [last] : this.#limited([last], this.#limit);
   }
 
-  // Searching only the new piece, by `indexOf`, keeps a long line that arrives in
-  // many pieces linear, and is several times faster than a regular expression.
+  // Splitting only the new piece keeps a long line that arrives in many pieces
+  // linear; and where the piece has no "\r" no line has to be looked at for one.
   #pushLf(text: string): string[] {
-    const lines: string[] = [];
-    let start = 0;
-    for (
-      let end = text.indexOf("\n");
-      end >= 0;
-      end = text.indexOf("\n", start)
-    ) {
-      let line = text.slice(start, end);
-      if (start === 0 && this.#rest !== "") {
-        line = this.#rest + line;
-        this.#rest = "";
-      }
-      lines.push(line.endsWith("\r") ? line.slice(0, -1) : line);
-      start = end + 1;
+    const lines = text.split("\n");
+    const rest = lines.pop()!;
+    if (lines.length === 0) {
+      this.#rest += rest;
+      return lines;
     }
-    this.#rest += start === 0 ? text : text.slice(start);
-    return lines;
+    const mayEndInCr = text.includes("\r") || this.#rest.endsWith("\r");
+    if (this.#rest !== "") lines[0] = this.#rest + lines[0];
+    this.#rest = rest;
+    return mayEndInCr ? lines.map(withoutCr) : lines;
   }
 
   #pushCr(text: string): string[] {
@@ -71,7 +87,44 @@ export class LineSplitter {
     this.#rest += text.slice(start);
     return lines;
   }
+
+  /** Cuts lines that are too long, and the start of one that is becoming so. */
+  #limited(lines: string[], limit: LineLimit): string[] {
+    const { longest, keeps, onCut } = limit;
+    lines.forEach((line, index) => {
+      const wasCut = index === 0 && this.#restWasCut;
+      if (line.length <= longest && !wasCut) return;
+      lines[index] = cut(line, longest, keeps);
+      onCut();
+    });
+    if (lines.length > 0) this.#restWasCut = false;
+    // Twice as long before it is cut: what is cut off each time is then worth the copy.
+    if (this.#rest.length > 2 * longest + MOST_LOOKED_AT) {
+      // One more than may stay: a line that is just as long as it may be is not a cut one.
+      this.#rest = cut(this.#rest, longest + 1, keeps);
+      this.#restWasCut = true;
+    }
+    return lines;
+  }
 }
 
+function withoutCr(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line;
+}
+
+/** A character of two code units is not cut in two. */
+function cut(line: string, longest: number, keeps: "head" | "tail"): string {
+  if (line.length <= longest) return line;
+  const part = keeps === "head"
+    ? line.slice(0, longest)
+    : line.slice(line.length - longest);
+  return part.isWellFormed() || !line.isWellFormed()
+    ? part
+    : keeps === "head"
+    ? part.slice(0, -1)
+    : part.slice(1);
+}
+
+const MOST_LOOKED_AT = 64 * 1024;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;

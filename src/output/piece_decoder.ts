@@ -65,6 +65,11 @@ class Utf8PieceDecoder implements PieceDecoder {
 
 const NOTHING = new Uint8Array(0);
 
+/** How many bytes at the start are whole characters, as far as the encoding tells. */
+export function completeLength(encoding: string, bytes: Uint8Array): number {
+  return encoding === "utf-8" ? lastBoundary(bytes) : bytes.length;
+}
+
 /** Where the last character starts if it is incomplete, else the end. */
 function lastBoundary(bytes: Uint8Array): number {
   const length = bytes.length;

@@ -9,7 +9,8 @@ import type { ContainmentMechanism } from "../containment/mechanism.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
 import { ProcessRunner } from "./process_runner.ts";
-import { captureBytes, captureText } from "./run_to_end.ts";
+import { captureBytes, captureText, startLive } from "./live_verbs.ts";
+import type { RunningProcess } from "./running_process.ts";
 
 /** How a {@linkcode JobRunner} keeps together what its runs start. */
 export interface JobRunnerOptions {
@@ -79,6 +80,11 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
   /** Runs the command and captures its stdout as bytes; see {@linkcode JobRunner.outputString}. */
   override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
     return captureBytes(command, () => this.#contained());
+  }
+
+  /** Starts the command and hands out the process while it runs; see {@linkcode ProcessRunner.start}. */
+  override start(command: Command): Promise<RunningProcess> {
+    return startLive(command, () => this.#contained());
   }
 
   /**

@@ -1,137 +1,97 @@
-import type { CommandSpec } from "../command/command.ts";
-import { type Outcome, timedOut } from "../outcome/outcome.ts";
-import { ProcessResult } from "../outcome/result.ts";
-import { LineFeed } from "../output/line_feed.ts";
+import type { CommandSpec } from "../command/spec.ts";
+import type { Outcome } from "../outcome/outcome.ts";
+import { type OutputStream, ProcessResult } from "../outcome/result.ts";
+import { isLimited } from "../output/keep_limits.ts";
+import { KnownBackend } from "./known_backend.ts";
+import { Run, type RunUse, textOf } from "./run.ts";
 import { RunLimits, throwIfCancelled } from "./run_limits.ts";
+import type { StdinSupply } from "./stdin_feed.ts";
 
 /** A run whose output and end are known beforehand: scripted, or recorded. */
 export interface KnownRun {
   readonly stdout: string;
   readonly stderr: string;
-  /** How it ends; `null` for a run that only its limits end. */
+  /** How it ends; `null` for a run that only its limits, or its owner, end. */
   readonly outcome: Outcome | null;
   /** How long each line of stdout takes to come, in milliseconds. */
   readonly lineDelay: number;
+  /**
+   * What it prints for each line of its input, after all else; `null`, or the end of
+   * its input, ends it. `null` in the function's place for one that reads nothing.
+   */
+  readonly answer: ((line: string) => string | null) | null;
+  /** The streams that output is missing from. */
+  readonly truncated: readonly OutputStream[];
 }
 
+/** What a known run is unless it says otherwise. */
+export const SILENT_SUCCESS: KnownRun = Object.freeze({
+  stdout: "",
+  stderr: "",
+  outcome: Object.freeze({ kind: "exited", code: 0 }),
+  lineDelay: 0,
+  answer: null,
+  truncated: Object.freeze([]),
+});
+
 /**
- * Plays a known run as the command would have seen it live: its line handlers are
- * called, first with stdout's lines and then with stderr's, its deadline and abort
- * signals hold, and what it did not capture stays away. Starts nothing.
+ * Plays a known run to its end, as the command would have seen it live: its line
+ * handlers and tees are served, first with stdout and then with stderr, its deadline
+ * and abort signals hold, and what it did not capture stays away. Starts nothing.
  *
  * @throws {CancelledError} if an abort signal of the command has fired, or fires
  */
 export function playKnownRun(
   spec: CommandSpec,
   run: KnownRun,
+  supply: StdinSupply | null = null,
 ): Promise<ProcessResult<string>> {
   throwIfCancelled(spec);
-  const stdout = spec.stdout === "piped" ? run.stdout : "";
-  const stderr = spec.stderr === "piped" ? run.stderr : "";
-  const takesTime = run.outcome === null || run.lineDelay > 0;
-  const isHeard = spec.stdoutHandlers.length > 0 ||
-    spec.stderrHandlers.length > 0;
-  if (run.outcome !== null && !takesTime && !isHeard) {
-    return Promise.resolve(resultOf(spec, stdout, stderr, run.outcome, []));
-  }
-  return new Playback(spec).play({ ...run, stdout, stderr });
+  const { outcome } = run;
+  return outcome === null || takesTime(run) || isHeard(spec)
+    ? textOf(startKnownRun(spec, run, "text", supply))
+    : Promise.resolve(resultOf(spec, run, outcome));
 }
 
-/** One known run while it is played. */
-class Playback {
-  readonly #spec: CommandSpec;
-  readonly #errors: unknown[] = [];
-  readonly #stdoutLines: LineFeed;
-  readonly #stderrLines: LineFeed;
-  #isStopped = false;
-  #stopWaiting: (() => void) | null = null;
-  #stdout = "";
+/** Starts a known run: the same code deals with it as with a live one. */
+export function startKnownRun(
+  spec: CommandSpec,
+  run: KnownRun,
+  use: RunUse,
+  supply: StdinSupply | null = null,
+): Run {
+  const takesInput = supply !== null || (spec.keepStdinOpen && use === "live");
+  return new Run(spec, {
+    use,
+    backend: new KnownBackend(spec, run, takesInput),
+    supply,
+    limits: new RunLimits(spec),
+  });
+}
 
-  constructor(spec: CommandSpec) {
-    this.#spec = spec;
-    this.#stdoutLines = new LineFeed(
-      spec.stdoutHandlers,
-      spec.lineTerminator,
-      this.#errors,
-    );
-    this.#stderrLines = new LineFeed(
-      spec.stderrHandlers,
-      spec.lineTerminator,
-      this.#errors,
-    );
-  }
+function takesTime({ lineDelay, answer }: KnownRun): boolean {
+  return lineDelay > 0 || answer !== null;
+}
 
-  async play(run: KnownRun): Promise<ProcessResult<string>> {
-    using limits = new RunLimits(this.#spec);
-    limits.onEnd = () => this.#stop();
-    await this.#playStdout(run);
-    if (!this.#isStopped) await this.#playText(this.#stderrLines, run.stderr);
-    if (run.outcome === null && !this.#isStopped) await this.#wait(null);
-    if (limits.endedBy === "cancelled") throwIfCancelled(this.#spec);
-    const outcome = limits.endedBy === "timed-out"
-      ? timedOut()
-      : run.outcome ?? timedOut();
-    return resultOf(
-      this.#spec,
-      this.#stdout,
-      run.stderr,
-      outcome,
-      this.#errors,
-    );
-  }
-
-  async #playStdout(run: KnownRun): Promise<void> {
-    const pieces = run.lineDelay > 0 ? wholeLines(run.stdout) : [run.stdout];
-    for (const piece of pieces) {
-      if (run.lineDelay > 0) await this.#wait(run.lineDelay);
-      if (this.#isStopped) return;
-      this.#stdout += piece;
-      await this.#stdoutLines.push(piece);
-    }
-    await this.#stdoutLines.end();
-  }
-
-  async #playText(lines: LineFeed, text: string): Promise<void> {
-    await lines.push(text);
-    await lines.end();
-  }
-
-  /** Waits for `ms` milliseconds, or with `null` for ever, unless a limit is reached. */
-  async #wait(ms: number | null): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#stopWaiting = resolve;
-    const timer = ms === null ? undefined : setTimeout(resolve, ms);
-    await promise;
-    clearTimeout(timer);
-  }
-
-  #stop(): void {
-    this.#isStopped = true;
-    this.#stdoutLines.abandon();
-    this.#stderrLines.abandon();
-    this.#stopWaiting?.();
-  }
+/** Whether anybody but the result has to do with the output. */
+function isHeard(spec: CommandSpec): boolean {
+  return spec.stdoutHandlers.length > 0 || spec.stderrHandlers.length > 0 ||
+    spec.stdoutTees.length > 0 || spec.stderrTees.length > 0 ||
+    isLimited(spec.outputBuffer);
 }
 
 function resultOf(
   spec: CommandSpec,
-  stdout: string,
-  stderr: string,
+  run: KnownRun,
   outcome: Outcome,
-  handlerErrors: readonly unknown[],
 ): ProcessResult<string> {
   return new ProcessResult({
     program: spec.program,
-    stdout,
-    stderr,
+    stdout: spec.stdout === "piped" ? run.stdout : "",
+    stderr: spec.stderr === "piped" ? run.stderr : "",
     outcome,
     okCodes: spec.okCodes,
+    truncated: run.truncated,
     configuredTimeout: spec.timeout,
-    handlerErrors: Object.freeze([...handlerErrors]),
   });
-}
-
-/** The text cut after each `"\n"`. */
-function wholeLines(text: string): string[] {
-  return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }

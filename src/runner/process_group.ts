@@ -11,7 +11,8 @@ import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { System } from "../runtime/runtime.ts";
 import { ProcessRunner } from "./process_runner.ts";
-import { captureBytes, captureText } from "./run_to_end.ts";
+import { captureBytes, captureText, startLive } from "./live_verbs.ts";
+import type { RunningProcess } from "./running_process.ts";
 
 /** How a {@linkcode ProcessGroup} is made. */
 export interface ProcessGroupOptions {
@@ -134,6 +135,14 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
   /** Runs the command in the group and captures its stdout as bytes; see {@linkcode ProcessGroup.outputString}. */
   override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
     return captureBytes(command, () => this.#open(command));
+  }
+
+  /**
+   * Starts the command in the group; see {@linkcode ProcessRunner.start}. Disposing of
+   * the process ends it with what it started, and nobody else in the group.
+   */
+  override start(command: Command): Promise<RunningProcess> {
+    return startLive(command, () => this.#open(command));
   }
 
   /**

@@ -2,12 +2,16 @@ import { type Command, specOf } from "../command/command.ts";
 import {
   CancelledError,
   ExitError,
+  OutputTooLargeError,
   ParseError,
   StdinConsumedError,
+  TimeoutError,
   UnsupportedError,
 } from "../outcome/errors.ts";
-import type { ProcessResult } from "../outcome/result.ts";
+import { type ProcessResult, truncatedStreamsOf } from "../outcome/result.ts";
+import { isLimited } from "../output/keep_limits.ts";
 import { throwIfCancelled } from "./run_limits.ts";
+import type { RunningProcess } from "./running_process.ts";
 
 /**
  * The door between a {@linkcode Command} and a {@linkcode ProcessResult}: behind
@@ -36,7 +40,7 @@ export abstract class ProcessRunner {
    * @throws {CancelledError} if the command's abort signal fired
    * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
    * @throws {StdinError} if its stdin source failed during the run
-   * @throws {OutputTooLargeError} if the text is too long for one string
+   * @throws {OutputTooLargeError} if the text is too long for one string, or the command's `outputBuffer` makes it an error
    */
   abstract outputString(command: Command): Promise<ProcessResult<string>>;
 
@@ -59,11 +63,17 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Starts the command and hands out the process while it runs.
+   * Starts the command and hands out the process while it runs. It is never tried
+   * again.
    *
+   * @throws {NotFoundError} if the program is not there
+   * @throws {SpawnError} if it cannot be started
+   * @throws {TimeoutError} if the command's deadline comes before it is
+   * @throws {CancelledError} if the command's abort signal fired before it is
+   * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
    * @throws {UnsupportedError} if this runner has finished runs alone
    */
-  start(command: Command): Promise<never> {
+  start(command: Command): Promise<RunningProcess> {
     return Promise.reject(
       new UnsupportedError(
         "start",
@@ -81,10 +91,15 @@ export abstract class ProcessRunner {
    *
    * @throws {ExitError} if it exits with a code that is not among its `okCodes`
    * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode ProcessRunner.outputString} throws
+   * @throws {TimeoutError} if it reaches its deadline
+   * @throws {OutputTooLargeError} if the command's `outputBuffer` dropped some of stdout; and what
+   *   {@linkcode ProcessRunner.outputString} throws
    */
-  async run(command: Command): Promise<string> {
-    return (await this.checked(command)).stdout.trimEnd();
+  run(command: Command): Promise<string> {
+    return this.#retrying(
+      command,
+      async () => (await this.#whole(command)).stdout.trimEnd(),
+    );
   }
 
   /** Runs the command, which must succeed, and returns the whole result; throws as {@linkcode ProcessRunner.run} does. */
@@ -132,14 +147,36 @@ export abstract class ProcessRunner {
    */
   parse<T>(command: Command, parser: (stdout: string) => T): Promise<T> {
     return this.#retrying(command, async () => {
-      const { program, stdout } = (await this.outputString(command))
-        .ensureSuccess();
+      const { program, stdout } = await this.#whole(command);
       try {
         return await parser(stdout);
       } catch (error) {
         throw new ParseError(program, stdout, error);
       }
     });
+  }
+
+  /**
+   * Runs the command until a line of stdout is found for which the predicate is
+   * true, and ends it. Resolves to that line, or to `undefined` if there is none,
+   * whatever the exit code. It is never tried again.
+   *
+   * @throws {TimeoutError} if it reaches its deadline before; and what {@linkcode ProcessRunner.start} throws
+   */
+  async firstLine(
+    command: Command,
+    predicate: (line: string) => boolean,
+  ): Promise<string | undefined> {
+    await using live = await this.start(command);
+    for await (const line of live.stdoutLines()) {
+      if (predicate(line)) return line;
+    }
+    const { outcome, stderr } = await live.finish();
+    if (outcome.kind === "timed-out") {
+      const { program, timeout } = specOf(command);
+      throw new TimeoutError({ program, stdout: "", stderr }, timeout);
+    }
+    return undefined;
   }
 
   /**
@@ -150,6 +187,21 @@ export abstract class ProcessRunner {
    */
   protected pauseBeforeRetry(command: Command, ms: number): Promise<void> {
     return pause(command, ms);
+  }
+
+  /** A result that is a success, and from whose stdout nothing was dropped. */
+  async #whole(command: Command): Promise<ProcessResult<string>> {
+    const result = (await this.outputString(command)).ensureSuccess();
+    const { outputBuffer, program } = specOf(command);
+    if (
+      isLimited(outputBuffer) && truncatedStreamsOf(result).includes("stdout")
+    ) {
+      throw new OutputTooLargeError(
+        program,
+        "its outputBuffer dropped some of stdout; allow for more, or take what there is with outputString",
+      );
+    }
+    return result;
   }
 
   async #retrying<T>(command: Command, attempt: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../command/command.ts";
+import type { CommandSpec } from "../command/spec.ts";
 import { CancelledError } from "../outcome/errors.ts";
 
 /** What ended a run before its time. */

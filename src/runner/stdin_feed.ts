@@ -35,35 +35,81 @@ export function openSupply(
   }
 }
 
+/** How a {@linkcode StdinFeed} goes about it. */
+export interface StdinFeedOptions {
+  /** Whether stdin is left open for somebody to take. */
+  readonly staysOpen: boolean;
+  /** Called if the supply fails, before the child sees the end of its input. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** What is left of a child's stdin for somebody to write to. */
+export interface StdinPort {
+  /** Resolves once the bytes are taken: `true`, or `false` when nobody reads them any more. */
+  write(bytes: Uint8Array): Promise<boolean>;
+  /** Lets the child see the end of its input. */
+  close(): Promise<void>;
+}
+
 /**
  * Writes a supply to a child's stdin in the background, however slowly either
- * side goes, and closes it at the end.
+ * side goes, and closes it at the end, or leaves it open to be taken.
  */
 export class StdinFeed {
-  /** Resolves when there is nothing more to write, or to. Never rejects. */
-  readonly finished: Promise<void>;
-  readonly #supply: StdinSupply;
+  readonly #supply: StdinSupply | null;
   readonly #sink: ByteSink;
-  readonly #onFailure: (error: unknown) => void;
-  #stopped = false;
+  readonly #options: StdinFeedOptions;
+  /** Resolves when the supply is written. Never rejects. */
+  readonly #written: Promise<void>;
+  readonly #over = Promise.withResolvers<false>();
+  #isStopped = false;
+  #isTaken: boolean;
+  #closing: Promise<void> | null = null;
   #stopWaiting: (() => void) | null = null;
 
-  /** Starts to write. `onFailure` is called if the supply fails, before the child sees the end of its input. */
+  /** Starts to write. */
   constructor(
-    supply: StdinSupply,
+    supply: StdinSupply | null,
     sink: ByteSink,
-    onFailure: (error: unknown) => void,
+    options: StdinFeedOptions,
   ) {
     this.#supply = supply;
     this.#sink = sink;
-    this.#onFailure = onFailure;
-    this.finished = this.#write();
+    this.#options = options;
+    this.#isTaken = !options.staysOpen;
+    this.#written = this.#write();
   }
 
-  /** Writes no more than what is being written. */
-  stop(): void {
-    this.#stopped = true;
+  /** Takes what is left open, once; `null` for nothing. */
+  take(): StdinPort | null {
+    if (this.#isTaken) return null;
+    this.#isTaken = true;
+    return {
+      write: (bytes) => this.#writeTaken(bytes),
+      close: () => this.#close(),
+    };
+  }
+
+  /** Closes what was left open and not taken, when the supply is written. */
+  closeUntaken(): void {
+    if (this.#isTaken) return;
+    this.#isTaken = true;
+    this.#written.then(() => this.#close());
+  }
+
+  /**
+   * Writes no more than what is being written. That cannot be called back, and is
+   * waited for `patience` milliseconds at the most.
+   */
+  async stop(patience: number): Promise<void> {
+    this.#isStopped = true;
+    this.#isTaken = true;
+    this.#over.resolve(false);
     this.#stopWaiting?.();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, patience);
+    await Promise.race([this.#written.then(() => this.#close()), promise]);
+    clearTimeout(timer);
   }
 
   async #write(): Promise<void> {
@@ -76,17 +122,33 @@ export class StdinFeed {
         if (piece.length > 0 && !await this.#sink.write(piece)) break;
       }
     } catch (error) {
-      if (!this.#stopped) this.#onFailure(error);
+      if (!this.#isStopped) this.#options.onFailure(error);
     } finally {
-      this.#supply.stop();
-      await this.#sink.close();
+      this.#supply?.stop();
+      if (!this.#options.staysOpen) await this.#close();
     }
+  }
+
+  async #writeTaken(bytes: Uint8Array): Promise<boolean> {
+    await this.#written;
+    if (this.#isStopped || this.#closing !== null) return false;
+    const written = this.#sink.write(bytes);
+    // A write that is given up may still fail.
+    written.catch(() => {});
+    // Bun takes what is written to a child that has ended.
+    return await Promise.race([written, this.#over.promise]) &&
+      !this.#isStopped;
+  }
+
+  #close(): Promise<void> {
+    this.#closing ??= this.#sink.close();
+    return this.#closing;
   }
 
   /** The supply's next piece; `null` at its end, or as soon as this is stopped. */
   #next(): Promise<Uint8Array | null> {
     return new Promise((resolve, reject) => {
-      if (this.#stopped) return resolve(null);
+      if (this.#isStopped || this.#supply === null) return resolve(null);
       this.#stopWaiting = () => resolve(null);
       this.#supply.next().then(resolve, reject);
     });

@@ -1,5 +1,6 @@
 interface Builtins {
   "node:fs": typeof import("node:fs");
+  "node:net": typeof import("node:net");
   "node:os": typeof import("node:os");
 }
 

@@ -1,9 +1,15 @@
 import { bunFiles } from "./bun_files.ts";
+import { bunNetwork } from "./bun_network.ts";
 import { bunSpawn } from "./bun_spawn.ts";
 import { bunSystem } from "./bun_system.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** The runtime that is Bun. */
 export function bunRuntime(): Runtime {
-  return { spawn: bunSpawn, files: bunFiles, system: bunSystem };
+  return {
+    spawn: bunSpawn,
+    files: bunFiles,
+    system: bunSystem,
+    network: bunNetwork,
+  };
 }

@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { builtin } from "./builtin.ts";
+import { openForChild } from "./output_file.ts";
 import type { FileFacts, Files, OpenFile, PrivateFile } from "./runtime.ts";
 import { errorCode } from "./spawn_failure.ts";
 
@@ -21,6 +22,8 @@ export const bunFiles: Files = {
   async open(path) {
     return openFile(await promises().open(path, "r"));
   },
+
+  openForChild,
 
   async createPrivate(path) {
     const file = await promises().open(path, "wx", 0o600);

@@ -46,11 +46,11 @@ interface BunSpawnOptions {
   cwd?: string;
   env: Record<string, string | undefined>;
   stdin: BunStdio;
-  stdout: BunStdio;
-  stderr: BunStdio;
+  stdout: BunStdio | number;
+  stderr: BunStdio | number;
   detached: boolean;
 }
-type BunSubprocess = Subprocess<BunStdio, BunStdio, BunStdio>;
+type BunSubprocess = Subprocess<BunStdio, BunStdio | number, BunStdio | number>;
 
 /** Starts a child by way of `Bun.spawn`. */
 export function bunSpawn(spec: SpawnSpec): Child {
@@ -65,8 +65,8 @@ export function bunSpawn(spec: SpawnSpec): Child {
       cwd: spec.cwd ?? undefined,
       env,
       stdin: STDIO[spec.stdin],
-      stdout: STDIO[spec.stdout],
-      stderr: STDIO[spec.stderr],
+      stdout: stdio(spec.stdout),
+      stderr: stdio(spec.stderr),
       detached: ownGroup,
     });
     return new BunChild(child, spec.program, ownGroup, entersCgroup);
@@ -80,6 +80,10 @@ const STDIO: Readonly<Record<StdioMode, BunStdio>> = {
   inherit: "inherit",
   null: "ignore",
 };
+
+function stdio(mode: SpawnSpec["stdout"]): BunStdio | number {
+  return typeof mode === "number" ? mode : STDIO[mode];
+}
 
 function globals(): BunGlobals {
   return globalThis as unknown as BunGlobals;

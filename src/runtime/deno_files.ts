@@ -1,3 +1,4 @@
+import { openForChild } from "./output_file.ts";
 import type { FileFacts, Files, OpenFile, PrivateFile } from "./runtime.ts";
 
 /** Files by way of Deno's own calls. */
@@ -19,6 +20,8 @@ export const denoFiles: Files = {
   async open(path) {
     return openFile(await Deno.open(path, { read: true }));
   },
+
+  openForChild,
 
   async createPrivate(path) {
     const file = await Deno.open(path, {

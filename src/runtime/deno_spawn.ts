@@ -9,7 +9,13 @@ import { couldNotEnter, enteringArgs, SHELL } from "./cgroup_entry.ts";
 import { isGranted, isGrantedWhole } from "./deno_permission.ts";
 import { lookUp, mayRead, prefixFor, programWord } from "./deno_program.ts";
 import { denoSystem } from "./deno_system.ts";
-import type { ByteSink, Child, ExitStatus, SpawnSpec } from "./runtime.ts";
+import type {
+  ByteSink,
+  Child,
+  ExitStatus,
+  SpawnSpec,
+  StdioMode,
+} from "./runtime.ts";
 import { errorCode, explainSpawnFailure } from "./spawn_failure.ts";
 
 /** Starts a child by way of `Deno.Command`. */
@@ -22,8 +28,8 @@ export function denoSpawn(spec: SpawnSpec): Child {
     clearEnv: environment.alone,
     env: environment.variables,
     stdin: spec.stdin,
-    stdout: spec.stdout,
-    stderr: spec.stderr,
+    stdout: stdio(spec.stdout),
+    stderr: stdio(spec.stderr),
     detached: start.detached,
   });
   try {
@@ -31,6 +37,11 @@ export function denoSpawn(spec: SpawnSpec): Child {
   } catch (cause) {
     throw explain(spec, cause);
   }
+}
+
+/** Deno takes a descriptor as well; its types do not know. */
+function stdio(mode: SpawnSpec["stdout"]): StdioMode {
+  return mode as StdioMode;
 }
 
 /** How a child is started. */

@@ -12,8 +12,10 @@ export interface SpawnSpec {
   /** The parent's variables that a child with an empty environment still gets. */
   readonly envInherited: readonly string[];
   readonly stdin: StdioMode;
-  readonly stdout: StdioMode;
-  readonly stderr: StdioMode;
+  /** A number is an open descriptor of this program's, which stays open in it. */
+  readonly stdout: StdioMode | number;
+  /** Like {@linkcode SpawnSpec.stdout}. */
+  readonly stderr: StdioMode | number;
   /** Whether the child is to lead a session and a process group of its own, if that can be had. */
   readonly ownGroup: boolean;
   /** The folder of a cgroup that the child is to enter before it executes the program, if that can be had. */
@@ -88,6 +90,12 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+/** A file that is open for a child to write to. */
+export interface OutputDescriptor {
+  readonly descriptor: number;
+  close(): Promise<void>;
+}
+
 /** A new file that only its owner may read and write. */
 export interface PrivateFile {
   /** Writes all of it. */
@@ -102,6 +110,11 @@ export interface Files {
   /** What is at `path`, or `null` if nothing is. A symbolic link is followed unless `link` is set. */
   facts(path: string, options?: { link?: boolean }): Promise<FileFacts | null>;
   open(path: string): Promise<OpenFile>;
+  /** Opens a file for a child to write to, creating it, and emptying it unless it is appended to. */
+  openForChild(
+    path: string,
+    options: { append: boolean },
+  ): Promise<OutputDescriptor>;
   /** Creates a file with mode 0600 whatever the umask; fails if anything is there. */
   createPrivate(path: string): Promise<PrivateFile>;
   rename(from: string, to: string): Promise<void>;
@@ -154,6 +167,24 @@ export interface System {
   removeFolder(path: string): boolean;
 }
 
+/** Where somebody may listen. */
+export interface Address {
+  /** Left out, this machine, by either of its loopback addresses. */
+  readonly hostname?: string;
+  readonly port: number;
+}
+
+/** What is needed of the network. */
+export interface Network {
+  /**
+   * Whether somebody accepts a TCP connection there, which is closed at once; `false`
+   * as soon as the signal fires.
+   *
+   * @throws {UnsupportedError} if a permission is missing for it
+   */
+  canConnect(address: Address, signal: AbortSignal): Promise<boolean>;
+}
+
 /**
  * What the library needs of the runtime it is in, in the library's own terms.
  * Another runtime would be one more file that implements this.
@@ -169,6 +200,7 @@ export interface Runtime {
   spawn(spec: SpawnSpec): Child;
   readonly files: Files;
   readonly system: System;
+  readonly network: Network;
 }
 
 /** Whether a name in `/proc` is a process's number. */

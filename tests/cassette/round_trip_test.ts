@@ -24,6 +24,7 @@ import {
   assertNotEquals,
   assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "../std.ts";
 
 /** Records the commands with a real runner, one after the other; the results. */
@@ -323,7 +324,7 @@ async function* unreadLines() {
   yield await Promise.resolve("unread");
 }
 
-test("bytes and live processes are refused in both modes", async () => {
+test("bytes are refused in both modes, those of a live process too", async () => {
   await using folder = await temporaryFolder();
   await record(folder.file("c.json"), [new Command("true")]);
   const recorder = RecordReplayRunner.record(folder.file("c.json"));
@@ -334,10 +335,16 @@ test("bytes and live processes are refused in both modes", async () => {
       UnsupportedError,
       "outputBytes",
     );
-    await assertRejects(
-      () => runner.start(new Command("true")),
+    await using process = await runner.start(new Command("true"));
+    assertThrows(
+      () => process.stdoutStream(),
       UnsupportedError,
-      "start",
+      "stdoutStream",
+    );
+    await assertRejects(
+      () => process.outputBytes(),
+      UnsupportedError,
+      "outputBytes",
     );
   }
 });

@@ -16,6 +16,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   doubles: ["runner", "command", "outcome", "output"],
 };
 
+/** What a command's own verbs return is of a room above. */
+const BROKEN_CIRCLE =
+  'import type { RunningProcess } from "../runner/running_process.ts"';
+
 async function sources(): Promise<
   { room: string; path: string; text: string }[]
 > {
@@ -41,9 +45,15 @@ function codeOf(text: string): string {
 test("imports run downwards only", async () => {
   const wrong: string[] = [];
   for (const { room, path, text } of await sources()) {
-    for (const [, target] of text.matchAll(/ from "(\.[^"]+)"/g)) {
+    for (
+      const [statement, target] of text.matchAll(/^.* from "(\.[^"]+)"/gm)
+    ) {
       const targetRoom =
         relative(".", join(dirname(path), target)).split("/")[0];
+      // The named place where that circle is broken: a type alone.
+      if (
+        statement === BROKEN_CIRCLE && path === "command/default_runner.ts"
+      ) continue;
       if (targetRoom !== room && !MAY_IMPORT[room]?.includes(targetRoom)) {
         wrong.push(`${path} imports ${target}`);
       }

@@ -1,0 +1,254 @@
+import type { ByteLines } from "./byte_lines.ts";
+import { LineCount, WholeUnits } from "./byte_lines.ts";
+import { isLimited, type KeepLimits } from "./keep_limits.ts";
+import { completeLength } from "./piece_decoder.ts";
+import { concatBytes } from "./text.ts";
+
+/** A place in pieces: before the byte `at` of a piece. */
+export interface Place {
+  readonly piece: number;
+  readonly at: number;
+}
+
+/** Who is told what becomes of {@linkcode KeptPieces}. */
+export interface KeptPiecesEvents {
+  /** More came than may be kept, and that is an error; told once. */
+  readonly onOverflow: () => void;
+  /** What is kept has moved: places are no longer what they were. */
+  readonly onMoved: () => void;
+}
+
+/**
+ * Pieces of a stream, within limits. What is dropped is whole lines, the first or
+ * the last ones; only of a line that is longer than all that may be kept a part
+ * stays.
+ */
+export class KeptPieces {
+  readonly #encoding: string;
+  readonly #lines: ByteLines;
+  readonly #limits: KeepLimits;
+  readonly #isLimited: boolean;
+  readonly #events: KeptPiecesEvents;
+  readonly #units: WholeUnits;
+  readonly #count: LineCount;
+  #pieces: Uint8Array[] = [];
+  /** How many lines end in each of them; only where something is limited. */
+  #ends: number[] = [];
+  #size = 0;
+  #lineEnds = 0;
+  #hasDropped = false;
+  /** Whether the first ones have to be looked at more closely before anybody sees them. */
+  #isRagged = false;
+  /** Whether the first line is the rest of one. */
+  #startsWithin = false;
+  /** Dropping the newest: whether no more is taken; and then, whether it is again from the next line on. */
+  #isFull = false;
+  #waitsForLine = false;
+
+  constructor(
+    encoding: string,
+    lines: ByteLines,
+    limits: KeepLimits,
+    events: KeptPiecesEvents,
+  ) {
+    this.#encoding = encoding;
+    this.#lines = lines;
+    this.#limits = limits;
+    this.#isLimited = isLimited(limits);
+    this.#events = events;
+    this.#units = new WholeUnits(lines.unit);
+    this.#count = new LineCount(lines);
+  }
+
+  /** Whether anything was dropped. */
+  get hasDropped(): boolean {
+    return this.#hasDropped;
+  }
+
+  /** What is kept. */
+  get pieces(): readonly Uint8Array[] {
+    if (this.#isRagged) this.#trimStart();
+    return this.#pieces;
+  }
+
+  /** Adds a piece, or of it what may be kept. */
+  push(piece: Uint8Array): void {
+    this.#add(this.#units.push(piece));
+  }
+
+  /** Says that there are no more. */
+  end(): void {
+    const rest = this.#units.end();
+    if (rest.length > 0) this.#add(rest);
+  }
+
+  /** The bytes from one place to another. */
+  between(start: Place, end: Place): Uint8Array {
+    const pieces = this.#pieces;
+    if (start.piece >= end.piece) {
+      return pieces[end.piece].subarray(start.at, end.at);
+    }
+    return concatBytes([
+      pieces[start.piece].subarray(start.at),
+      ...pieces.slice(start.piece + 1, end.piece),
+      pieces[end.piece].subarray(0, end.at),
+    ]);
+  }
+
+  /** Takes away what is before a place. */
+  takeTo({ piece, at }: Place): void {
+    const rest = this.#pieces.slice(piece);
+    if (rest.length > 0) rest[0] = rest[0].subarray(at);
+    this.#replace(rest.filter(({ length }) => length > 0));
+    this.#startsWithin = false;
+    if (this.#isFull && this.#limits.overflow === "drop-newest") {
+      this.#isFull = false;
+      this.#waitsForLine = true;
+    }
+  }
+
+  #add(piece: Uint8Array): void {
+    if (piece.length === 0) return;
+    if (!this.#isLimited) this.#pieces.push(compact(piece));
+    else if (this.#limits.overflow === "drop-oldest") this.#addNewest(piece);
+    else this.#addOldest(piece);
+  }
+
+  #append(piece: Uint8Array): void {
+    const ends = this.#count.add(piece);
+    this.#pieces.push(compact(piece));
+    this.#ends.push(ends);
+    this.#size += piece.length;
+    this.#lineEnds += ends;
+  }
+
+  /** Drops whole pieces while the rest is still enough; {@linkcode KeptPieces.#trimStart} does the rest. */
+  #addNewest(piece: Uint8Array): void {
+    const { maxBytes, maxLines } = this.#limits;
+    this.#append(piece);
+    let dropped = 0;
+    while (
+      this.#size - this.#pieces[dropped].length >= maxBytes ||
+      this.#lineEnds - this.#ends[dropped] > maxLines
+    ) {
+      this.#size -= this.#pieces[dropped].length;
+      this.#lineEnds -= this.#ends[dropped];
+      dropped++;
+    }
+    if (dropped > 0) {
+      this.#startsWithin = !this.#lines.endsLine(this.#pieces[dropped - 1]);
+      this.#pieces.splice(0, dropped);
+      this.#ends.splice(0, dropped);
+      this.#hasDropped = true;
+      this.#events.onMoved();
+    }
+    this.#isRagged = this.#startsWithin || this.#size > maxBytes ||
+      this.#lineEnds >= maxLines;
+  }
+
+  /** Cuts what is more than may be kept off the start, at the start of a line if there is one. */
+  #trimStart(): void {
+    this.#isRagged = false;
+    const { maxBytes, maxLines } = this.#limits;
+    const all = concatBytes(this.#pieces);
+    const surplus = Math.max(0, all.length - maxBytes);
+    let start = surplus + surplus % this.#lines.unit;
+    const isWithin = start === 0
+      ? this.#startsWithin
+      : !this.#lines.endsLine(all.subarray(0, start));
+    if (isWithin) start = this.#startOfLine(all, start);
+    for (
+      let surplus = linesIn(this.#lines, all, start) - maxLines;
+      surplus > 0;
+      surplus--
+    ) start = this.#lines.endOfLine(all, start);
+    if (start === 0) return;
+    this.#hasDropped = true;
+    this.#startsWithin = false;
+    this.#replace([all.slice(start)]);
+    this.#events.onMoved();
+  }
+
+  /** The start of the next line; where there is none, that of the next character. */
+  #startOfLine(all: Uint8Array, from: number): number {
+    const next = this.#lines.endOfLine(all, from);
+    if (next >= 0 && next < all.length) return next;
+    let start = from;
+    while (this.#encoding === "utf-8" && (all[start] & 0xc0) === 0x80) start++;
+    return start;
+  }
+
+  #addOldest(whole: Uint8Array): void {
+    let piece = whole;
+    if (this.#waitsForLine) {
+      const start = this.#lines.endOfLine(piece, 0);
+      if (start < 0) return;
+      piece = piece.subarray(start);
+      this.#waitsForLine = false;
+    }
+    if (this.#isFull || piece.length === 0) return;
+    const fits = this.#fitting(piece);
+    if (fits > 0) this.#append(piece.subarray(0, fits));
+    if (fits === piece.length) return;
+    this.#isFull = true;
+    this.#hasDropped = true;
+    this.#trimEnd();
+    if (this.#limits.overflow === "error") this.#events.onOverflow();
+  }
+
+  /** How much of a piece may still be kept. */
+  #fitting(piece: Uint8Array): number {
+    const { maxBytes, maxLines } = this.#limits;
+    const room = Math.min(piece.length, maxBytes - this.#size);
+    let fits = 0;
+    for (let lines = this.#lineEnds; lines < maxLines; lines++) {
+      const end = this.#lines.endOfLine(piece, fits);
+      if (end < 0 || end > room) return room - room % this.#lines.unit;
+      fits = end;
+    }
+    return fits;
+  }
+
+  /** Cuts the start of a line off the end, unless nothing would be left. */
+  #trimEnd(): void {
+    const all = concatBytes(this.#pieces);
+    if (this.#lines.endsLine(all)) return;
+    let end = 0;
+    for (let next = 0; next >= 0; next = this.#lines.endOfLine(all, end)) {
+      end = next;
+    }
+    if (end === 0) {
+      // The last character may have been cut in two.
+      end = completeLength(this.#encoding, all);
+    }
+    this.#replace([all.slice(0, end)]);
+    this.#events.onMoved();
+  }
+
+  #replace(pieces: Uint8Array[]): void {
+    this.#pieces = pieces;
+    this.#ends = [];
+    this.#size = 0;
+    this.#lineEnds = 0;
+    if (!this.#isLimited) return;
+    const count = new LineCount(this.#lines);
+    for (const piece of pieces) {
+      const ends = count.add(piece);
+      this.#ends.push(ends);
+      this.#size += piece.length;
+      this.#lineEnds += ends;
+    }
+  }
+}
+
+/** How many lines there are from `start` on, one that has not ended included. */
+function linesIn(lines: ByteLines, all: Uint8Array, start: number): number {
+  const count = new LineCount(lines);
+  count.add(all.subarray(start));
+  return count.get(true);
+}
+
+/** A runtime may hand out a few bytes within a large buffer, which keeping them would keep. */
+function compact(piece: Uint8Array): Uint8Array {
+  return piece.byteLength * 2 < piece.buffer.byteLength ? piece.slice() : piece;
+}

@@ -1,0 +1,66 @@
+import { LineFeed } from "./line_feed.ts";
+import {
+  type LineLimit,
+  LineSplitter,
+  type LineTerminator,
+} from "./line_splitter.ts";
+import { Tee } from "./tee.ts";
+
+/** What hears the text of a stream as it comes. */
+export interface ListenerOptions {
+  readonly handlers: readonly ((line: string) => void | PromiseLike<void>)[];
+  readonly tees: readonly WritableStream<string>[];
+  readonly terminator: LineTerminator;
+  readonly limit: LineLimit | null;
+  /** What handlers and sinks fail with is added to these. */
+  readonly errors: unknown[];
+}
+
+/** The line handlers and tees of one stream: whoever of them is at work is waited for. */
+export class Listeners {
+  readonly #feed: LineFeed | null;
+  readonly #splitter: LineSplitter;
+  readonly #tees: readonly Tee[];
+
+  /** `null` where nobody listens. */
+  static of(options: ListenerOptions): Listeners | null {
+    return options.handlers.length + options.tees.length === 0
+      ? null
+      : new Listeners(options);
+  }
+
+  private constructor(
+    { handlers, tees, terminator, limit, errors }: ListenerOptions,
+  ) {
+    this.#feed = handlers.length === 0 ? null : new LineFeed(handlers, errors);
+    this.#splitter = new LineSplitter(terminator, limit);
+    this.#tees = tees.map((sink) => new Tee(sink, errors));
+  }
+
+  /** Takes more text. A promise is returned only if somebody has to be waited for. */
+  push(text: string): void | Promise<void> {
+    if (this.#tees.length === 0) return this.#hear(text);
+    return this.#tell(text);
+  }
+
+  /** Says that the text has ended, and lets go of the sinks. */
+  end(): void | Promise<void> {
+    for (const tee of this.#tees) tee.close();
+    return this.#feed?.deliver(this.#splitter.end());
+  }
+
+  /** Waits for nobody any more, and calls nobody. */
+  abandon(): void {
+    for (const tee of this.#tees) tee.close();
+    this.#feed?.abandon();
+  }
+
+  #hear(text: string): void | Promise<void> {
+    return this.#feed?.deliver(this.#splitter.push(text));
+  }
+
+  async #tell(text: string): Promise<void> {
+    await Promise.all(this.#tees.map((tee) => tee.push(text)));
+    await this.#hear(text);
+  }
+}

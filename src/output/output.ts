@@ -1,0 +1,471 @@
+import { OutputConsumedError, OutputTooLargeError } from "../outcome/errors.ts";
+import type { OutputStream } from "../outcome/result.ts";
+import { Backlog } from "./backlog.ts";
+import type { BatchQueue } from "./batch_queue.ts";
+import { ByteLines, LineCount } from "./byte_lines.ts";
+import { Intake } from "./intake.ts";
+import { isLimited, type KeepLimits } from "./keep_limits.ts";
+import {
+  type LineLimit,
+  LineSplitter,
+  type LineTerminator,
+} from "./line_splitter.ts";
+import { type ListenerOptions, Listeners } from "./listeners.ts";
+import {
+  barred,
+  LinesTarget,
+  NOWHERE,
+  PiecesTarget,
+  type Target,
+  TextTarget,
+} from "./targets.ts";
+import { concatBytes, lossyDecoder, tooLongForText } from "./text.ts";
+
+/** How the output of a run on one of its streams is dealt with. */
+export interface OutputOptions
+  extends Pick<ListenerOptions, "handlers" | "tees" | "errors"> {
+  readonly program: string;
+  readonly name: OutputStream;
+  /** What turns bytes into text: a `TextDecoder` label. */
+  readonly encoding: string;
+  readonly terminator: LineTerminator;
+  /** How much is kept for whoever wants all of it. */
+  readonly limits: KeepLimits;
+  /** What it is for: its text, its bytes, or what somebody is still to say. */
+  readonly use: "text" | "bytes" | "open";
+  /** Whether its lines are counted. */
+  readonly counts: boolean;
+  /** Whether all of its text is kept beside that. */
+  readonly transcribes: boolean;
+  /** Nothing is read before this has resolved; `null` for at once. */
+  readonly after: Promise<unknown> | null;
+  /** Called when more came than may be kept, and that is an error. */
+  readonly onOverflow: () => void;
+}
+
+/**
+ * One output stream of a run, from its first byte to its end.
+ *
+ * It is read all the time, as fast as line handlers and tees allow, and kept within
+ * its limits, until somebody takes it: from then on it is read at the taker's pace.
+ */
+export class Output {
+  /** Resolves when nothing more will come; rejects if the stream itself failed. */
+  readonly finished: Promise<void>;
+  readonly #options: OutputOptions;
+  readonly #intake: Intake;
+  readonly #lines: ByteLines;
+  readonly #lineLimit: LineLimit | null;
+  readonly #listeners: Listeners | null;
+  readonly #handedOver = Promise.withResolvers<void>();
+  readonly #transcript: TextTarget | null;
+  #main: Target;
+  #others: Target[] = [];
+  /** Where the taker's share waits; `null` while there is no taker. */
+  #queue: BatchQueue<unknown> | null = null;
+  #takenBy: string | null = null;
+  #counted = 0;
+  /** Counts what is not cut into lines anyway. */
+  #count: LineCount | null;
+  #hasDropped = false;
+  #hasOverflowed = false;
+  #ended = false;
+  #change: PromiseWithResolvers<void> | null = null;
+  #resume: (() => void) | null = null;
+
+  /** Takes the stream's reader at once, in the same turn. */
+  constructor(stream: ReadableStream<Uint8Array>, options: OutputOptions) {
+    const { encoding, terminator, limits, use, counts } = options;
+    this.#options = options;
+    this.#intake = new Intake(stream);
+    this.#lines = new ByteLines(encoding, terminator);
+    this.#lineLimit = this.#limitOf(limits);
+    this.#listeners = Listeners.of({ ...options, limit: this.#lineLimit });
+    this.#count = counts ? new LineCount(this.#lines) : null;
+    if (use === "text" && !isLimited(limits)) {
+      this.#main = new TextTarget(encoding, {
+        keeps: true,
+        listeners: this.#listeners,
+      });
+    } else {
+      this.#main = new Backlog(
+        encoding,
+        this.#lines,
+        limits,
+        () => this.#overflow(),
+      );
+      if (this.#listeners !== null) {
+        this.#others.push(
+          new TextTarget(encoding, {
+            keeps: false,
+            listeners: this.#listeners,
+          }),
+        );
+      }
+    }
+    this.#transcript = options.transcribes
+      ? new TextTarget(encoding, { keeps: true, listeners: null })
+      : null;
+    if (this.#transcript !== null) this.#others.unshift(this.#transcript);
+    this.finished = this.#read();
+    // Whoever waits for it still sees a failure; until somebody does, it is nobody's fault.
+    this.finished.catch(() => {});
+  }
+
+  /** Whether nothing more will come. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** How many bytes have been read. */
+  get length(): number {
+    return this.#intake.length;
+  }
+
+  /** How many lines have been read; one without an end counts when nothing more will come. */
+  get lineCount(): number {
+    return this.#counted + (this.#count?.get(this.#ended) ?? 0);
+  }
+
+  /** Whether it was read to its end, and not given up. */
+  get isComplete(): boolean {
+    return this.#ended && this.#resume === null;
+  }
+
+  /** Whether it was cut before its end. */
+  get wasCut(): boolean {
+    return this.#intake.wasCut;
+  }
+
+  /** Whether some of it is missing: it was cut before its end, or was more than may be kept. */
+  get truncated(): boolean {
+    return this.#intake.wasCut || this.hasDropped;
+  }
+
+  /** Whether some of it was more than may be kept. */
+  get hasDropped(): boolean {
+    return this.#hasDropped ||
+      (this.#main instanceof Backlog && this.#main.hasDropped);
+  }
+
+  /** Resolves when somebody has it who reads at a pace of their own. */
+  get handedOver(): Promise<void> {
+    return this.#handedOver.promise;
+  }
+
+  /** See {@linkcode Intake.limitIdle}; time that listeners or a taker need does not count. */
+  limitIdle(ms: number, onIdle: () => void): void {
+    this.#intake.limitIdle(ms, onIdle);
+  }
+
+  /** See {@linkcode Intake.limitLength}. */
+  limitLength(bytes: number, ms: number, onExceeded: () => void): void {
+    this.#intake.limitLength(bytes, ms, onExceeded);
+  }
+
+  /** Stops waiting for listeners and for a taker, and gives them no more; the stream is still read. */
+  abandon(): void {
+    this.#listeners?.abandon();
+    this.drain();
+    if (this.#queue === null) return;
+    this.#main = this.#isStreamed() ? NOWHERE : this.#main;
+    this.#queue.abandon();
+  }
+
+  /** Stops reading: what was read stays. */
+  cut(): void {
+    this.#intake.cut();
+    this.drain();
+  }
+
+  /**
+   * The error for output that was more than may be kept, if that is one; else `null`.
+   */
+  overflow(): OutputTooLargeError | null {
+    if (!this.#hasOverflowed) return null;
+    const { program, name, limits: { maxBytes, maxLines } } = this.#options;
+    const most = [
+      maxLines < Infinity ? `${maxLines} lines` : "",
+      maxBytes < Infinity ? `${maxBytes} bytes` : "",
+    ].filter((part) => part !== "").join(" or ");
+    return new OutputTooLargeError(
+      program,
+      `${name} is more than ${most}, which is all that its outputBuffer allows; the run was ended`,
+    );
+  }
+
+  /**
+   * Has it kept as text, or as bytes, for `by`.
+   *
+   * @throws {OutputConsumedError} if somebody else has it
+   */
+  takeWhole(by: string, use: "text" | "bytes"): void {
+    const backlog = this.#claim(by);
+    if (use === "bytes" || backlog.isLimited) return;
+    this.#moveTo(
+      backlog,
+      new TextTarget(this.#options.encoding, { keeps: true, listeners: null }),
+    );
+  }
+
+  /**
+   * Has its lines put into `queue` for `by`, who reads at a pace of their own.
+   *
+   * @throws {OutputConsumedError} if somebody else has it
+   */
+  takeLines<T>(
+    by: string,
+    queue: BatchQueue<T>,
+    batchOf: (lines: string[]) => T,
+  ): void {
+    const backlog = this.#claim(by);
+    let isMoving = true;
+    const deliver = (lines: string[]) => {
+      if (!isMoving) this.#counted += lines.length;
+      queue.push(batchOf(lines));
+    };
+    const splitter = this.#splitter(backlog.startsAfterCr);
+    const { encoding } = this.#options;
+    this.#handOver(queue);
+    this.#moveTo(backlog, new LinesTarget(encoding, splitter, queue, deliver));
+    isMoving = false;
+    this.#counted = this.lineCount;
+    this.#count &&= new LineCount(this.#lines);
+  }
+
+  /** Has its pieces put into `queue` for `by`; like {@linkcode Output.takeLines} otherwise. */
+  takePieces(by: string, queue: BatchQueue<Uint8Array>): void {
+    const backlog = this.#claim(by);
+    this.#handOver(queue);
+    this.#moveTo(backlog, new PiecesTarget(queue));
+  }
+
+  /** Has its lines put into `queue` as well, beginning with those that are kept. Returns what ends that. */
+  followLines<T>(
+    queue: BatchQueue<T>,
+    batchOf: (lines: string[]) => T,
+  ): () => void {
+    const { encoding } = this.#options;
+    const follower = new LinesTarget(
+      encoding,
+      this.#splitter(false),
+      queue,
+      (lines) => queue.push(batchOf(lines)),
+    );
+    const kept = this.#main instanceof Backlog
+      ? concatBytes(this.#main.pieces)
+      : new TextEncoder().encode(this.text());
+    follower.push(kept);
+    if (this.#ended) follower.end();
+    else this.#others = [...this.#others, follower];
+    return () => {
+      this.#others = this.#others.filter((other) => other !== follower);
+    };
+  }
+
+  /** Gives up what was taken: no more is read until {@linkcode Output.drain}. */
+  giveUp(): void {
+    if (!this.#isStreamed()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#resume = resolve;
+    this.#main = barred(promise);
+    this.#queue?.abandon();
+  }
+
+  /** Has what was given up read to its end, and kept nowhere. */
+  drain(): void {
+    if (this.#resume === null) return;
+    this.#main = NOWHERE;
+    this.#resume();
+    this.#resume = null;
+  }
+
+  /**
+   * What is there and was not taken, for `by` to look through.
+   *
+   * @throws {OutputConsumedError} if somebody has taken it, or looks through it
+   */
+  backlog(by: string): Backlog {
+    const backlog = this.#claim(by);
+    this.#takenBy = `${by}, which is still waiting`;
+    return backlog;
+  }
+
+  /** Ends what {@linkcode Output.backlog} began: it can be taken again. */
+  leaveBacklog(): void {
+    this.#takenBy = null;
+  }
+
+  /** Resolves when more is there, or nothing more will come. */
+  changed(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    this.#change ??= Promise.withResolvers();
+    return this.#change.promise;
+  }
+
+  /**
+   * All the text that is kept.
+   *
+   * @throws {OutputTooLargeError} if it does not fit in one string
+   */
+  text(): string {
+    const { program, encoding } = this.#options;
+    if (this.#main instanceof TextTarget) return this.#main.text(program);
+    const bytes = this.bytes();
+    try {
+      return lossyDecoder(encoding).decode(bytes);
+    } catch (error) {
+      throw tooLongForText(program, bytes.length, error);
+    }
+  }
+
+  /** All the text there was; to be asked only if it is kept. */
+  transcript(): string {
+    return this.#transcript!.text(this.#options.program);
+  }
+
+  /** All the bytes that are kept. */
+  bytes(): Uint8Array {
+    return this.#main instanceof Backlog
+      ? concatBytes(this.#main.pieces)
+      : new Uint8Array(0);
+  }
+
+  async #read(): Promise<void> {
+    try {
+      await this.#options.after;
+      for (let turn = performance.now();;) {
+        if (this.#room() !== null) await this.#untilRoom();
+        const piece = await this.#intake.next();
+        if (piece === null) break;
+        const step = this.#isHeard() ? MOST_HEARD_AT_ONCE : piece.length;
+        for (
+          let at = 0;
+          at < piece.length && !this.#intake.wasCut;
+          at += step
+        ) {
+          if (at > 0 && this.#room() !== null) await this.#untilRoom();
+          const waiting = this.#take(piece.subarray(at, at + step));
+          if (waiting !== undefined) await waiting;
+          if (performance.now() - turn > LONGEST_TURN_MS) {
+            await nextTurn();
+            turn = performance.now();
+          }
+        }
+      }
+      const waiting = this.#end();
+      if (waiting !== undefined) await waiting;
+    } finally {
+      this.#ended = true;
+      this.#listeners?.abandon();
+      this.#wake();
+    }
+  }
+
+  async #untilRoom(): Promise<void> {
+    for (let room = this.#room(); room !== null; room = this.#room()) {
+      await room;
+    }
+  }
+
+  #take(piece: Uint8Array): void | Promise<void> {
+    if (!(this.#main instanceof LinesTarget)) this.#count?.add(piece);
+    const waiting = this.#main.push(piece);
+    this.#wake();
+    if (this.#others.length === 0) return waiting;
+    return this.#each((target) => target.push(piece));
+  }
+
+  #end(): void | Promise<void> {
+    const waiting = this.#main.end();
+    this.#wake();
+    if (this.#others.length === 0) return waiting;
+    return this.#each((target) => target.end());
+  }
+
+  async #each(
+    action: (target: Target) => void | Promise<void>,
+  ): Promise<void> {
+    for (const target of this.#others) await action(target);
+  }
+
+  #room(): Promise<void> | null {
+    const { room } = this.#main;
+    if (room != null) return room;
+    for (const { room } of this.#others) if (room != null) return room;
+    return null;
+  }
+
+  #isHeard(): boolean {
+    return this.#listeners !== null || this.#main instanceof LinesTarget;
+  }
+
+  #isStreamed(): boolean {
+    return this.#main instanceof LinesTarget ||
+      this.#main instanceof PiecesTarget;
+  }
+
+  #claim(by: string): Backlog {
+    const { program, name } = this.#options;
+    if (this.#takenBy !== null || !(this.#main instanceof Backlog)) {
+      throw new OutputConsumedError(program, name, by, this.#takenBy ?? by);
+    }
+    this.#takenBy = by;
+    return this.#main;
+  }
+
+  #handOver<T>(queue: BatchQueue<T>): void {
+    this.#queue = queue as BatchQueue<unknown>;
+    this.#handedOver.resolve();
+  }
+
+  /** Has everything go to `target`, beginning with what is there. */
+  #moveTo(backlog: Backlog, target: Target): void {
+    this.#hasDropped ||= backlog.hasDropped;
+    for (const piece of backlog.pieces) target.push(piece);
+    if (this.#ended) target.end();
+    this.#main = target;
+  }
+
+  #splitter(afterCarriageReturn: boolean): LineSplitter {
+    return new LineSplitter(this.#options.terminator, this.#lineLimit, {
+      afterCarriageReturn,
+    });
+  }
+
+  #limitOf({ maxBytes, overflow }: KeepLimits): LineLimit | null {
+    if (maxBytes === Infinity) return null;
+    return {
+      longest: maxBytes,
+      keeps: overflow === "drop-oldest" ? "tail" : "head",
+      onCut: () => {
+        this.#hasDropped = true;
+        if (overflow === "error") this.#overflow();
+      },
+    };
+  }
+
+  #overflow(): void {
+    if (this.#hasOverflowed) return;
+    this.#hasOverflowed = true;
+    this.#options.onOverflow();
+  }
+
+  #wake(): void {
+    this.#change?.resolve();
+    this.#change = null;
+  }
+}
+
+/**
+ * Bun gives what it has read ahead without a turn of the event loop, in which a
+ * deadline or an abort could be heard: a child that never pauses would keep both
+ * from ever coming.
+ */
+const LONGEST_TURN_MS = 50;
+/** How many bytes of lines are made and heard between two looks at the clock: Bun may read megabytes at once. */
+const MOST_HEARD_AT_ONCE = 64 * 1024;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

@@ -1,0 +1,139 @@
+import type { BatchQueue } from "./batch_queue.ts";
+import type { LineSplitter } from "./line_splitter.ts";
+import type { Listeners } from "./listeners.ts";
+import { type PieceDecoder, pieceDecoder } from "./piece_decoder.ts";
+import { tooLongForText } from "./text.ts";
+
+/** Where the pieces of a stream go. */
+export interface Target {
+  /** Takes a piece. A promise is returned only if somebody has to be waited for. */
+  push(piece: Uint8Array): void | Promise<void>;
+  /** Says that there are no more. */
+  end(): void | Promise<void>;
+  /** A promise while no further piece is to be read. */
+  readonly room?: Promise<void> | null;
+}
+
+/** Where nothing is kept. */
+export const NOWHERE: Target = { push() {}, end() {} };
+
+/** Where nothing goes, because nothing is to be read. */
+export function barred(until: Promise<void>): Target {
+  return { ...NOWHERE, room: until };
+}
+
+/** Keeps the text of a stream, or has it heard, or both. */
+export class TextTarget implements Target {
+  readonly #decoder: PieceDecoder;
+  readonly #listeners: Listeners | null;
+  readonly #keeps: boolean;
+  #text = "";
+  #tooLong: unknown = null;
+  #length = 0;
+
+  constructor(
+    encoding: string,
+    { keeps, listeners }: { keeps: boolean; listeners: Listeners | null },
+  ) {
+    this.#decoder = pieceDecoder(encoding);
+    this.#keeps = keeps;
+    this.#listeners = listeners;
+  }
+
+  push(piece: Uint8Array): void | Promise<void> {
+    this.#length += piece.length;
+    return this.#take(this.#decoder.decode(piece));
+  }
+
+  end(): void | Promise<void> {
+    const waiting = this.#take(this.#decoder.end());
+    return waiting instanceof Promise
+      ? waiting.then(() => this.#listeners?.end())
+      : this.#listeners?.end();
+  }
+
+  /**
+   * All the text there was.
+   *
+   * @throws {OutputTooLargeError} if it does not fit in one string
+   */
+  text(program: string): string {
+    if (this.#tooLong !== null) {
+      throw tooLongForText(program, this.#length, this.#tooLong);
+    }
+    return this.#text;
+  }
+
+  #take(text: string): void | Promise<void> {
+    if (this.#keeps && this.#tooLong === null) this.#append(text);
+    if (text !== "") return this.#listeners?.push(text);
+  }
+
+  #append(text: string): void {
+    try {
+      this.#text += text;
+    } catch (error) {
+      // Listeners still get their lines and the child still gets rid of its output;
+      // only the whole cannot be had any more.
+      this.#tooLong = error;
+      this.#text = "";
+    }
+  }
+}
+
+/** Hands the lines of a stream on, as fast as they are taken. */
+export class LinesTarget implements Target {
+  readonly #decoder: PieceDecoder;
+  readonly #splitter: LineSplitter;
+  readonly #queue: BatchQueue<unknown>;
+  readonly #deliver: (lines: string[]) => void;
+
+  /** `deliver` puts lines into `queue`. */
+  constructor(
+    encoding: string,
+    splitter: LineSplitter,
+    queue: BatchQueue<unknown>,
+    deliver: (lines: string[]) => void,
+  ) {
+    this.#decoder = pieceDecoder(encoding);
+    this.#splitter = splitter;
+    this.#queue = queue;
+    this.#deliver = deliver;
+  }
+
+  get room(): Promise<void> | null {
+    return this.#queue.room;
+  }
+
+  push(piece: Uint8Array): void {
+    this.#take(this.#splitter.push(this.#decoder.decode(piece)));
+  }
+
+  end(): void {
+    const lines = this.#splitter.push(this.#decoder.end());
+    this.#take([...lines, ...this.#splitter.end()]);
+  }
+
+  #take(lines: string[]): void {
+    if (lines.length > 0) this.#deliver(lines);
+  }
+}
+
+/** Hands the pieces of a stream on, as fast as they are taken. */
+export class PiecesTarget implements Target {
+  readonly #queue: BatchQueue<Uint8Array>;
+
+  constructor(queue: BatchQueue<Uint8Array>) {
+    this.#queue = queue;
+  }
+
+  get room(): Promise<void> | null {
+    return this.#queue.room;
+  }
+
+  push(piece: Uint8Array): void {
+    if (piece.length > 0) this.#queue.push(piece);
+  }
+
+  end(): void {}
+}

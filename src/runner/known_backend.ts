@@ -1,0 +1,218 @@
+import type { CommandSpec } from "../command/spec.ts";
+import type { RunTree } from "../containment/tree.ts";
+import { type Outcome, signalled } from "../outcome/outcome.ts";
+import { LineSplitter } from "../output/line_splitter.ts";
+import { pieceDecoder } from "../output/piece_decoder.ts";
+import { signalNumber } from "../runtime/builtin.ts";
+import type { ByteSink } from "../runtime/runtime.ts";
+import type { RunBackend } from "./backend.ts";
+import type { KnownRun } from "./known_run.ts";
+
+const ENCODER = new TextEncoder();
+
+/** Signals that do not end a process by themselves. */
+const HARMLESS = new Set(["SIGSTOP", "SIGCONT", "SIGTSTP", "SIGWINCH"]);
+
+/** Plays a known run: prints what it is to print, answers its input, and ends. */
+export class KnownBackend implements RunBackend, RunTree {
+  readonly pid = null;
+  readonly stdin: ByteSink | null;
+  readonly stdout: ReadableStream<Uint8Array> | null;
+  readonly stderr: ReadableStream<Uint8Array> | null;
+  // What is known is text, whatever it was before.
+  readonly encoding = "utf-8";
+  readonly isInTurn = true;
+  readonly truncated: KnownRun["truncated"];
+  readonly end: Promise<Outcome>;
+  readonly #run: KnownRun;
+  readonly #input: KnownInput | null;
+  readonly #out: TextStream | null;
+  readonly #err: TextStream | null;
+  #resolve: (outcome: Outcome) => void;
+  #hasEnded = false;
+  #stopWaiting: (() => void) | null = null;
+  #failure: { readonly error: unknown } | null = null;
+
+  /** Begins. */
+  constructor(spec: CommandSpec, run: KnownRun, takesInput: boolean) {
+    this.#run = run;
+    this.truncated = run.truncated;
+    this.#out = spec.stdout === "piped" ? new TextStream() : null;
+    this.#err = spec.stderr === "piped" ? new TextStream() : null;
+    this.stdout = this.#out?.readable ?? null;
+    this.stderr = this.#err?.readable ?? null;
+    this.#input = takesInput ? new KnownInput() : null;
+    this.stdin = this.#input;
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    this.end = promise;
+    this.#resolve = resolve;
+    this.#play();
+  }
+
+  get tree(): RunTree {
+    return this;
+  }
+
+  signal(name: string): void {
+    if (!HARMLESS.has(name)) this.#end(signalled(signalNumber(name)));
+  }
+
+  kill(): void {
+    this.signal("SIGKILL");
+  }
+
+  members(): number[] {
+    return [];
+  }
+
+  isEmpty(): boolean {
+    return this.#hasEnded;
+  }
+
+  isOver(): boolean {
+    return this.#hasEnded;
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  usage(): null {
+    return null;
+  }
+
+  suspend(): void {}
+  resume(): void {}
+  childEnded(): void {}
+  wentOn(): void {}
+  endLeftovers(): void {}
+  unref(): void {}
+  close(): void {}
+
+  async #play(): Promise<void> {
+    const { stdout, stderr, lineDelay, answer, outcome } = this.#run;
+    const pieces = this.#out === null
+      ? []
+      : lineDelay > 0
+      ? wholeLines(stdout)
+      : [stdout];
+    for (const piece of pieces) {
+      if (lineDelay > 0) await this.#wait(lineDelay);
+      this.#print(piece);
+    }
+    if (answer !== null) await this.#converse(answer);
+    if (!this.#hasEnded) this.#err?.print(stderr);
+    if (outcome !== null) this.#end(outcome);
+  }
+
+  async #converse(answer: (line: string) => string | null): Promise<void> {
+    try {
+      for (
+        let line = await this.#input?.next();
+        typeof line === "string" && !this.#hasEnded;
+        line = await this.#input?.next()
+      ) {
+        const text = answer(line);
+        if (text === null) return;
+        this.#print(text);
+      }
+    } catch (error) {
+      this.#failure = { error };
+    }
+  }
+
+  #print(text: string): void {
+    if (!this.#hasEnded) this.#out?.print(text);
+  }
+
+  #end(outcome: Outcome): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#stopWaiting?.();
+    this.#input?.close();
+    this.#out?.close();
+    this.#err?.close();
+    this.#resolve(outcome);
+  }
+
+  async #wait(ms: number): Promise<void> {
+    if (this.#hasEnded) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#stopWaiting = resolve;
+    const timer = setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
+  }
+}
+
+/** A stream of bytes that is made of text. */
+class TextStream {
+  readonly readable: ReadableStream<Uint8Array>;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #isClosed = false;
+
+  constructor() {
+    this.readable = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      cancel: () => {
+        this.#isClosed = true;
+      },
+    });
+  }
+
+  print(text: string): void {
+    if (!this.#isClosed && text !== "") {
+      this.#controller.enqueue(ENCODER.encode(text));
+    }
+  }
+
+  close(): void {
+    if (!this.#isClosed) this.#controller.close();
+    this.#isClosed = true;
+  }
+}
+
+/** The input of a known run, line by line. */
+class KnownInput implements ByteSink {
+  readonly #decoder = pieceDecoder("utf-8");
+  readonly #splitter = new LineSplitter("lf");
+  readonly #lines: string[] = [];
+  #isClosed = false;
+  #wake: (() => void) | null = null;
+
+  write(bytes: Uint8Array): Promise<boolean> {
+    if (this.#isClosed) return Promise.resolve(false);
+    this.#add(this.#splitter.push(this.#decoder.decode(bytes)));
+    return Promise.resolve(true);
+  }
+
+  close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      const last = this.#splitter.push(this.#decoder.end());
+      this.#add([...last, ...this.#splitter.end()]);
+    }
+    return Promise.resolve();
+  }
+
+  /** The next line, or `null` at the end. */
+  async next(): Promise<string | null> {
+    while (this.#lines.length === 0) {
+      if (this.#isClosed) return null;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    return this.#lines.shift()!;
+  }
+
+  #add(lines: string[]): void {
+    this.#lines.push(...lines);
+    this.#wake?.();
+  }
+}
+
+/** The text cut after each `"\n"`. */
+function wholeLines(text: string): string[] {
+  return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+}

@@ -1,0 +1,78 @@
+import { BatchQueue } from "../output/batch_queue.ts";
+import type { Run } from "./run.ts";
+
+/** The lines of a run's stdout, one after the other, at the pace of whoever reads them. */
+export class LineReader
+  implements AsyncIterableIterator<string>, AsyncDisposable {
+  readonly #run: Run;
+  readonly #queue = new BatchQueue<string[]>();
+  #lines: string[] = [];
+  #at = 0;
+  #refilling: Promise<unknown> | null = null;
+
+  /** Takes the stdout of `run` for `by`. */
+  constructor(run: Run, by: string) {
+    this.#run = run;
+    const stdout = run.stdout!;
+    stdout.takeLines(by, this.#queue, (lines) => lines);
+    stdout.finished.then(
+      () => this.#queue.end(failureOf(run)),
+      (error) => this.#queue.end({ error }),
+    );
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  // A line that is there already costs one promise, and no further function.
+  next(): Promise<IteratorResult<string, undefined>> {
+    return this.#at < this.#lines.length && this.#refilling === null &&
+        !this.#queue.isAbandoned
+      ? Promise.resolve({ value: this.#lines[this.#at++], done: false })
+      : this.#nextInTurn();
+  }
+
+  /** Stops reading. The process goes on, until it has nowhere to print to. */
+  return(): Promise<IteratorResult<string, undefined>> {
+    this.#run.stdout!.giveUp();
+    this.#queue.abandon();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  /** Stops reading; see {@linkcode LineReader.return}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  /** Whoever asks for several lines at once gets them in the order of asking. */
+  #nextInTurn(): Promise<IteratorResult<string, undefined>> {
+    const turn = (this.#refilling ?? Promise.resolve()).then(() =>
+      this.#nextAfterRefill()
+    );
+    const refilling = turn.catch(() => {}).then(() => {
+      if (this.#refilling === refilling) this.#refilling = null;
+    });
+    this.#refilling = refilling;
+    return turn;
+  }
+
+  async #nextAfterRefill(): Promise<IteratorResult<string, undefined>> {
+    if (this.#at >= this.#lines.length || this.#queue.isAbandoned) {
+      const lines = await this.#queue.next();
+      if (lines === null) {
+        if (!this.#queue.isAbandoned) this.#run.want();
+        return { value: undefined, done: true };
+      }
+      this.#lines = lines;
+      this.#at = 0;
+    }
+    return { value: this.#lines[this.#at++], done: false };
+  }
+}
+
+/** What a reader of a run's output is to be told at its end, beside that it is the end. */
+export function failureOf(run: Run): { readonly error: unknown } | null {
+  const error = run.stdout?.overflow() ?? null;
+  return error === null ? null : { error };
+}

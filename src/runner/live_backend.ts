@@ -1,0 +1,81 @@
+import type { CommandSpec } from "../command/spec.ts";
+import type { Containment } from "../containment/containment.ts";
+import type { RunTree } from "../containment/tree.ts";
+import { type TreeUsage, treeUsageOf } from "../containment/usage.ts";
+import { exited, type Outcome, signalled } from "../outcome/outcome.ts";
+import { runtime } from "../runtime/detect.ts";
+import type { Child, ExitStatus, StdioMode } from "../runtime/runtime.ts";
+import type { RunBackend } from "./backend.ts";
+import type { OutputFiles } from "./output_files.ts";
+
+/** A child that was started for a run. */
+export class LiveBackend implements RunBackend {
+  readonly tree: RunTree;
+  readonly end: Promise<Outcome>;
+  readonly encoding = null;
+  readonly isInTurn = false;
+  readonly truncated = [];
+  readonly #child: Child;
+  readonly #containment: Containment;
+  #status: ExitStatus | null = null;
+
+  /** Starts it. */
+  constructor(
+    containment: Containment,
+    spec: CommandSpec,
+    stdin: StdioMode,
+    files: OutputFiles,
+  ) {
+    this.#containment = containment;
+    const { child, tree } = containment.start(
+      { ...spec, stdin, ...files.modes, ownGroup: false },
+      spec,
+    );
+    this.#child = child;
+    this.tree = tree;
+    this.end = child.status.then((status) => {
+      this.#status = status;
+      return outcomeOf(status);
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get stdin(): Child["stdin"] {
+    return this.#child.stdin;
+  }
+
+  get stdout(): Child["stdout"] {
+    return this.#child.stdout;
+  }
+
+  get stderr(): Child["stderr"] {
+    return this.#child.stderr;
+  }
+
+  throwIfFailed(stderr: string): void {
+    if (this.#status === null) return;
+    const failure = this.#child.lateFailure(this.#status, stderr);
+    if (failure !== null) throw failure;
+  }
+
+  usage(): TreeUsage | null {
+    return this.#status === null
+      ? treeUsageOf(runtime().system, this.tree.members())
+      : null;
+  }
+
+  unref(): void {
+    this.#child.unref();
+  }
+
+  close(): void | Promise<void> {
+    return this.#containment.finish(this.tree);
+  }
+}
+
+function outcomeOf({ code, signal }: ExitStatus): Outcome {
+  return code !== null ? exited(code) : signalled(signal);
+}

@@ -1,0 +1,56 @@
+import { type Command, specOf } from "../command/command.ts";
+import type { Containment } from "../containment/containment.ts";
+import { TimeoutError } from "../outcome/errors.ts";
+import { timedOut } from "../outcome/outcome.ts";
+import { ProcessResult } from "../outcome/result.ts";
+import { bytesOf, textOf } from "./run.ts";
+import { processOf, type RunningProcess } from "./running_process.ts";
+import { startRun } from "./start_run.ts";
+
+/** Runs a command and captures its output as text. */
+export async function captureText(
+  command: Command,
+  containment: () => Containment,
+): Promise<ProcessResult<string>> {
+  const run = await startRun(command, "text", containment);
+  return run === null ? neverStarted(command, "") : await textOf(run);
+}
+
+/** Runs a command and captures its stdout as bytes. */
+export async function captureBytes(
+  command: Command,
+  containment: () => Containment,
+): Promise<ProcessResult<Uint8Array>> {
+  const run = await startRun(command, "bytes", containment);
+  return run === null
+    ? neverStarted(command, new Uint8Array(0))
+    : await bytesOf(run);
+}
+
+/** Starts a command, and hands out the process while it runs. */
+export async function startLive(
+  command: Command,
+  containment: () => Containment,
+): Promise<RunningProcess> {
+  const run = await startRun(command, "live", containment);
+  if (run !== null) return processOf(run);
+  const { program, timeout } = specOf(command);
+  throw new TimeoutError({ program, stdout: "", stderr: "" }, timeout);
+}
+
+/** The result of a run whose deadline came while a file of its was still being opened. */
+function neverStarted<T extends string | Uint8Array>(
+  command: Command,
+  stdout: T,
+): ProcessResult<T> {
+  const { program, okCodes, timeout } = specOf(command);
+  return new ProcessResult({
+    program,
+    stdout,
+    stderr: "",
+    outcome: timedOut(),
+    okCodes,
+    configuredTimeout: timeout,
+    duration: timeout ?? 0,
+  });
+}

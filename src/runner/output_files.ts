@@ -1,0 +1,90 @@
+import type { CommandSpec, OutputFile } from "../command/spec.ts";
+import { messageOf, SpawnError } from "../outcome/errors.ts";
+import { runtime } from "../runtime/detect.ts";
+import type { OutputDescriptor, StdioMode } from "../runtime/runtime.ts";
+
+/** The files that a child is to have for its output streams, open. */
+export class OutputFiles {
+  /** What each stream is to be. */
+  readonly modes: {
+    readonly stdout: StdioMode | number;
+    readonly stderr: StdioMode | number;
+  };
+  readonly #open: readonly OutputDescriptor[];
+
+  private constructor(
+    modes: OutputFiles["modes"],
+    open: readonly OutputDescriptor[],
+  ) {
+    this.modes = modes;
+    this.#open = open;
+  }
+
+  /**
+   * Opens them; waits only where there are any.
+   *
+   * @throws {SpawnError} if one cannot be opened
+   */
+  static open(spec: CommandSpec): OutputFiles | Promise<OutputFiles> {
+    const { stdout, stderr } = spec;
+    return typeof stdout === "string" && typeof stderr === "string"
+      ? new OutputFiles({ stdout, stderr }, [])
+      : OutputFiles.#openBoth(spec);
+  }
+
+  static async #openBoth(
+    { program, stdout, stderr }: CommandSpec,
+  ): Promise<OutputFiles> {
+    const open = new Map<string, OutputDescriptor>();
+    try {
+      const modes = {
+        stdout: await modeOf(program, "stdout", stdout, open),
+        stderr: await modeOf(program, "stderr", stderr, open),
+      };
+      return new OutputFiles(modes, [...open.values()]);
+    } catch (error) {
+      await Promise.all(Array.from(open.values(), (file) => file.close()));
+      throw error;
+    }
+  }
+
+  /** Closes what the child has by now, or never will. */
+  close(): void {
+    // Nothing was written by way of these: there is nothing that could get lost.
+    for (const file of this.#open) file.close().catch(() => {});
+  }
+}
+
+/** The same file is opened once: two descriptors would write over each other. */
+async function modeOf(
+  program: string,
+  stream: string,
+  mode: CommandSpec["stdout"],
+  open: Map<string, OutputDescriptor>,
+): Promise<StdioMode | number> {
+  if (typeof mode === "string") return mode;
+  let file = open.get(mode.path);
+  if (file === undefined) {
+    file = await openFile(program, stream, mode);
+    open.set(mode.path, file);
+  }
+  return file.descriptor;
+}
+
+async function openFile(
+  program: string,
+  stream: string,
+  { path, append }: OutputFile,
+): Promise<OutputDescriptor> {
+  try {
+    return await runtime().files.openForChild(path, { append });
+  } catch (cause) {
+    throw new SpawnError(
+      program,
+      `its ${stream} file ${JSON.stringify(path)} cannot be opened: ${
+        messageOf(cause)
+      }`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,421 @@
+import type { CommandSpec } from "../command/spec.ts";
+import { Teardown } from "../containment/teardown.ts";
+import { StdinError } from "../outcome/errors.ts";
+import { type Outcome, signalled, timedOut } from "../outcome/outcome.ts";
+import { type OutputStream, ProcessResult } from "../outcome/result.ts";
+import { Output } from "../output/output.ts";
+import type { RunBackend } from "./backend.ts";
+import {
+  type EndedBy,
+  type RunLimits,
+  throwIfCancelled,
+} from "./run_limits.ts";
+import { StdinFeed, type StdinSupply } from "./stdin_feed.ts";
+
+/** How long the pipes of a child that has ended may give nothing before they count as held open. */
+const IDLE_AFTER_EXIT_MS = 2000;
+/** How long the pipes of a tree that was killed may give nothing: nobody of it is left to write. */
+const IDLE_AFTER_KILL_MS = 500;
+/** How long a child that was killed may take to end before it counts as one that may not be killed. */
+const PATIENCE_AFTER_KILL_MS = 2000;
+
+/** How long a run that is kept may take to end once its output has. */
+const PATIENCE_TO_COMPLETE_MS = 1000;
+
+/** How long a run may last beyond its child before that has to be reckoned with. */
+const WENT_ON_AFTER_MS = 20;
+
+/** How much can be left in a pipe, at its usual size, with what has been read of it at once. */
+const PIPE_BYTES = 128 * 1024;
+/** How much a pipe can hold at its largest. */
+const MOST_PIPE_BYTES = 1024 * 1024;
+
+const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
+
+/** What a run is made for: a verb that wants its stdout as text or bytes, or a live process. */
+export type RunUse = "text" | "bytes" | "live";
+
+/** What a run is made of. */
+export interface RunOptions {
+  readonly use: RunUse;
+  readonly backend: RunBackend;
+  /** What is written to stdin. */
+  readonly supply: StdinSupply | null;
+  /** Watched until the run is over, and then disposed of. */
+  readonly limits: RunLimits;
+}
+
+/** One run, from its start to its end, with everything that was opened for it. */
+export class Run {
+  readonly spec: CommandSpec;
+  readonly backend: RunBackend;
+  readonly started: number = performance.now();
+  /** `null` where it is not captured. */
+  readonly stdout: Output | null;
+  /** `null` where it is not captured. */
+  readonly stderr: Output | null;
+  readonly feed: StdinFeed | null;
+  /**
+   * Resolves when the child has ended and what it printed is read, but for a stdout
+   * that somebody has who reads it at a pace of their own. Never rejects.
+   */
+  readonly ended: Promise<void>;
+  /** Resolves when all of that is over and nothing is open any more. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #limits: RunLimits;
+  readonly #handlerErrors: unknown[] = [];
+  readonly #exit = Promise.withResolvers<Outcome | null>();
+  readonly #exited = Promise.withResolvers<void>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #outcome: Outcome = signalled(null);
+  #hasExited = false;
+  #hasEnded = false;
+  #duration = 0;
+  #wasKilled = false;
+  #teardown: Teardown | null = null;
+  #stdinFailure: StdinError | null = null;
+  #failure: { readonly error: unknown } | null = null;
+  #isWanted = false;
+  #isDisposed = false;
+  #onComplete: ((outcome: Outcome) => void) | null = null;
+
+  /** Takes charge of a backend that was made in this same turn. */
+  constructor(spec: CommandSpec, options: RunOptions) {
+    const { use, backend, supply, limits } = options;
+    this.spec = spec;
+    this.backend = backend;
+    this.#limits = limits;
+    this.stdout = this.#output("stdout", use, null);
+    this.stderr = this.#output(
+      "stderr",
+      use,
+      backend.isInTurn && this.stdout !== null
+        ? Promise.race([
+          this.stdout.finished.catch(() => {}),
+          this.stdout.handedOver,
+        ])
+        : null,
+    );
+    this.feed = backend.stdin === null ? null : new StdinFeed(
+      supply,
+      backend.stdin,
+      {
+        staysOpen: spec.keepStdinOpen && use === "live",
+        onFailure: (error) => this.#failStdin(error),
+      },
+    );
+    backend.end.then((outcome) => this.#exit.resolve(outcome));
+    // A pipe that cannot be read any more would keep the child waiting for ever.
+    for (const output of this.#outputs()) {
+      output.finished.catch(() => this.kill());
+    }
+    const ended = Promise.withResolvers<void>();
+    this.ended = ended.promise;
+    this.closed = this.#live(ended.resolve);
+    limits.onEnd = (by) => this.#end(by);
+  }
+
+  /** Whether the child itself has ended. */
+  get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
+  /** Resolves when the child itself has ended. */
+  get exited(): Promise<void> {
+    return this.#exited.promise;
+  }
+
+  /** Whether the run has ended; see {@linkcode Run.ended}. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Whether it was ended by {@linkcode Run.kill}, its limits, or for an error. */
+  get wasKilled(): boolean {
+    return this.#wasKilled;
+  }
+
+  /** Throws a `CancelledError` if an abort signal has ended it. */
+  throwIfCancelled(): void {
+    if (this.#limits.endedBy === "cancelled") throwIfCancelled(this.spec);
+  }
+
+  /**
+   * Has `action` done once somebody wants to know how it ended, if it has ended by
+   * then as a whole: not killed but at its deadline, and with its output read to the end.
+   */
+  set onComplete(action: (outcome: Outcome) => void) {
+    this.#onComplete = action;
+  }
+
+  /** Says that somebody wants to know how it ended. */
+  want(): void {
+    this.#isWanted = true;
+    this.#checkComplete();
+  }
+
+  /** How long it has been going on, or went on, in milliseconds. */
+  get elapsed(): number {
+    return this.#hasEnded ? this.#duration : performance.now() - this.started;
+  }
+
+  /** What went wrong for line handlers and tees. */
+  get handlerErrors(): readonly unknown[] {
+    return Object.freeze([...this.#handlerErrors]);
+  }
+
+  /** How it ended; throws what it failed with. To be asked when it has ended. */
+  outcome(): Outcome {
+    this.throwIfCancelled();
+    if (this.#stdinFailure !== null) throw this.#stdinFailure;
+    if (this.#failure !== null) throw this.#failure.error;
+    for (const output of this.#outputs()) {
+      const overflow = output.overflow();
+      if (overflow !== null) throw overflow;
+    }
+    this.backend.throwIfFailed(this.stderr?.text() ?? "");
+    return this.#limits.endedBy === "timed-out" ? timedOut() : this.#outcome;
+  }
+
+  /** The result with this stdout; throws what the run failed with. To be asked when it has ended. */
+  result<T extends string | Uint8Array>(
+    stdoutOf: (stdout: Output | null) => T,
+  ): ProcessResult<T> {
+    const outcome = this.outcome();
+    const { program, okCodes, timeout } = this.spec;
+    return new ProcessResult({
+      program,
+      stdout: stdoutOf(this.stdout),
+      stderr: this.stderr?.text() ?? "",
+      outcome,
+      okCodes,
+      truncated: this.truncated,
+      configuredTimeout: timeout,
+      duration: this.#duration,
+      handlerErrors: this.handlerErrors,
+    });
+  }
+
+  /** The streams that output is missing from. */
+  get truncated(): readonly OutputStream[] {
+    return STREAMS.filter((name) =>
+      this[name]?.truncated || this.backend.truncated.includes(name)
+    );
+  }
+
+  /** The streams that were cut before their end. */
+  get cut(): readonly OutputStream[] {
+    return STREAMS.filter((name) => this[name]?.wasCut);
+  }
+
+  /** Ends the tree, and with it the time that everything else has. */
+  kill(): void {
+    this.#teardown?.[Symbol.dispose]();
+    if (this.#hasEnded) return;
+    this.#wasKilled = true;
+    this.backend.tree.kill();
+    this.#cutWhenIdle();
+    const patience = this.#limits.endedBy === "cancelled"
+      ? 0
+      : IDLE_AFTER_KILL_MS;
+    this.#after(patience, () => this.#abandon());
+    this.#after(PATIENCE_AFTER_KILL_MS, () => {
+      this.backend.unref();
+      this.#exit.resolve(null);
+    });
+  }
+
+  /** Has the tree end: at once, or after `grace` milliseconds at the latest. */
+  tearDown(signal: string, grace: number): void {
+    if (this.#hasEnded) return;
+    if (this.#teardown !== null) return grace === 0 ? this.kill() : undefined;
+    this.#teardown = new Teardown(this.backend.tree, {
+      signal,
+      grace,
+      onOverdue: () => this.kill(),
+    });
+  }
+
+  /** Ends the tree, lets go of everything, and waits until it is gone. */
+  async dispose(): Promise<void> {
+    if (this.#isWanted && this.#onComplete !== null && !this.#hasEnded) {
+      // Somebody keeps what it comes to, and has read all of it: it is about to end.
+      await this.#endedWithin(PATIENCE_TO_COMPLETE_MS);
+    }
+    this.#isDisposed = true;
+    this.#abandon();
+    this.kill();
+    for (const output of this.#outputs()) output.cut();
+    await this.closed;
+  }
+
+  async #live(hasEnded: () => void): Promise<void> {
+    try {
+      const outcome = await this.#exit.promise;
+      if (outcome !== null) this.#outcome = outcome;
+      this.#hasExited = true;
+      this.#exited.resolve();
+      this.backend.tree.childEnded();
+      // Those who were told to go have their time, and the pipes are theirs as well.
+      if (this.#teardown !== null) await this.#teardown.finished;
+      await this.#drain();
+      await this.feed?.stop(IDLE_AFTER_KILL_MS);
+    } catch (error) {
+      this.#failure = { error };
+    }
+    this.#duration = performance.now() - this.started;
+    this.#hasEnded = true;
+    this.#limits[Symbol.dispose]();
+    this.#checkComplete();
+    if (this.stdout?.ended === false) {
+      hasEnded();
+      await this.stdout.finished.catch(() => {});
+      this.#checkComplete();
+    }
+    this.#teardown?.[Symbol.dispose]();
+    for (const timer of this.#timers) clearTimeout(timer);
+    // Waited for only where there is something to wait for: a turn costs time too.
+    const closing = this.backend.close();
+    if (closing !== undefined) await closing;
+    hasEnded();
+  }
+
+  #output(
+    name: OutputStream,
+    use: RunUse,
+    after: Promise<unknown> | null,
+  ): Output | null {
+    const stream = this.backend[name];
+    if (stream === null) return null;
+    const { spec } = this;
+    const isStdout = name === "stdout";
+    return new Output(stream, {
+      program: spec.program,
+      name,
+      encoding: this.backend.encoding ?? spec.encoding,
+      terminator: spec.lineTerminator,
+      limits: spec.outputBuffer,
+      handlers: isStdout ? spec.stdoutHandlers : spec.stderrHandlers,
+      tees: isStdout ? spec.stdoutTees : spec.stderrTees,
+      errors: this.#handlerErrors,
+      use: !isStdout ? "text" : use === "live" ? "open" : use,
+      counts: use === "live",
+      transcribes: use === "live" && spec.isTranscribed,
+      after,
+      onOverflow: () => this.kill(),
+    });
+  }
+
+  #outputs(): Output[] {
+    return [this.stdout, this.stderr].filter((output) => output !== null);
+  }
+
+  /**
+   * Reads the pipes of a child that has ended to their end. Somebody else may
+   * hold them open; then whoever of them is in the group is ended, and after that
+   * the pipes are cut.
+   */
+  async #drain(): Promise<void> {
+    const { stdout, stderr } = this;
+    if (this.#outputs().some((output) => !output.ended)) {
+      this.#after(WENT_ON_AFTER_MS, () => this.backend.tree.wentOn());
+    }
+    if (!this.#wasKilled && this.#teardown === null) {
+      for (const output of this.#outputs()) {
+        output.limitIdle(IDLE_AFTER_EXIT_MS, () => this.#endWriters());
+        // A slow handler may take as long as it likes for what was in the pipe by
+        // then. Who writes more than that is still there, and would write for ever.
+        output.limitLength(
+          output.length + PIPE_BYTES,
+          IDLE_AFTER_EXIT_MS,
+          () => this.#endWriters(),
+        );
+      }
+    } else if (!this.#wasKilled) {
+      // All of them have gone in time: whoever writes now is not one of them.
+      this.#cutWhenIdle();
+    }
+    await Promise.all([
+      stdout && Promise.race([stdout.finished, stdout.handedOver]),
+      stderr?.finished,
+    ]);
+  }
+
+  #endWriters(): void {
+    this.backend.tree.endLeftovers();
+    this.#cutWhenIdle();
+    for (const output of this.#outputs()) {
+      output.limitLength(
+        output.length + MOST_PIPE_BYTES,
+        0,
+        () => output.cut(),
+      );
+    }
+  }
+
+  #cutWhenIdle(): void {
+    for (const output of this.#outputs()) {
+      output.limitIdle(IDLE_AFTER_KILL_MS, () => output.cut());
+    }
+  }
+
+  /** Nobody who listens, or reads at a pace of their own, is waited for any more. */
+  #abandon(): void {
+    for (const output of this.#outputs()) output.abandon();
+  }
+
+  #checkComplete(): void {
+    const action = this.#onComplete;
+    if (action === null || !this.#isComplete()) return;
+    this.#onComplete = null;
+    let outcome: Outcome;
+    try {
+      outcome = this.outcome();
+    } catch {
+      // A run that failed comes to nothing; whoever waits for it is told with what.
+      return;
+    }
+    action(outcome);
+  }
+
+  #isComplete(): boolean {
+    if (!this.#hasEnded || !this.#isWanted || this.#isDisposed) return false;
+    if (this.#wasKilled && this.#limits.endedBy !== "timed-out") return false;
+    return this.stdout === null || this.stdout.isComplete;
+  }
+
+  #failStdin(cause: unknown): void {
+    if (this.#hasExited) return;
+    this.#stdinFailure = new StdinError(this.spec.program, cause);
+    this.kill();
+  }
+
+  #end(by: EndedBy): void {
+    const { timeoutGrace, timeoutSignal } = this.spec;
+    if (by === "cancelled") this.kill();
+    else this.tearDown(timeoutSignal, timeoutGrace);
+  }
+
+  async #endedWithin(ms: number): Promise<void> {
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, ms);
+    await Promise.race([this.ended, patience.promise]);
+    clearTimeout(timer);
+  }
+
+  #after(ms: number, action: () => void): void {
+    this.#timers.add(setTimeout(action, ms));
+  }
+}
+
+/** The result of a run whose stdout was to be kept as text, when it is over. */
+export async function textOf(run: Run): Promise<ProcessResult<string>> {
+  await run.closed;
+  return run.result((stdout) => stdout?.text() ?? "");
+}
+
+/** The result of a run whose stdout was to be kept as bytes, when it is over. */
+export async function bytesOf(run: Run): Promise<ProcessResult<Uint8Array>> {
+  await run.closed;
+  return run.result((stdout) => stdout?.bytes() ?? new Uint8Array(0));
+}

@@ -1,0 +1,113 @@
+import { type Command, specOf } from "../command/command.ts";
+import type { CommandSpec } from "../command/spec.ts";
+import {
+  claimStdin,
+  type StdinSource,
+  stdinSourceOf,
+} from "../command/stdin.ts";
+import type { Containment } from "../containment/containment.ts";
+import type { StdioMode } from "../runtime/runtime.ts";
+import { LiveBackend } from "./live_backend.ts";
+import { OutputFiles } from "./output_files.ts";
+import { Run, type RunUse } from "./run.ts";
+import { RunLimits, throwIfCancelled } from "./run_limits.ts";
+import { openSupply, type StdinSupply } from "./stdin_feed.ts";
+
+/**
+ * Starts a command: everything that can refuse it comes before the child is started.
+ * `null` if its deadline comes before it could be.
+ */
+export async function startRun(
+  command: Command,
+  use: RunUse,
+  containment: () => Containment,
+): Promise<Run | null> {
+  const spec = specOf(command);
+  throwIfCancelled(spec);
+  const source = spec.stdin === "inherit"
+    ? NO_INPUT
+    : stdinSourceOf(spec.stdin);
+  const release = claimStdin(source, spec.program);
+  const limits = new RunLimits(spec);
+  let belongings: Belongings | null = null;
+  try {
+    const opening = openBelongings(spec, source);
+    belongings = opening instanceof Promise
+      ? await limits.within(opening, close)
+      : opening;
+    throwIfCancelled(spec);
+    if (belongings !== null && limits.endedBy !== "timed-out") {
+      const { supply, files } = belongings;
+      const backend = new LiveBackend(
+        containment(),
+        spec,
+        stdinOf(spec, use, supply),
+        files,
+      );
+      files.close();
+      return new Run(spec, { use, backend, supply, limits });
+    }
+  } catch (error) {
+    close(belongings);
+    release();
+    limits[Symbol.dispose]();
+    throw error;
+  }
+  close(belongings);
+  release();
+  limits[Symbol.dispose]();
+  return null;
+}
+
+/** What a run needs to have open before it can be started. */
+interface Belongings {
+  readonly supply: StdinSupply | null;
+  readonly files: OutputFiles;
+}
+
+function close(belongings: Belongings | null): void {
+  belongings?.supply?.stop();
+  belongings?.files.close();
+}
+
+/** Waits only where something is opened that has to be waited for: a turn costs time too. */
+function openBelongings(
+  spec: CommandSpec,
+  source: StdinSource,
+): Belongings | Promise<Belongings> {
+  const files = OutputFiles.open(spec);
+  const supply = openSupply(source, spec.program);
+  return files instanceof Promise || supply instanceof Promise
+    ? bothOf(files, supply)
+    : { files, supply };
+}
+
+async function bothOf(
+  openingFiles: OutputFiles | Promise<OutputFiles>,
+  openingSupply: StdinSupply | null | Promise<StdinSupply>,
+): Promise<Belongings> {
+  const [files, supply] = await Promise.allSettled([
+    openingFiles,
+    openingSupply,
+  ]);
+  if (files.status === "fulfilled" && supply.status === "fulfilled") {
+    return { files: files.value, supply: supply.value };
+  }
+  if (files.status === "fulfilled") files.value.close();
+  if (supply.status === "fulfilled") supply.value?.stop();
+  throw files.status === "rejected"
+    ? files.reason
+    : (supply as PromiseRejectedResult).reason;
+}
+
+function stdinOf(
+  spec: CommandSpec,
+  use: RunUse,
+  supply: StdinSupply | null,
+): StdioMode {
+  if (spec.stdin === "inherit") return "inherit";
+  const staysOpen = spec.keepStdinOpen && use === "live";
+  return supply !== null || staysOpen ? "piped" : "null";
+}
+
+const NO_INPUT: StdinSource = { kind: "empty" };
