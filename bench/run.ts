@@ -4,13 +4,22 @@
 const ROOT = new URL("..", import.meta.url).pathname;
 const BUN = `${ROOT}node_modules/bun/bin/bun.exe`;
 
-for (const name of ["spawn.ts", "containment.ts", "replay.ts", "cassette.ts"]) {
+const MEASUREMENTS = [
+  "spawn.ts",
+  "containment.ts",
+  "streams.ts",
+  "replay.ts",
+  "cassette.ts",
+];
+
+for (const name of MEASUREMENTS) {
   const path = `${ROOT}bench/${name}`;
   await pass(Deno.execPath(), [
     "run",
     "-A",
     "--quiet",
     "--no-check",
+    "--v8-flags=--expose-gc",
     path,
   ]);
   await pass(BUN, [path]);

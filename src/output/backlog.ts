@@ -2,6 +2,7 @@ import type { ByteLines } from "./byte_lines.ts";
 import { isLimited, type KeepLimits } from "./keep_limits.ts";
 import { KeptPieces } from "./kept_pieces.ts";
 import { completeLength } from "./piece_decoder.ts";
+import type { Target } from "./targets.ts";
 import { lossyDecoder } from "./text.ts";
 
 /** How much of a line that has not ended is looked at: its end. */
@@ -12,7 +13,8 @@ const MOST_OF_OPEN_LINE = 64 * 1024;
  * may want the lines, the text or the bytes. Until then it can be looked through,
  * line by line, and what was looked at can be taken or left.
  */
-export class Backlog {
+export class Backlog implements Target {
+  readonly holdsPieces = true;
   readonly #lines: ByteLines;
   readonly #encoding: string;
   readonly #kept: KeptPieces;

@@ -13,6 +13,9 @@ export class BatchQueue<T> {
   #taker: PromiseWithResolvers<void> | null = null;
   #maker: PromiseWithResolvers<void> | null = null;
 
+  /** What to do when what waits is dropped. */
+  onAbandon: () => void = () => {};
+
   /** Adds a batch; nothing happens once the queue is over. */
   push(batch: T): void {
     if (this.#isOver) return;
@@ -41,6 +44,7 @@ export class BatchQueue<T> {
     this.#isOver = true;
     this.#isAbandoned = true;
     this.#failure = null;
+    this.onAbandon();
     this.#wakeTaker();
     this.#wakeMaker();
   }

@@ -1,13 +1,26 @@
+/** How much is read at once where the reader brings the buffer: more than a pipe usually holds. */
+const BUFFER_BYTES = 128 * 1024;
+
+const NO_BUFFER = new ArrayBuffer(0);
+
 /**
- * Reads a stream piece by piece. How long it may give nothing to read can be
- * limited at any time, and so can the whole.
+ * Reads a stream piece by piece. Where the stream reads into a buffer of its
+ * reader's, that is one and the same for all pieces: a new one for each takes Deno
+ * as long as the rest of the reading.
+ *
+ * How long it may give nothing to read can be limited at any time, and so can the
+ * whole.
  */
 export class Intake {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader:
+    | ReadableStreamDefaultReader<Uint8Array>
+    | ReadableStreamBYOBReader;
+  readonly #read: () => Promise<{ value?: Uint8Array; done: boolean }>;
+  #buffer = NO_BUFFER;
   #length = 0;
   #wasCut = false;
   #ended = false;
-  #stopReading: (() => void) | null = null;
+  #isReading = false;
   #idle: IdleLimit | null = null;
   #lengthLimit = Infinity;
   #limitedFrom = 0;
@@ -15,8 +28,21 @@ export class Intake {
 
   /** Takes the stream's reader at once, in the same turn. */
   constructor(stream: ReadableStream<Uint8Array>) {
-    this.#reader = stream.getReader();
+    const reader = byobReaderOf(stream);
+    this.reusesBuffer = reader !== null;
+    if (reader === null) {
+      const reader = stream.getReader();
+      this.#reader = reader;
+      this.#read = () => reader.read();
+    } else {
+      this.#reader = reader;
+      this.#buffer = new ArrayBuffer(BUFFER_BYTES);
+      this.#read = () => reader.read(new Uint8Array(this.#buffer));
+    }
   }
+
+  /** Whether a piece is only there until the next one is asked for. */
+  readonly reusesBuffer: boolean;
 
   /** How many bytes have been read. */
   get length(): number {
@@ -29,20 +55,35 @@ export class Intake {
   }
 
   /** The next piece, or `null` at the end of the stream or when it has been cut. */
-  next(): Promise<Uint8Array | null> {
-    return new Promise((resolve, reject) => {
-      if (this.#wasCut) return resolve(this.#cancel());
-      this.#stopReading = () => resolve(this.#cancel());
-      this.#idle?.start();
-      this.#reader.read().then(({ value }) => {
-        this.#stopReading = null;
-        this.#idle?.pause();
-        resolve(value === undefined ? this.#end() : this.#count(value));
-      }, (error) => {
-        this.#end();
-        reject(error);
-      });
-    });
+  async next(): Promise<Uint8Array | null> {
+    if (this.#wasCut) return this.#end();
+    this.#isReading = true;
+    this.#idle?.start();
+    try {
+      const { value, done } = await this.#read();
+      if (done || value === undefined) return this.#end();
+      // It came back by way of the piece.
+      if (this.reusesBuffer) this.#buffer = value.buffer as ArrayBuffer;
+      return this.#count(value);
+    } catch (error) {
+      this.#end();
+      throw error;
+    } finally {
+      this.#isReading = false;
+      this.#idle?.pause();
+    }
+  }
+
+  /**
+   * Gives a piece back that nobody holds on to. Its memory is free at once then, and
+   * used again for one of the next pieces, while it is still in the processor's
+   * caches: Bun takes a quarter less time for it than if it had to be collected.
+   */
+  release({ buffer, byteLength }: Uint8Array): void {
+    if (
+      !this.reusesBuffer && byteLength === buffer.byteLength &&
+      buffer instanceof ArrayBuffer
+    ) buffer.transfer(0);
   }
 
   /**
@@ -53,7 +94,7 @@ export class Intake {
   limitIdle(ms: number, onIdle: () => void): void {
     this.#idle?.stop();
     this.#idle = this.#ended ? null : new IdleLimit(ms, onIdle);
-    if (this.#stopReading !== null) this.#idle?.start();
+    if (this.#isReading) this.#idle?.start();
   }
 
   /**
@@ -72,7 +113,9 @@ export class Intake {
   cut(): void {
     if (this.#ended) return;
     this.#wasCut = true;
-    this.#stopReading?.();
+    // A read that is under way ends by it. Nobody waits for more: the other end may
+    // stay open as long as it likes.
+    this.#reader.cancel().catch(() => {});
   }
 
   #count(piece: Uint8Array): Uint8Array {
@@ -87,16 +130,20 @@ export class Intake {
     return piece;
   }
 
-  #cancel(): null {
-    this.#stopReading = null;
-    // Nobody waits for this: the other end may stay open as long as it likes.
-    this.#reader.cancel().catch(() => {});
-    return this.#end();
-  }
-
   #end(): null {
     this.#ended = true;
     this.#idle?.stop();
+    return null;
+  }
+}
+
+/** `null` for a stream that brings buffers of its own. */
+function byobReaderOf(
+  stream: ReadableStream<Uint8Array>,
+): ReadableStreamBYOBReader | null {
+  try {
+    return stream.getReader({ mode: "byob" });
+  } catch {
     return null;
   }
 }

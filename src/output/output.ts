@@ -70,6 +70,8 @@ export class Output {
   #hasDropped = false;
   #hasOverflowed = false;
   #ended = false;
+  /** Whether anybody holds on to the piece that is dealt with. */
+  #isHeld = false;
   #change: PromiseWithResolvers<void> | null = null;
   #resume: (() => void) | null = null;
 
@@ -338,6 +340,7 @@ export class Output {
         if (this.#room() !== null) await this.#untilRoom();
         const piece = await this.#intake.next();
         if (piece === null) break;
+        this.#isHeld = false;
         const step = this.#isHeard() ? MOST_HEARD_AT_ONCE : piece.length;
         for (
           let at = 0;
@@ -352,6 +355,7 @@ export class Output {
             turn = performance.now();
           }
         }
+        if (!this.#isHeld) this.#intake.release(piece);
       }
       const waiting = this.#end();
       if (waiting !== undefined) await waiting;
@@ -370,7 +374,10 @@ export class Output {
 
   #take(piece: Uint8Array): void | Promise<void> {
     if (!(this.#main instanceof LinesTarget)) this.#count?.add(piece);
-    const waiting = this.#main.push(piece);
+    this.#isHeld ||= this.#main.holdsPieces === true;
+    const waiting = this.#main.push(
+      this.#isHeld && this.#intake.reusesBuffer ? piece.slice() : piece,
+    );
     this.#wake();
     if (this.#others.length === 0) return waiting;
     return this.#each((target) => target.push(piece));

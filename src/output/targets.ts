@@ -10,6 +10,8 @@ export interface Target {
   push(piece: Uint8Array): void | Promise<void>;
   /** Says that there are no more. */
   end(): void | Promise<void>;
+  /** Whether it holds on to pieces, rather than to what it makes of them at once. */
+  readonly holdsPieces?: boolean;
   /** A promise while no further piece is to be read. */
   readonly room?: Promise<void> | null;
 }
@@ -121,6 +123,7 @@ export class LinesTarget implements Target {
 
 /** Hands the pieces of a stream on, as fast as they are taken. */
 export class PiecesTarget implements Target {
+  readonly holdsPieces = true;
   readonly #queue: BatchQueue<Uint8Array>;
 
   constructor(queue: BatchQueue<Uint8Array>) {

@@ -8,12 +8,17 @@ export class LineReader
   readonly #queue = new BatchQueue<string[]>();
   #lines: string[] = [];
   #at = 0;
-  #refilling: Promise<unknown> | null = null;
+  /** Up to where they can be had at once: not while somebody waits, nor when they were abandoned. */
+  #end = 0;
+  /** How many have asked for a line that is not there yet, and when the last of them has it. */
+  #waiting = 0;
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** Takes the stdout of `run` for `by`. */
   constructor(run: Run, by: string) {
     this.#run = run;
     const stdout = run.stdout!;
+    this.#queue.onAbandon = () => this.#end = 0;
     stdout.takeLines(by, this.#queue, (lines) => lines);
     stdout.finished.then(
       () => this.#queue.end(failureOf(run)),
@@ -27,8 +32,7 @@ export class LineReader
 
   // A line that is there already costs one promise, and no further function.
   next(): Promise<IteratorResult<string, undefined>> {
-    return this.#at < this.#lines.length && this.#refilling === null &&
-        !this.#queue.isAbandoned
+    return this.#at < this.#end
       ? Promise.resolve({ value: this.#lines[this.#at++], done: false })
       : this.#nextInTurn();
   }
@@ -47,27 +51,33 @@ export class LineReader
 
   /** Whoever asks for several lines at once gets them in the order of asking. */
   #nextInTurn(): Promise<IteratorResult<string, undefined>> {
-    const turn = (this.#refilling ?? Promise.resolve()).then(() =>
-      this.#nextAfterRefill()
-    );
-    const refilling = turn.catch(() => {}).then(() => {
-      if (this.#refilling === refilling) this.#refilling = null;
-    });
-    this.#refilling = refilling;
+    this.#waiting++;
+    this.#end = 0;
+    const turn = this.#waiting === 1
+      ? this.#nextAfterRefill()
+      : this.#turn.then(() => this.#nextAfterRefill());
+    this.#turn = turn.catch(() => {});
     return turn;
   }
 
   async #nextAfterRefill(): Promise<IteratorResult<string, undefined>> {
-    if (this.#at >= this.#lines.length || this.#queue.isAbandoned) {
-      const lines = await this.#queue.next();
-      if (lines === null) {
-        if (!this.#queue.isAbandoned) this.#run.want();
-        return { value: undefined, done: true };
+    try {
+      if (this.#at >= this.#lines.length || this.#queue.isAbandoned) {
+        const lines = await this.#queue.next();
+        if (lines === null) {
+          if (!this.#queue.isAbandoned) this.#run.want();
+          return { value: undefined, done: true };
+        }
+        this.#lines = lines;
+        this.#at = 0;
       }
-      this.#lines = lines;
-      this.#at = 0;
+      return { value: this.#lines[this.#at++], done: false };
+    } finally {
+      this.#waiting--;
+      if (this.#waiting === 0 && !this.#queue.isAbandoned) {
+        this.#end = this.#lines.length;
+      }
     }
-    return { value: this.#lines[this.#at++], done: false };
   }
 }
 
