@@ -26,3 +26,21 @@ export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   }
   throw new Error("expected a rejection");
 }
+
+/** All that an iterable gives. */
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+/** A sink that keeps what is written to it. */
+export function keeper(): { sink: WritableStream<string>; text(): string } {
+  let text = "";
+  const sink = new WritableStream<string>({
+    write(piece) {
+      text += piece;
+    },
+  });
+  return { sink, text: () => text };
+}

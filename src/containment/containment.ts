@@ -139,11 +139,12 @@ export class Containment {
 
   /** Ends everyone, waits until they are gone, and releases the watcher. */
   async close(): Promise<void> {
-    clearTimeout(this.#look);
-    this.#look = undefined;
     this.forest.kill();
     await this.untilEmpty();
     await this.forest.close();
+    // Runs that ended meanwhile were still to be looked after.
+    clearTimeout(this.#look);
+    this.#look = undefined;
     const cgroup = this.#cgroup;
     this.#cgroup = null;
     if (cgroup !== null) {
