@@ -25,6 +25,7 @@ export class Backlog implements Target {
   /** Whether a `"\n"` that comes first belongs to the line before: to what was taken, and to what was looked at. */
   #startsAfterCr = false;
   #isAfterCr = false;
+  #hasEnded = false;
 
   /** `onOverflow` is called once, when more came than may be kept and that is an error. */
   constructor(
@@ -66,6 +67,7 @@ export class Backlog implements Target {
   /** Says that there are no more. */
   end(): void {
     this.#kept.end();
+    this.#hasEnded = true;
   }
 
   /** All there is, as it came; it is left as it is. */
@@ -98,7 +100,7 @@ export class Backlog implements Target {
   openLine(): string {
     const line = this.#openBytes(MOST_OF_OPEN_LINE);
     return lossyDecoder(this.#encoding).decode(
-      line.subarray(0, completeLength(this.#encoding, line)),
+      line.subarray(0, this.#completeLength(line)),
     );
   }
 
@@ -118,12 +120,17 @@ export class Backlog implements Target {
   takeOpenLine(): void {
     const { pieces } = this.#kept;
     const line = this.#openBytes(MOST_OF_OPEN_LINE);
-    const incomplete = line.length - completeLength(this.#encoding, line);
+    const incomplete = line.length - this.#completeLength(line);
     let piece = pieces.length - 1;
     let at = pieces[piece].length - incomplete;
     while (at < 0) at += pieces[--piece].length;
     this.#isAfterCr = false;
     this.#takeTo({ piece, at });
+  }
+
+  /** At the end a character that has not come whole is one that never will. */
+  #completeLength(line: Uint8Array): number {
+    return this.#hasEnded ? line.length : completeLength(this.#encoding, line);
   }
 
   #takeTo(place: { piece: number; at: number }): void {

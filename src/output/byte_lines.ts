@@ -93,12 +93,14 @@ export class ByteLines {
 /** Counts the lines in pieces of a stream. */
 export class LineCount {
   readonly #lines: ByteLines;
+  readonly #units: WholeUnits;
   #ends = 0;
   #afterCr = false;
   #isOpen = false;
 
   constructor(lines: ByteLines) {
     this.#lines = lines;
+    this.#units = new WholeUnits(lines.unit);
   }
 
   /** How many lines there are so far; one that has not ended counts when the stream has. */
@@ -107,7 +109,8 @@ export class LineCount {
   }
 
   /** Counts the lines that end in a further piece; returns how many. */
-  add(piece: Uint8Array): number {
+  add(bytes: Uint8Array): number {
+    const piece = this.#units.push(bytes);
     if (piece.length === 0) return 0;
     const lines = this.#lines;
     const before = this.#ends;
