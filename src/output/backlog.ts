@@ -1,6 +1,6 @@
 import type { ByteLines } from "./byte_lines.ts";
 import { isLimited, type KeepLimits } from "./keep_limits.ts";
-import { KeptPieces } from "./kept_pieces.ts";
+import { KeptPieces, type Place } from "./kept_pieces.ts";
 import { completeLength } from "./piece_decoder.ts";
 import type { Target } from "./targets.ts";
 import { lossyDecoder } from "./text.ts";
@@ -40,7 +40,7 @@ export class Backlog implements Target {
       onOverflow,
       onMoved: () => {
         this.#startsAfterCr = false;
-        this.rewind();
+        this.#rewind();
       },
     });
     this.isLimited = isLimited(limits);
@@ -104,11 +104,25 @@ export class Backlog implements Target {
     );
   }
 
-  /** Looks at everything again from the start. */
-  rewind(): void {
-    this.#cursor = { piece: 0, at: 0 };
-    this.#searched = { piece: 0, at: 0 };
-    this.#isAfterCr = this.#startsAfterCr;
+  /** Begins to look through it, from the start: every line that comes will be seen. */
+  beginLook(): void {
+    this.#kept.suspendLimits();
+    this.#rewind();
+  }
+
+  /** Says that nothing was found yet: what was looked at stays, within the limits. */
+  goOn(): void {
+    const dropped = this.#kept.enforce();
+    if (dropped === 0) return;
+    this.#startsAfterCr = false;
+    this.#cursor = without(dropped, this.#cursor);
+    this.#searched = without(dropped, this.#searched);
+  }
+
+  /** Ends the looking through. */
+  endLook(): void {
+    this.#kept.resumeLimits();
+    this.#rewind();
   }
 
   /** Takes the lines that were looked at: they are gone for everybody else. */
@@ -136,7 +150,13 @@ export class Backlog implements Target {
   #takeTo(place: { piece: number; at: number }): void {
     this.#kept.takeTo(place);
     this.#startsAfterCr = this.#isAfterCr;
-    this.rewind();
+    this.#rewind();
+  }
+
+  #rewind(): void {
+    this.#cursor = { piece: 0, at: 0 };
+    this.#searched = { piece: 0, at: 0 };
+    this.#isAfterCr = this.#startsAfterCr;
   }
 
   #searchNext(): void {
@@ -173,4 +193,12 @@ export class Backlog implements Target {
   #bytesTo(end: { piece: number; at: number }): Uint8Array {
     return this.#kept.between(this.#cursor, end);
   }
+}
+
+/** A place after the first `dropped` pieces have gone. */
+function without(
+  dropped: number,
+  { piece, at }: Place,
+): { piece: number; at: number } {
+  return piece < dropped ? { piece: 0, at: 0 } : { piece: piece - dropped, at };
 }

@@ -108,6 +108,11 @@ export class LineCount {
     return this.#ends + (streamHasEnded && this.#isOpen ? 1 : 0);
   }
 
+  /** Whether there is a line that has not ended. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** Counts the lines that end in a further piece; returns how many. */
   add(bytes: Uint8Array): number {
     const piece = this.#units.push(bytes);

@@ -44,6 +44,8 @@ export class KeptPieces {
   /** Dropping the newest: whether no more is taken; and then, whether it is again from the next line on. */
   #isFull = false;
   #waitsForLine = false;
+  #droppedToLineEnd = false;
+  #isSuspended = false;
 
   constructor(
     encoding: string,
@@ -69,6 +71,38 @@ export class KeptPieces {
   get pieces(): readonly Uint8Array[] {
     if (this.#isRagged) this.#trimStart();
     return this.#pieces;
+  }
+
+  /**
+   * Takes everything from now on, so that whoever looks through it sees all of it:
+   * the limits are kept by {@linkcode KeptPieces.enforce}, by whole pieces.
+   */
+  suspendLimits(): void {
+    if (!this.#isLimited) return;
+    if (this.#isRagged) this.#trimStart();
+    this.#isSuspended = true;
+    this.#reopen();
+  }
+
+  /** Keeps the limits again, to the byte. */
+  resumeLimits(): void {
+    if (!this.#isSuspended) return;
+    this.#isSuspended = false;
+    this.#isRagged = this.#limits.overflow !== "error";
+  }
+
+  /** Drops pieces from the start while the rest is still enough; returns how many. */
+  enforce(): number {
+    if (!this.#isSuspended) return 0;
+    if (this.#limits.overflow !== "error") return this.#dropPieces();
+    const { maxBytes, maxLines } = this.#limits;
+    const lines = this.#lineEnds + (this.#count.isOpen ? 1 : 0);
+    if (!this.#isFull && (this.#size > maxBytes || lines > maxLines)) {
+      this.#isFull = true;
+      this.#hasDropped = true;
+      this.#events.onOverflow();
+    }
+    return 0;
   }
 
   /** Adds a piece, or of it what may be kept. */
@@ -101,15 +135,20 @@ export class KeptPieces {
     if (rest.length > 0) rest[0] = rest[0].subarray(at);
     this.#replace(rest.filter(({ length }) => length > 0));
     this.#startsWithin = false;
-    if (this.#isFull && this.#limits.overflow === "drop-newest") {
-      this.#isFull = false;
-      this.#waitsForLine = true;
-    }
+    this.#reopen();
+  }
+
+  /** Where the newest were dropped there is room again: from the next line on. */
+  #reopen(): void {
+    if (!this.#isFull || this.#limits.overflow !== "drop-newest") return;
+    this.#isFull = false;
+    this.#waitsForLine = !this.#droppedToLineEnd;
   }
 
   #add(piece: Uint8Array): void {
     if (piece.length === 0) return;
     if (!this.#isLimited) this.#pieces.push(compact(piece));
+    else if (this.#isSuspended) this.#addAny(piece);
     else if (this.#limits.overflow === "drop-oldest") this.#addNewest(piece);
     else this.#addOldest(piece);
   }
@@ -122,14 +161,27 @@ export class KeptPieces {
     this.#lineEnds += ends;
   }
 
-  /** Drops whole pieces while the rest is still enough; {@linkcode KeptPieces.#trimStart} does the rest. */
+  #addAny(piece: Uint8Array): void {
+    const lines = this.#fromNextLine(piece);
+    if (!this.#isFull && lines.length > 0) this.#append(lines);
+  }
+
+  /** Drops whole pieces; {@linkcode KeptPieces.#trimStart} does the rest. */
   #addNewest(piece: Uint8Array): void {
-    const { maxBytes, maxLines } = this.#limits;
     this.#append(piece);
+    if (this.#dropPieces() > 0) this.#events.onMoved();
+    const { maxBytes, maxLines } = this.#limits;
+    this.#isRagged = this.#startsWithin || this.#size > maxBytes ||
+      this.#lineEnds >= maxLines;
+  }
+
+  #dropPieces(): number {
+    const { maxBytes, maxLines } = this.#limits;
     let dropped = 0;
     while (
-      this.#size - this.#pieces[dropped].length >= maxBytes ||
-      this.#lineEnds - this.#ends[dropped] > maxLines
+      dropped < this.#pieces.length &&
+      (this.#size - this.#pieces[dropped].length >= maxBytes ||
+        this.#lineEnds - this.#ends[dropped] > maxLines)
     ) {
       this.#size -= this.#pieces[dropped].length;
       this.#lineEnds -= this.#ends[dropped];
@@ -140,10 +192,8 @@ export class KeptPieces {
       this.#pieces.splice(0, dropped);
       this.#ends.splice(0, dropped);
       this.#hasDropped = true;
-      this.#events.onMoved();
     }
-    this.#isRagged = this.#startsWithin || this.#size > maxBytes ||
-      this.#lineEnds >= maxLines;
+    return dropped;
   }
 
   /** Cuts what is more than may be kept off the start, at the start of a line if there is one. */
@@ -178,14 +228,18 @@ export class KeptPieces {
     return start;
   }
 
+  /** The piece from the start of a line on, if that is waited for. */
+  #fromNextLine(piece: Uint8Array): Uint8Array {
+    if (!this.#waitsForLine) return piece;
+    const start = this.#lines.endOfLine(piece, 0);
+    if (start < 0) return piece.subarray(0, 0);
+    this.#waitsForLine = false;
+    return piece.subarray(start);
+  }
+
   #addOldest(whole: Uint8Array): void {
-    let piece = whole;
-    if (this.#waitsForLine) {
-      const start = this.#lines.endOfLine(piece, 0);
-      if (start < 0) return;
-      piece = piece.subarray(start);
-      this.#waitsForLine = false;
-    }
+    this.#droppedToLineEnd = this.#lines.endsLine(whole);
+    const piece = this.#fromNextLine(whole);
     if (this.#isFull || piece.length === 0) return;
     const fits = this.#fitting(piece);
     if (fits > 0) this.#append(piece.subarray(0, fits));

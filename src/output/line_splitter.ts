@@ -23,7 +23,8 @@ export class LineSplitter {
   readonly #limit: LineLimit | null;
   /** The start of a line whose end has not arrived. */
   #rest = "";
-  #restWasCut = false;
+  /** Whether that is too long already, which was told. */
+  #restIsTooLong = false;
   /** In "cr" mode: the last piece ended in `"\r"`, so a `"\n"` that comes first now belongs to it. */
   #afterCarriageReturn: boolean;
 
@@ -92,17 +93,21 @@ export class LineSplitter {
   #limited(lines: string[], limit: LineLimit): string[] {
     const { longest, keeps, onCut } = limit;
     lines.forEach((line, index) => {
-      const wasCut = index === 0 && this.#restWasCut;
-      if (line.length <= longest && !wasCut) return;
+      if (line.length <= longest) return;
       lines[index] = cut(line, longest, keeps);
-      onCut();
+      if (index > 0 || !this.#restIsTooLong) onCut();
     });
-    if (lines.length > 0) this.#restWasCut = false;
-    // Twice as long before it is cut: what is cut off each time is then worth the copy.
+    if (lines.length > 0) this.#restIsTooLong = false;
+    // Told before the line has ended, which it may never do. It may still have to
+    // lose a "\r".
+    if (!this.#restIsTooLong && this.#rest.length > longest + 1) {
+      this.#restIsTooLong = true;
+      onCut();
+    }
+    // Twice as long before it is cut: what is cut off each time is then worth the
+    // copy. One more than may stay, which tells that it was cut.
     if (this.#rest.length > 2 * longest + MOST_LOOKED_AT) {
-      // One more than may stay: a line that is just as long as it may be is not a cut one.
-      this.#rest = cut(this.#rest, longest + 1, keeps);
-      this.#restWasCut = true;
+      this.#rest = cut(this.#rest, longest + 2, keeps);
     }
     return lines;
   }

@@ -290,11 +290,13 @@ export class Output {
   backlog(by: string): Backlog {
     const backlog = this.#claim(by);
     this.#takenBy = `${by}, which is still waiting`;
+    backlog.beginLook();
     return backlog;
   }
 
   /** Ends what {@linkcode Output.backlog} began: it can be taken again. */
-  leaveBacklog(): void {
+  leaveBacklog(backlog: Backlog): void {
+    backlog.endLook();
     this.#takenBy = null;
   }
 

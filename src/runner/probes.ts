@@ -101,6 +101,7 @@ async function search(
       const isOver = stdout.ended;
       const found = look(backlog, seen, isOver);
       if (found !== null) return found;
+      backlog.goOn();
       run.throwIfCancelled();
       const overflow = stdout.overflow();
       if (overflow !== null) throw overflow;
@@ -113,8 +114,7 @@ async function search(
       await Promise.race([changed, deadline.passed]);
     }
   } finally {
-    backlog.rewind();
-    stdout.leaveBacklog();
+    stdout.leaveBacklog(backlog);
   }
 }
 

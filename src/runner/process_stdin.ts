@@ -22,6 +22,11 @@ const ENCODER = new TextEncoder();
 export class ProcessStdin extends WritableStream<string | Uint8Array> {
   /** Makes it; only a live process needs to. */
   constructor(program: string, port: StdinPort) {
+    const state = { isClosed: false };
+    const close = () => {
+      state.isClosed = true;
+      return port.close();
+    };
     super({
       async write(data) {
         const bytes = typeof data === "string" ? ENCODER.encode(data) : data;
@@ -30,17 +35,19 @@ export class ProcessStdin extends WritableStream<string | Uint8Array> {
             `stdin: expected a string or a Uint8Array, got ${typeof data}`,
           );
         }
-        if (bytes.length > 0 && !await port.write(bytes)) {
-          throw new StdinClosedError(program);
-        }
+        if (bytes.length === 0 || await port.write(bytes)) return;
+        await close();
+        throw new StdinClosedError(program);
       },
-      close: () => port.close(),
-      abort: () => port.close(),
+      close,
+      abort: close,
     });
     this.#program = program;
+    this.#state = state;
   }
 
   readonly #program: string;
+  readonly #state: { readonly isClosed: boolean };
   #isFinished = false;
 
   /**
@@ -63,18 +70,20 @@ export class ProcessStdin extends WritableStream<string | Uint8Array> {
 
   /** Lets the process see the end of its input, after what is still being written. A second call does nothing. */
   async finish(): Promise<void> {
-    if (this.#isFinished) return;
+    if (this.#isFinished || this.#state.isClosed) return;
     this.#isFinished = true;
     try {
       await this.close();
     } catch (error) {
       // Who has ended, or closed it, needs no telling.
-      if (!(error instanceof StdinClosedError)) throw error;
+      if (!this.#state.isClosed) throw error;
     }
   }
 
   async #write(data: string | Uint8Array): Promise<void> {
-    if (this.#isFinished) throw new StdinClosedError(this.#program);
+    if (this.#isFinished || this.#state.isClosed) {
+      throw new StdinClosedError(this.#program);
+    }
     const writer = this.getWriter();
     const written = writer.write(data);
     writer.releaseLock();
