@@ -1,0 +1,351 @@
+// Live processes that are recorded and replayed.
+
+import {
+  Cassette,
+  CassetteMissError,
+  Command,
+  JobRunner,
+  NotReadyError,
+  OutputTooLargeError,
+  type ProcessEvent,
+  ProcessGroup,
+  type ProcessRunner,
+  RecordReplayRunner,
+  Reply,
+  type RunningProcess,
+  ScriptedRunner,
+  UnsupportedError,
+} from "../../mod.ts";
+import { collect, failureOf, sh, sleep } from "../commands.ts";
+import { temporaryFolder, test } from "../harness.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertNotEquals,
+  assertRejects,
+} from "../std.ts";
+
+const LONG = 20_000;
+const TOOL = sh("echo one; printf 'two\\r\\nthr\\377ee'; echo err >&2; exit 3");
+const TEXT = "one\ntwo\r\nthr\ufffdee";
+
+/** Records what `use` does with a live process; what is in the cassette then. */
+async function recorded(
+  command: Command,
+  use: (process: RunningProcess) => unknown,
+  inner: ProcessRunner = new JobRunner(),
+): Promise<Cassette> {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await RecordReplayRunner.recording(path, inner, async (runner) => {
+    await using process = await runner.start(command);
+    await use(process);
+  });
+  return await Cassette.read(path);
+}
+
+/** Every way to take a live process to its end. */
+const ways: Readonly<Record<string, (process: RunningProcess) => unknown>> = {
+  wait: (process) => process.wait(),
+  finish: (process) => process.finish(),
+  outputString: (process) => process.outputString(),
+  "stdoutLines and finish": async (process) => {
+    await collect(process.stdoutLines());
+    await process.finish();
+  },
+  "stdoutLines alone": (process) => collect(process.stdoutLines()),
+  "stdoutLines, left, and finish": async (process) => {
+    for await (const _ of process.stdoutLines()) break;
+    await process.finish();
+  },
+  events: (process) => collect(process.events()),
+  "waitForLine and wait": async (process) => {
+    await process.waitForLine((line) => line === "two", LONG);
+    await process.wait();
+  },
+  profile: (process) => process.profile(10),
+  shutdown: async (process) => {
+    await sleep(100);
+    await process.shutdown(LONG);
+  },
+};
+
+test("whoever reads a recorded process, and how, the same is in the cassette", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputString(TOOL),
+  );
+  const byVerb = (await Cassette.read(path)).toString();
+  for (const [name, use] of Object.entries(ways)) {
+    assertEquals((await recorded(TOOL, use)).toString(), byVerb, name);
+  }
+});
+
+test("a recorded start is replayed by outputString, and the other way round", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const live = await TOOL.outputString();
+  await RecordReplayRunner.recording(path, new JobRunner(), async (runner) => {
+    await using process = await runner.start(TOOL);
+    assertEquals(await collect(process.stdoutLines()), [
+      "one",
+      "two",
+      "thr\ufffdee",
+    ]);
+    await process.finish();
+  });
+  const replayer = await RecordReplayRunner.replay(path);
+  assertEquals(await replayer.outputString(TOOL), live);
+  await using process = await replayer.start(TOOL);
+  assertEquals(process.pid, null);
+  assertEquals(await process.outputString(), live);
+  assertEquals(live.stdout, TEXT);
+});
+
+test("recorded lines flow through the code of live ones", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputString(TOOL),
+  );
+  const replayer = await RecordReplayRunner.replay(path);
+  const heard: string[] = [];
+  const command = TOOL.onStdoutLine((line) => void heard.push(line));
+  await using lines = await replayer.start(command);
+  const found = await collect(lines.stdoutLines());
+  assertEquals(found, ["one", "two", "thr\ufffdee"]);
+  assertEquals(await lines.finish(), {
+    outcome: { kind: "exited", code: 3 },
+    stderr: "err\n",
+  });
+  assertEquals(heard, found);
+  await using probed = await replayer.start(TOOL);
+  await probed.waitForLine((line) => line === "two", LONG);
+  await assertRejects(
+    () => probed.waitForLine((line) => line === "four", LONG),
+    NotReadyError,
+  );
+  assertEquals((await probed.outputString()).stdout, "thr\ufffdee");
+  await using events = await replayer.start(TOOL);
+  const kinds = (await collect<ProcessEvent>(events.events())).map(({ kind }) =>
+    kind
+  );
+  assertEquals(kinds, [
+    "started",
+    "stdout",
+    "stdout",
+    "stdout",
+    "stderr",
+    "exited",
+  ]);
+  assertEquals(await replayer.firstLine(TOOL, (line) => line === "two"), "two");
+  await using limited = await replayer.start(
+    TOOL.outputBuffer({ maxLines: 1 }),
+  );
+  await limited.wait();
+  assertEquals((await limited.outputString()).stdout, "thr\ufffdee");
+});
+
+test("a run that was ended before its end is not recorded", async () => {
+  const endless = sh("echo up; while :; do sleep 0.05; done");
+  const abort = new AbortController();
+  const early: Record<string, [Command, (process: RunningProcess) => unknown]> =
+    {
+      disposal: [endless, (process) => process.waitForLine(() => true, LONG)],
+      "disposal while a reader is at work": [
+        endless,
+        (process) => process.stdoutLines().next(),
+      ],
+      kill: [endless, async (process) => {
+        process.kill();
+        await process.wait();
+      }],
+      abort: [endless.cancelOn(abort.signal), async (process) => {
+        abort.abort();
+        await failureOf(process.wait());
+      }],
+      "leaving the lines": [
+        sh("echo up"),
+        async (process) => {
+          for await (const _ of process.stdoutLines()) break;
+          await sleep(100);
+        },
+      ],
+    };
+  for (const [name, [command, use]] of Object.entries(early)) {
+    assertEquals((await recorded(command, use)).entries.length, 0, name);
+  }
+});
+
+test("firstLine records a run that it saw to the end, and none that it ended", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const runner = RecordReplayRunner.record(path);
+  for (let round = 0; round < 20; round++) {
+    await runner.firstLine(new Command("echo", ["found"]), () => true);
+  }
+  await runner.firstLine(new Command("echo", ["missed"]), () => false);
+  await runner.save();
+  const { entries } = await Cassette.read(path);
+  assertEquals(entries.map(({ stdout }) => stdout), ["missed\n"]);
+});
+
+test("a timeout is recorded with what there was until then, and a shutdown with its end", async () => {
+  const late = await recorded(
+    sh("echo up; sleep 60").timeout(300),
+    (process) => collect(process.stdoutLines()),
+  );
+  assertEquals(late.entries.map(({ stdout, timedOut }) => [stdout, timedOut]), [
+    ["up\n", true],
+  ]);
+  const polite = await recorded(
+    sh("trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.02; done"),
+    async (process) => {
+      await process.waitForLine((line) => line === "up", LONG);
+      await process.shutdown(LONG);
+    },
+  );
+  assertEquals(polite.entries.map(({ stdout, code }) => [stdout, code]), [
+    ["up\nbye\n", 4],
+  ]);
+});
+
+test("a run that was started but has not ended is not in the file, and is unsaved then", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const runner = RecordReplayRunner.record(path);
+  await using process = await runner.start(
+    sh("read x; echo $x").stdin("late\n"),
+  );
+  await runner.save();
+  assertEquals((await Cassette.read(path)).entries.length, 0);
+  await process.finish();
+  await runner[Symbol.asyncDispose]();
+  const { entries } = await Cassette.read(path);
+  assertEquals(entries.map(({ stdout, hasStdin }) => [stdout, hasStdin]), [
+    ["late\n", true],
+  ]);
+});
+
+test("a stdin that is left open is refused when it begins, in both modes, and nothing is started", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const inner = new ScriptedRunner().when(() => {
+    throw new Error("it was started");
+  }, Reply.ok());
+  const recorder = RecordReplayRunner.record(path, inner);
+  await recorder.save();
+  const replayer = await RecordReplayRunner.replay(path);
+  const command = new Command("bc").keepStdinOpen();
+  for (const runner of [recorder, replayer]) {
+    const error = await failureOf(runner.start(command));
+    assertInstanceOf(error, UnsupportedError);
+    assertEquals(error.program, "bc");
+  }
+  // A verb that closes it at once is another matter.
+  await using other = await temporaryFolder();
+  const whole = RecordReplayRunner.record(other.file("c.json"));
+  assertEquals(await whole.run(new Command("cat").keepStdinOpen()), "");
+});
+
+test("a start that was not recorded is a miss", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await RecordReplayRunner.record(path).save();
+  const replayer = await RecordReplayRunner.replay(path);
+  await assertRejects(() => replayer.start(TOOL), CassetteMissError);
+  await assertRejects(
+    () => replayer.firstLine(TOOL, () => true),
+    CassetteMissError,
+  );
+});
+
+test("the same command, started several times at once, is recorded as often", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await RecordReplayRunner.recording(path, new JobRunner(), async (runner) => {
+    await Promise.all(Array.from({ length: 20 }, async () => {
+      await using process = await runner.start(sh("seq 2000; seq 100 >&2"));
+      await collect(process.stdoutLines());
+      await process.finish();
+    }));
+  });
+  const { entries } = await Cassette.read(path);
+  assertEquals(entries.length, 20);
+  for (const { stdout, stderr } of entries) {
+    assertEquals([stdout.length, stderr.length], [8893, 292]);
+  }
+});
+
+test("a process of a group is recorded like any other, and so is a scripted one", async () => {
+  await using group = await ProcessGroup.create();
+  const inGroup = await recorded(TOOL, (process) => process.wait(), group);
+  assertEquals(inGroup.entries[0].stdout, TEXT);
+  const scripted = new ScriptedRunner().fallback(Reply.lines(["a"]));
+  const played = await recorded(TOOL, (process) => process.wait(), scripted);
+  assertEquals(played.entries[0].stdout, "a\n");
+});
+
+test("a recorder keeps what a buffer drops, and a replay drops it again", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const command = sh("seq 1000").outputBuffer({ maxLines: 2 });
+  const live = await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    async (runner) => {
+      await using process = await runner.start(command);
+      await process.wait();
+      return await process.outputString();
+    },
+  );
+  assertEquals([live.stdout, live.truncated], ["999\n1000\n", true]);
+  const replayer = await RecordReplayRunner.replay(path);
+  assertEquals(await replayer.outputString(command), live);
+  const { entries: [entry] } = await Cassette.read(path);
+  assertEquals(entry.stdout.length, 3893);
+  assert(!("truncatedStreams" in entry));
+});
+
+test("a truncated result is recorded as one, replayed as one, and refused by run as one", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const command = sh("seq 1000; seq 5 >&2").outputBuffer({ maxLines: 2 });
+  const live = await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputString(command),
+  );
+  const text = (await Cassette.read(path)).toString();
+  assert(text.includes('"truncated_streams"'));
+  assertEquals(Cassette.parse(text).toString(), text);
+  const replayer = await RecordReplayRunner.replay(path);
+  assertEquals(await replayer.outputString(command), live);
+  await assertRejects(() => replayer.run(command), OutputTooLargeError);
+  await using process = await replayer.start(command);
+  assertEquals(await process.outputString(), live);
+  // Whoever sets no limit is told as well.
+  const whole = await replayer.outputString(command.outputBuffer({}));
+  assertEquals(whole.truncated, true);
+  assertNotEquals(whole.stdout, "");
+  for (
+    const streams of ['"stdout"', "[1]", '["stdin"]', "true", "null"]
+  ) {
+    const broken = text.replace(
+      /"truncated_streams": \[[^\]]*\]/,
+      `"truncated_streams": ${streams}`,
+    );
+    assertEquals(
+      (await failureOf((async () => Cassette.parse(await broken))()) as {
+        reason: string;
+      }).reason,
+      "invalid-data",
+    );
+  }
+});
