@@ -233,3 +233,20 @@ test("where setsid is denied, a run is contained without it", async () => {
   assertEquals(answer.outcome, { kind: "timed-out" });
   assert(!await isAlive(Number(answer.stdout)));
 });
+
+test("a file for a child's output takes the permission to write to it, and nobody is asked", async () => {
+  await using folder = await temporaryFolder();
+  const request = {
+    program: "echo",
+    args: ["x"],
+    stdoutFile: folder.file("out"),
+  };
+  const granted = await outcomeIn("deno", request, [
+    "--allow-run",
+    `--allow-write=${folder.path}`,
+  ]);
+  assertEquals(granted.outcome, { kind: "exited", code: 0 });
+  const denied = await outcomeIn("deno", request, ["--allow-run"]);
+  assertEquals(denied.error, "SpawnError");
+  assertStringIncludes(denied.message!, folder.file("out"));
+});
