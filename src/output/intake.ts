@@ -1,5 +1,5 @@
-/** How much is read at once where the reader brings the buffer: more than a pipe usually holds. */
-const BUFFER_BYTES = 128 * 1024;
+/** How much is read at once where the reader brings the buffer: all that a pipe usually holds. */
+const BUFFER_BYTES = 64 * 1024;
 
 const NO_BUFFER = new ArrayBuffer(0);
 
