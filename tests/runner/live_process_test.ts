@@ -360,6 +360,27 @@ test("a deadline passes no judgement on who reads on after the process has ended
   assertEquals((await process.finish()).outcome, { kind: "exited", code: 0 });
 });
 
+test("how it ended is told while a reader has yet to come to the end", async () => {
+  // Ten pieces, of which some wait in the pipe.
+  const script = "for n in 0 1 2 3 4 5 6 7 8 9; do echo $n; sleep 0.02; done";
+  await using process = await sh(script).start();
+  const lines = process.stdoutLines();
+  assertEquals((await lines.next()).value, "0");
+  assertEquals((await process.finish()).outcome, { kind: "exited", code: 0 });
+  assertEquals((await collect(lines)).length, 9);
+});
+
+test("lines that came before anybody took them are counted once", async () => {
+  await using process = await sh("echo a; echo b; printf c; read x; echo d")
+    .keepStdinOpen().start();
+  await process.waitFor(() => process.stdoutByteCount === 5, 20_000);
+  assertEquals(process.stdoutLineCount, 2);
+  const lines = process.stdoutLines();
+  await process.takeStdin()!.writeLine("");
+  assertEquals(await collect(lines), ["a", "b", "cd"]);
+  assertEquals(process.stdoutLineCount, 3);
+});
+
 test("stderr is drained while stdout is read line by line", async () => {
   const script = "seq 100000 >&2; echo out; seq 100000 >&2; echo end";
   await using process = await sh(script).start();

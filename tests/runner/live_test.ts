@@ -547,6 +547,16 @@ test("a pipe that somebody outside the group holds open is cut, and the result s
   await sh('kill -9 "$1"', result.stdout.split("\n")[0]).run();
 });
 
+test("who has left everybody's sight does not hold up a run that ended in its grace", async () => {
+  const script = "(setsid sleep 20 & echo $!); trap 'exit 0' TERM; " +
+    "while :; do sleep 0.02; done";
+  const result = await sh(script).timeout(300).timeoutGrace(20_000)
+    .outputString();
+  assertEquals([result.timedOut, result.truncated], [true, true]);
+  assert(result.duration() < 15_000, `${result.duration()}`);
+  await sh('kill -9 "$1"', result.stdout.trim()).outputString();
+});
+
 test("a background writer that never stops does not hold up the call", async () => {
   const result = await sh("(while :; do echo again; done) & echo early")
     .outputBytes();
