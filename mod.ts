@@ -74,7 +74,7 @@ export {
   waitAll,
   waitAny,
 } from "./src/runner/batch.ts";
-export type { ProcessEvent } from "./src/runner/events.ts";
+export type { ProcessEvent } from "./src/runner/event_reader.ts";
 export { JobRunner, type JobRunnerOptions } from "./src/runner/job_runner.ts";
 export {
   type GroupStats,

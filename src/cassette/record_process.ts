@@ -1,11 +1,14 @@
 import { type Command, transcribed } from "../command/command.ts";
-import { ProcessResult } from "../outcome/result.ts";
+import { UnsupportedError } from "../outcome/errors.ts";
+import type { ProcessResult } from "../outcome/result.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import { type RunningProcess, runOf } from "../runner/running_process.ts";
 
 /**
  * Starts a command on `inner`. `onComplete` gets what it comes to, as if a verb had
  * run it to its end, once it has ended as a whole.
+ *
+ * @throws {UnsupportedError} if `inner` starts another command than this
  */
 export async function startRecorded(
   inner: ProcessRunner,
@@ -14,15 +17,15 @@ export async function startRecorded(
 ): Promise<RunningProcess> {
   const process = await inner.start(transcribed(command));
   const run = runOf(process);
-  run.onComplete = (outcome) =>
-    onComplete(
-      new ProcessResult({
-        program: run.spec.program,
-        stdout: run.stdout?.transcript() ?? "",
-        stderr: run.stderr?.transcript() ?? "",
-        outcome,
-        truncated: run.cut,
-      }),
+  if (!run.spec.isTranscribed) {
+    await process[Symbol.asyncDispose]();
+    throw new UnsupportedError(
+      `recording what ${inner.constructor.name} starts`,
+      "it starts a command of its own making, whose output is not kept for the recorder; " +
+        "let it record what it starts itself, or use outputString",
+      { program: run.spec.program },
     );
+  }
+  run.onComplete((outcome) => onComplete(run.transcript(outcome)));
   return process;
 }

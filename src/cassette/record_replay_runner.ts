@@ -1,8 +1,8 @@
 import { pathText } from "../command/checks.ts";
-import { type Command, specOf } from "../command/command.ts";
+import { type Command, specOf, transcribed } from "../command/command.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { CassetteMissError, UnsupportedError } from "../outcome/errors.ts";
-import type { ProcessResult } from "../outcome/result.ts";
+import { type ProcessResult, transcriptOf } from "../outcome/result.ts";
 import { JobRunner } from "../runner/job_runner.ts";
 import {
   type KnownRun,
@@ -142,8 +142,10 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       const known = this.#recorded(command, this.#mode.tape, facts);
       return await playKnownRun(spec, known);
     }
-    const result = await this.#mode.inner.outputString(command);
-    this.#mode.recording.add(entryOf(facts, spec, result));
+    const { inner, recording } = this.#mode;
+    const result = await inner.outputString(transcribed(command));
+    // All there was: what a replay keeps of it is the replaying command's to say.
+    recording.add(entryOf(facts, spec, transcriptOf(result)));
     return result;
   }
 

@@ -255,7 +255,7 @@ export class Command {
    * appended to. A relative path is relative to the caller's own working directory.
    *
    * A file that cannot be opened makes the run fail with `SpawnError` before
-   * anything is started. The same file for stderr is opened once for both.
+   * anything is started. The same file for stderr is one for both, opened as it is said here.
    *
    * @throws {TypeError} if the path is empty, holds a NUL, or is no `file:` URL
    */

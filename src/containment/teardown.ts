@@ -24,7 +24,8 @@ export class Teardown implements Disposable {
   readonly #tree: Tree;
   readonly #onOverdue: () => void;
   readonly #finish: (inTime: boolean) => void;
-  readonly #overdue: ReturnType<typeof setTimeout> | undefined;
+  #overdue: ReturnType<typeof setTimeout> | undefined;
+  #overdueAt = 0;
   #look: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
@@ -40,8 +41,15 @@ export class Teardown implements Disposable {
       return;
     }
     tree.signal(signal);
-    this.#overdue = setTimeout(() => this.hurry(), grace);
+    this.#setOverdue(grace);
     this.#lookAgain();
+  }
+
+  /** Leaves everyone no more than `grace` milliseconds from now. */
+  shorten(grace: number): void {
+    if (this.#isOver || performance.now() + grace >= this.#overdueAt) return;
+    clearTimeout(this.#overdue);
+    this.#setOverdue(grace);
   }
 
   /** Ends the time that everyone has. */
@@ -54,6 +62,11 @@ export class Teardown implements Disposable {
   /** Waits no longer, and does nothing more. */
   [Symbol.dispose](): void {
     this.#settle(false);
+  }
+
+  #setOverdue(grace: number): void {
+    this.#overdueAt = performance.now() + grace;
+    this.#overdue = setTimeout(() => this.hurry(), grace);
   }
 
   #settle(inTime: boolean): void {

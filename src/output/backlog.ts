@@ -1,6 +1,6 @@
 import type { ByteLines } from "./byte_lines.ts";
 import { isLimited, type KeepLimits } from "./keep_limits.ts";
-import { KeptPieces, type Place } from "./kept_pieces.ts";
+import { KeptPieces } from "./kept_pieces.ts";
 import { completeLength } from "./piece_decoder.ts";
 import type { Target } from "./targets.ts";
 import { lossyDecoder } from "./text.ts";
@@ -75,6 +75,11 @@ export class Backlog implements Target {
     return this.#kept.pieces;
   }
 
+  /** What came after them, and is no whole code unit yet. */
+  get rest(): Uint8Array {
+    return this.#kept.rest;
+  }
+
   /** The next line that has ended, or `null` when none has yet. */
   nextLine(): string | null {
     const { pieces } = this.#kept;
@@ -112,11 +117,11 @@ export class Backlog implements Target {
 
   /** Says that nothing was found yet: what was looked at stays, within the limits. */
   goOn(): void {
-    const dropped = this.#kept.enforce();
-    if (dropped === 0) return;
+    const cursor = this.#kept.enforce(this.#cursor);
+    if (cursor === this.#cursor) return;
     this.#startsAfterCr = false;
-    this.#cursor = without(dropped, this.#cursor);
-    this.#searched = without(dropped, this.#searched);
+    this.#cursor = { ...cursor };
+    this.#searched = { ...cursor };
   }
 
   /** Ends the looking through. */
@@ -193,12 +198,4 @@ export class Backlog implements Target {
   #bytesTo(end: { piece: number; at: number }): Uint8Array {
     return this.#kept.between(this.#cursor, end);
   }
-}
-
-/** A place after the first `dropped` pieces have gone. */
-function without(
-  dropped: number,
-  { piece, at }: Place,
-): { piece: number; at: number } {
-  return piece < dropped ? { piece: 0, at: 0 } : { piece: piece - dropped, at };
 }

@@ -130,6 +130,8 @@ export class LineCount {
   }
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** Has every piece of a stream hold whole units: what is left over comes with the next one. */
 export class WholeUnits {
   readonly #unit: 1 | 2;
@@ -154,9 +156,14 @@ export class WholeUnits {
     return bytes.subarray(0, -1);
   }
 
+  /** What is left over. */
+  get rest(): Uint8Array {
+    return this.#rest ?? NOTHING;
+  }
+
   /** What is left over at the end. */
   end(): Uint8Array {
-    const rest = this.#rest ?? new Uint8Array(0);
+    const { rest } = this;
     this.#rest = null;
     return rest;
   }

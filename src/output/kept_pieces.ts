@@ -10,6 +10,8 @@ export interface Place {
   readonly at: number;
 }
 
+const START: Place = Object.freeze({ piece: 0, at: 0 });
+
 /** Who is told what becomes of {@linkcode KeptPieces}. */
 export interface KeptPiecesEvents {
   /** More came than may be kept, and that is an error; told once. */
@@ -46,6 +48,8 @@ export class KeptPieces {
   #waitsForLine = false;
   #droppedToLineEnd = false;
   #isSuspended = false;
+  /** While the limits are suspended: the oldest that is kept, set aside. */
+  #head: Uint8Array | null = null;
 
   constructor(
     encoding: string,
@@ -67,6 +71,11 @@ export class KeptPieces {
     return this.#hasDropped;
   }
 
+  /** What came after that, and is no whole code unit yet. */
+  get rest(): Uint8Array {
+    return this.#units.rest;
+  }
+
   /** What is kept. */
   get pieces(): readonly Uint8Array[] {
     if (this.#isRagged) this.#trimStart();
@@ -75,7 +84,7 @@ export class KeptPieces {
 
   /**
    * Takes everything from now on, so that whoever looks through it sees all of it:
-   * the limits are kept by {@linkcode KeptPieces.enforce}, by whole pieces.
+   * the limits are kept by {@linkcode KeptPieces.enforce} alone.
    */
   suspendLimits(): void {
     if (!this.#isLimited) return;
@@ -88,21 +97,62 @@ export class KeptPieces {
   resumeLimits(): void {
     if (!this.#isSuspended) return;
     this.#isSuspended = false;
-    this.#isRagged = this.#limits.overflow !== "error";
+    this.#isRagged = this.#limits.overflow === "drop-oldest";
+    if (this.#limits.overflow !== "drop-newest") return;
+    if (this.#head === null) {
+      this.#keepHead({ piece: this.#pieces.length, at: 0 });
+    }
+    if (this.#head === null) return;
+    this.#droppedToLineEnd = this.#size === 0;
+    this.#isFull = true;
+    this.#replace([this.#head]);
+    this.#head = null;
   }
 
-  /** Drops pieces from the start while the rest is still enough; returns how many. */
-  enforce(): number {
-    if (!this.#isSuspended) return 0;
-    if (this.#limits.overflow !== "error") return this.#dropPieces();
+  /**
+   * Keeps the limits, now that everything up to a place was looked at. Returns what
+   * has become of the place: itself where nothing has moved.
+   */
+  enforce(looked: Place): Place {
+    if (!this.#isSuspended) return looked;
+    switch (this.#limits.overflow) {
+      case "drop-oldest": {
+        const dropped = this.#dropPieces();
+        if (dropped === 0) return looked;
+        return looked.piece < dropped
+          ? START
+          : { piece: looked.piece - dropped, at: looked.at };
+      }
+      case "drop-newest":
+        return this.#keepHead(looked);
+      case "error":
+        if (!this.#isFull && this.#isTooMuch()) {
+          this.#isFull = true;
+          this.#hasDropped = true;
+          this.#events.onOverflow();
+        }
+        return looked;
+    }
+  }
+
+  #isTooMuch(): boolean {
     const { maxBytes, maxLines } = this.#limits;
     const lines = this.#lineEnds + (this.#count.isOpen ? 1 : 0);
-    if (!this.#isFull && (this.#size > maxBytes || lines > maxLines)) {
-      this.#isFull = true;
+    return this.#size > maxBytes || lines > maxLines;
+  }
+
+  /** Sets aside the oldest that may be kept, and drops what was looked at beyond it. */
+  #keepHead(looked: Place): Place {
+    if (this.#head === null && !this.#isTooMuch()) return looked;
+    const pieces = this.#pieces;
+    if (this.#head === null) {
+      this.#head = this.#startOf(concatBytes(pieces));
       this.#hasDropped = true;
-      this.#events.onOverflow();
     }
-    return 0;
+    const rest = pieces.slice(looked.piece);
+    if (rest.length > 0) rest[0] = rest[0].subarray(looked.at);
+    this.#replace(rest.filter(({ length }) => length > 0));
+    return START;
   }
 
   /** Adds a piece, or of it what may be kept. */
@@ -135,6 +185,7 @@ export class KeptPieces {
     if (rest.length > 0) rest[0] = rest[0].subarray(at);
     this.#replace(rest.filter(({ length }) => length > 0));
     this.#startsWithin = false;
+    this.#head = null;
     this.#reopen();
   }
 
@@ -203,6 +254,12 @@ export class KeptPieces {
     const all = concatBytes(this.#pieces);
     const surplus = Math.max(0, all.length - maxBytes);
     let start = surplus + surplus % this.#lines.unit;
+    // A line end may be cut in two as well.
+    const before = all.subarray(0, start);
+    if (
+      this.#lines.endsInCr(before) &&
+      this.#lines.startsWithLf(all.subarray(start))
+    ) start += this.#lines.unit;
     const isWithin = start === 0
       ? this.#startsWithin
       : !this.#lines.endsLine(all.subarray(0, start));
@@ -241,7 +298,7 @@ export class KeptPieces {
     this.#droppedToLineEnd = this.#lines.endsLine(whole);
     const piece = this.#fromNextLine(whole);
     if (this.#isFull || piece.length === 0) return;
-    const fits = this.#fitting(piece);
+    const fits = this.#fitting(piece, this.#size, this.#lineEnds);
     if (fits > 0) this.#append(piece.subarray(0, fits));
     if (fits === piece.length) return;
     this.#isFull = true;
@@ -250,12 +307,12 @@ export class KeptPieces {
     if (this.#limits.overflow === "error") this.#events.onOverflow();
   }
 
-  /** How much of a piece may still be kept. */
-  #fitting(piece: Uint8Array): number {
+  /** How much of a piece may be kept beside so many bytes and lines. */
+  #fitting(piece: Uint8Array, size: number, lineEnds: number): number {
     const { maxBytes, maxLines } = this.#limits;
-    const room = Math.min(piece.length, maxBytes - this.#size);
+    const room = Math.min(piece.length, maxBytes - size);
     let fits = 0;
-    for (let lines = this.#lineEnds; lines < maxLines; lines++) {
+    for (let lines = lineEnds; lines < maxLines; lines++) {
       const end = this.#lines.endOfLine(piece, fits);
       if (end < 0 || end > room) return room - room % this.#lines.unit;
       fits = end;
@@ -267,16 +324,25 @@ export class KeptPieces {
   #trimEnd(): void {
     const all = concatBytes(this.#pieces);
     if (this.#lines.endsLine(all)) return;
+    this.#replace([this.#wholeLines(all)]);
+    this.#events.onMoved();
+  }
+
+  /** The whole lines of it; where there is none, the whole characters. */
+  #wholeLines(all: Uint8Array): Uint8Array {
     let end = 0;
     for (let next = 0; next >= 0; next = this.#lines.endOfLine(all, end)) {
       end = next;
     }
-    if (end === 0) {
-      // The last character may have been cut in two.
-      end = completeLength(this.#encoding, all);
-    }
-    this.#replace([all.slice(0, end)]);
-    this.#events.onMoved();
+    return all.slice(0, end || completeLength(this.#encoding, all));
+  }
+
+  /** The start of what is too much: of it, what may be kept. */
+  #startOf(all: Uint8Array): Uint8Array {
+    const fitting = all.subarray(0, this.#fitting(all, 0, 0));
+    return this.#lines.endsLine(fitting)
+      ? fitting.slice()
+      : this.#wholeLines(fitting);
   }
 
   #replace(pieces: Uint8Array[]): void {

@@ -3,6 +3,7 @@ import type { OutputStream } from "../outcome/result.ts";
 import { Backlog } from "./backlog.ts";
 import type { BatchQueue } from "./batch_queue.ts";
 import { ByteLines, LineCount } from "./byte_lines.ts";
+import { Follower } from "./follower.ts";
 import { Intake } from "./intake.ts";
 import { isLimited, type KeepLimits } from "./keep_limits.ts";
 import {
@@ -19,6 +20,7 @@ import {
   type Target,
   TextTarget,
 } from "./targets.ts";
+import { completeLength } from "./piece_decoder.ts";
 import { concatBytes, lossyDecoder, tooLongForText } from "./text.ts";
 
 /** How the output of a run on one of its streams is dealt with. */
@@ -60,13 +62,14 @@ export class Output {
   readonly #handedOver = Promise.withResolvers<void>();
   readonly #transcript: TextTarget | null;
   #main: Target;
-  #others: Target[] = [];
+  readonly #others: Target[] = [];
   /** Where the taker's share waits; `null` while there is no taker. */
   #queue: BatchQueue<unknown> | null = null;
   #takenBy: string | null = null;
   #counted = 0;
   /** Counts what is not cut into lines anyway. */
   #count: LineCount | null;
+  #follower: Follower | null = null;
   #hasDropped = false;
   #hasOverflowed = false;
   #ended = false;
@@ -96,7 +99,8 @@ export class Output {
         limits,
         () => this.#overflow(),
       );
-      if (this.#listeners !== null) {
+      // stderr of a live process may be followed at any time.
+      if (this.#listeners !== null || (counts && use === "text")) {
         this.#others.push(
           new TextTarget(encoding, {
             keeps: false,
@@ -168,6 +172,7 @@ export class Output {
   /** Stops waiting for listeners and for a taker, and gives them no more; the stream is still read. */
   abandon(): void {
     this.#listeners?.abandon();
+    this.#follower?.abandon();
     this.drain();
     if (this.#queue === null) return;
     this.#main = this.#isStreamed() ? NOWHERE : this.#main;
@@ -242,27 +247,26 @@ export class Output {
     this.#moveTo(backlog, new PiecesTarget(queue));
   }
 
-  /** Has its lines put into `queue` as well, beginning with those that are kept. Returns what ends that. */
-  followLines<T>(
+  /** Has its lines put into `queue` as well, beginning with those that are kept. */
+  follow<T>(
     queue: BatchQueue<T>,
     batchOf: (lines: string[]) => T,
-  ): () => void {
-    const { encoding } = this.#options;
-    const follower = new LinesTarget(
-      encoding,
+  ): Follower {
+    const follower = new Follower(
       this.#splitter(false),
-      queue,
+      queue as BatchQueue<unknown>,
       (lines) => queue.push(batchOf(lines)),
     );
-    const kept = this.#main instanceof Backlog
-      ? concatBytes(this.#main.pieces)
-      : new TextEncoder().encode(this.text());
-    follower.push(kept);
-    if (this.#ended) follower.end();
-    else this.#others = [...this.#others, follower];
-    return () => {
-      this.#others = this.#others.filter((other) => other !== follower);
-    };
+    follower.push(this.#textSoFar());
+    if (this.#ended) follower.finish();
+    else this.#spoken().follower = follower;
+    this.#follower = follower;
+    return follower;
+  }
+
+  /** Has a follower set no pace any more. */
+  liftFollower(): void {
+    this.#follower?.lift();
   }
 
   /** Gives up what was taken: no more is read until {@linkcode Output.drain}. */
@@ -382,27 +386,27 @@ export class Output {
     );
     this.#wake();
     if (this.#others.length === 0) return waiting;
-    return this.#each((target) => target.push(piece));
+    return this.#afterMain(waiting, (target) => target.push(piece));
   }
 
   #end(): void | Promise<void> {
     const waiting = this.#main.end();
     this.#wake();
     if (this.#others.length === 0) return waiting;
-    return this.#each((target) => target.end());
+    return this.#afterMain(waiting, (target) => target.end());
   }
 
-  async #each(
+  async #afterMain(
+    waiting: void | Promise<void>,
     action: (target: Target) => void | Promise<void>,
   ): Promise<void> {
+    await waiting;
     for (const target of this.#others) await action(target);
   }
 
   #room(): Promise<void> | null {
     const { room } = this.#main;
-    if (room != null) return room;
-    for (const { room } of this.#others) if (room != null) return room;
-    return null;
+    return room ?? this.#follower?.room ?? null;
   }
 
   #isHeard(): boolean {
@@ -412,6 +416,22 @@ export class Output {
   #isStreamed(): boolean {
     return this.#main instanceof LinesTarget ||
       this.#main instanceof PiecesTarget;
+  }
+
+  /** The text that came, and is kept, but for a character that has not come whole. */
+  #textSoFar(): string {
+    if (!(this.#main instanceof Backlog)) return this.text();
+    const { encoding } = this.#options;
+    const bytes = this.bytes();
+    return lossyDecoder(encoding).decode(
+      this.#ended ? bytes : bytes.subarray(0, completeLength(encoding, bytes)),
+    );
+  }
+
+  /** What has its text, of whatever is still to come. */
+  #spoken(): TextTarget {
+    if (this.#main instanceof TextTarget) return this.#main;
+    return this.#others.findLast((other) => other instanceof TextTarget)!;
   }
 
   #claim(by: string): Backlog {
@@ -432,6 +452,7 @@ export class Output {
   #moveTo(backlog: Backlog, target: Target): void {
     this.#hasDropped ||= backlog.hasDropped;
     for (const piece of backlog.pieces) target.push(piece);
+    if (backlog.rest.length > 0) target.push(backlog.rest);
     if (this.#ended) target.end();
     this.#main = target;
   }

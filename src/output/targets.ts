@@ -1,4 +1,5 @@
 import type { BatchQueue } from "./batch_queue.ts";
+import type { Follower } from "./follower.ts";
 import type { LineSplitter } from "./line_splitter.ts";
 import type { Listeners } from "./listeners.ts";
 import { type PieceDecoder, pieceDecoder } from "./piece_decoder.ts";
@@ -29,6 +30,8 @@ export class TextTarget implements Target {
   readonly #decoder: PieceDecoder;
   readonly #listeners: Listeners | null;
   readonly #keeps: boolean;
+  /** Who has the text as lines as well, if anybody. */
+  follower: Follower | null = null;
   #text = "";
   #tooLong: unknown = null;
   #length = 0;
@@ -49,6 +52,7 @@ export class TextTarget implements Target {
 
   end(): void | Promise<void> {
     const waiting = this.#take(this.#decoder.end());
+    this.follower?.finish();
     return waiting instanceof Promise
       ? waiting.then(() => this.#listeners?.end())
       : this.#listeners?.end();
@@ -68,7 +72,9 @@ export class TextTarget implements Target {
 
   #take(text: string): void | Promise<void> {
     if (this.#keeps && this.#tooLong === null) this.#append(text);
-    if (text !== "") return this.#listeners?.push(text);
+    if (text === "") return;
+    this.follower?.push(text);
+    return this.#listeners?.push(text);
   }
 
   #append(text: string): void {

@@ -107,7 +107,7 @@ export async function outputAll(
     while (next < all.length) {
       const index = next++;
       [results[index]] = await Promise.allSettled([
-        runner.outputString(all[index]),
+        Promise.try(() => runner.outputString(all[index])),
       ]);
       try {
         onProgress?.(++done, all.length);

@@ -21,7 +21,8 @@ export class KnownBackend implements RunBackend, RunTree {
   readonly stderr: ReadableStream<Uint8Array> | null;
   // What is known is text, whatever it was before.
   readonly encoding = "utf-8";
-  readonly isInTurn = true;
+  /** Where it ends by itself: what goes on has its stderr as well meanwhile. */
+  readonly isInTurn: boolean;
   readonly truncated: KnownRun["truncated"];
   readonly end: Promise<Outcome>;
   readonly #run: KnownRun;
@@ -36,6 +37,7 @@ export class KnownBackend implements RunBackend, RunTree {
   /** Begins. */
   constructor(spec: CommandSpec, run: KnownRun, takesInput: boolean) {
     this.#run = run;
+    this.isInTurn = run.outcome !== null;
     this.truncated = run.truncated;
     this.#out = spec.stdout === "piped" ? new TextStream() : null;
     this.#err = spec.stderr === "piped" ? new TextStream() : null;

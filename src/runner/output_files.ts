@@ -35,15 +35,15 @@ export class OutputFiles {
   static async #openBoth(
     { program, stdout, stderr }: CommandSpec,
   ): Promise<OutputFiles> {
-    const open = new Map<string, OutputDescriptor>();
+    const open: OutputDescriptor[] = [];
     try {
       const modes = {
         stdout: await modeOf(program, "stdout", stdout, open),
         stderr: await modeOf(program, "stderr", stderr, open),
       };
-      return new OutputFiles(modes, [...open.values()]);
+      return new OutputFiles(modes, open);
     } catch (error) {
-      await Promise.all(Array.from(open.values(), (file) => file.close()));
+      await Promise.all(open.map((file) => file.close()));
       throw error;
     }
   }
@@ -55,20 +55,19 @@ export class OutputFiles {
   }
 }
 
-/** The same file is opened once: two descriptors would write over each other. */
+/** The same file is one descriptor: two would write over each other. */
 async function modeOf(
   program: string,
   stream: string,
   mode: CommandSpec["stdout"],
-  open: Map<string, OutputDescriptor>,
+  open: OutputDescriptor[],
 ): Promise<StdioMode | number> {
   if (typeof mode === "string") return mode;
-  let file = open.get(mode.path);
-  if (file === undefined) {
-    file = await openFile(program, stream, mode);
-    open.set(mode.path, file);
-  }
-  return file.descriptor;
+  const file = await openFile(program, stream, mode);
+  const same = open.find(({ identity }) => identity === file.identity);
+  if (same === undefined) open.push(file);
+  else await file.close();
+  return (same ?? file).descriptor;
 }
 
 async function openFile(

@@ -11,7 +11,7 @@ import {
 import { type ProcessResult, truncatedStreamsOf } from "../outcome/result.ts";
 import { isLimited } from "../output/keep_limits.ts";
 import { throwIfCancelled } from "./run_limits.ts";
-import type { RunningProcess } from "./running_process.ts";
+import { type RunningProcess, runOf } from "./running_process.ts";
 
 /**
  * The door between a {@linkcode Command} and a {@linkcode ProcessResult}: behind
@@ -168,6 +168,8 @@ export abstract class ProcessRunner {
     predicate: (line: string) => boolean,
   ): Promise<string | undefined> {
     await using live = await this.start(command);
+    // Nobody else can have it.
+    runOf(live).feed?.closeUntaken();
     for await (const line of live.stdoutLines()) {
       if (predicate(line)) return line;
     }

@@ -68,9 +68,18 @@ export class ProcessStdin extends WritableStream<string | Uint8Array> {
     return this.write(`${line}\n`);
   }
 
-  /** Lets the process see the end of its input, after what is still being written. A second call does nothing. */
+  /**
+   * Lets the process see the end of its input, after what is still being written. A second call does nothing.
+   *
+   * @throws {TypeError} if somebody else writes by way of the `WritableStream`
+   */
   async finish(): Promise<void> {
     if (this.#isFinished || this.#state.isClosed) return;
+    if (this.locked) {
+      throw new TypeError(
+        "stdin cannot be finished while somebody else writes to it: release the writer first",
+      );
+    }
     this.#isFinished = true;
     try {
       await this.close();

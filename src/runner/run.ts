@@ -2,7 +2,12 @@ import type { CommandSpec } from "../command/spec.ts";
 import { Teardown } from "../containment/teardown.ts";
 import { StdinError } from "../outcome/errors.ts";
 import { type Outcome, signalled, timedOut } from "../outcome/outcome.ts";
-import { type OutputStream, ProcessResult } from "../outcome/result.ts";
+import {
+  type OutputStream,
+  ProcessResult,
+  setTranscript,
+} from "../outcome/result.ts";
+import { isLimited } from "../output/keep_limits.ts";
 import { Output } from "../output/output.ts";
 import type { RunBackend } from "./backend.ts";
 import {
@@ -63,6 +68,7 @@ export class Run {
   /** Resolves when all of that is over and nothing is open any more. Never rejects. */
   readonly closed: Promise<void>;
   readonly #limits: RunLimits;
+  readonly #isTranscribed: boolean;
   readonly #handlerErrors: unknown[] = [];
   readonly #exit = Promise.withResolvers<Outcome | null>();
   readonly #exited = Promise.withResolvers<void>();
@@ -70,6 +76,7 @@ export class Run {
   #outcome: Outcome = signalled(null);
   #hasExited = false;
   #hasEnded = false;
+  #isClosed = false;
   #duration = 0;
   #wasKilled = false;
   #teardown: Teardown | null = null;
@@ -77,12 +84,15 @@ export class Run {
   #failure: { readonly error: unknown } | null = null;
   #isWanted = false;
   #isDisposed = false;
-  #onComplete: ((outcome: Outcome) => void) | null = null;
+  #onComplete: ((outcome: Outcome) => void)[] = [];
 
   /** Takes charge of a backend that was made in this same turn. */
   constructor(spec: CommandSpec, options: RunOptions) {
     const { use, backend, supply, limits } = options;
     this.spec = spec;
+    // The text of a verb is whole by itself, unless it is limited.
+    this.#isTranscribed = spec.isTranscribed &&
+      (use === "live" || isLimited(spec.outputBuffer));
     this.backend = backend;
     this.#limits = limits;
     this.stdout = this.#output("stdout", use, null);
@@ -144,8 +154,8 @@ export class Run {
    * Has `action` done once somebody wants to know how it ended, if it has ended by
    * then as a whole: not killed but at its deadline, and with its output read to the end.
    */
-  set onComplete(action: (outcome: Outcome) => void) {
-    this.#onComplete = action;
+  onComplete(action: (outcome: Outcome) => void): void {
+    this.#onComplete.push(action);
   }
 
   /** Says that somebody wants to know how it ended. */
@@ -183,7 +193,7 @@ export class Run {
   ): ProcessResult<T> {
     const outcome = this.outcome();
     const { program, okCodes, timeout } = this.spec;
-    return new ProcessResult({
+    const result = new ProcessResult({
       program,
       stdout: stdoutOf(this.stdout),
       stderr: this.stderr?.text() ?? "",
@@ -194,6 +204,21 @@ export class Run {
       duration: this.#duration,
       handlerErrors: this.handlerErrors,
     });
+    if (this.#isTranscribed) {
+      setTranscript(result, this.transcript(outcome));
+    }
+    return result;
+  }
+
+  /** The result as it would be if nothing were limited; of a run that is transcribed. */
+  transcript(outcome: Outcome): ProcessResult<string> {
+    return new ProcessResult({
+      program: this.spec.program,
+      stdout: this.stdout?.transcript() ?? "",
+      stderr: this.stderr?.transcript() ?? "",
+      outcome,
+      truncated: this.#cut,
+    });
   }
 
   /** The streams that output is missing from. */
@@ -203,15 +228,17 @@ export class Run {
     );
   }
 
-  /** The streams that were cut before their end. */
-  get cut(): readonly OutputStream[] {
-    return STREAMS.filter((name) => this[name]?.wasCut);
+  /** The streams that output is missing from, whatever is kept of it. */
+  get #cut(): readonly OutputStream[] {
+    return STREAMS.filter((name) =>
+      this[name]?.wasCut || this.backend.truncated.includes(name)
+    );
   }
 
   /** Ends the tree, and with it the time that everything else has. */
   kill(): void {
     this.#teardown?.[Symbol.dispose]();
-    if (this.#hasEnded) return;
+    if (this.#isClosed) return;
     this.#wasKilled = true;
     this.backend.tree.kill();
     this.#cutWhenIdle();
@@ -225,20 +252,29 @@ export class Run {
     });
   }
 
-  /** Has the tree end: at once, or after `grace` milliseconds at the latest. */
-  tearDown(signal: string, grace: number): void {
-    if (this.#hasEnded) return;
-    if (this.#teardown !== null) return grace === 0 ? this.kill() : undefined;
-    this.#teardown = new Teardown(this.backend.tree, {
-      signal,
-      grace,
-      onOverdue: () => this.kill(),
-    });
+  /**
+   * Has the tree end: at once, or after `grace` milliseconds at the latest. Resolves
+   * when nobody is left in it, or they were killed.
+   */
+  async tearDown(signal: string, grace: number): Promise<void> {
+    if (this.#isClosed) return;
+    if (this.#teardown === null) {
+      this.#teardown = new Teardown(this.backend.tree, {
+        signal,
+        grace,
+        onOverdue: () => this.kill(),
+      });
+    } else if (grace === 0) this.kill();
+    else this.#teardown.shorten(grace);
+    await this.#teardown.finished;
   }
 
   /** Ends the tree, lets go of everything, and waits until it is gone. */
   async dispose(): Promise<void> {
-    if (this.#isWanted && this.#onComplete !== null && !this.#hasEnded) {
+    if (
+      this.#isWanted && this.#onComplete.length > 0 && !this.#hasEnded &&
+      this.stdout?.ended !== false
+    ) {
       // Somebody keeps what it comes to, and has read all of it: it is about to end.
       await this.#endedWithin(PATIENCE_TO_COMPLETE_MS);
     }
@@ -265,13 +301,14 @@ export class Run {
     }
     this.#duration = performance.now() - this.started;
     this.#hasEnded = true;
-    this.#limits[Symbol.dispose]();
     this.#checkComplete();
     if (this.stdout?.ended === false) {
       hasEnded();
       await this.stdout.finished.catch(() => {});
       this.#checkComplete();
     }
+    this.#isClosed = true;
+    this.#limits[Symbol.dispose]();
     this.#teardown?.[Symbol.dispose]();
     for (const timer of this.#timers) clearTimeout(timer);
     // Waited for only where there is something to wait for: a turn costs time too.
@@ -300,7 +337,7 @@ export class Run {
       errors: this.#handlerErrors,
       use: !isStdout ? "text" : use === "live" ? "open" : use,
       counts: use === "live",
-      transcribes: use === "live" && spec.isTranscribed,
+      transcribes: this.#isTranscribed,
       after,
       onOverflow: () => this.kill(),
     });
@@ -365,9 +402,9 @@ export class Run {
   }
 
   #checkComplete(): void {
-    const action = this.#onComplete;
-    if (action === null || !this.#isComplete()) return;
-    this.#onComplete = null;
+    if (this.#onComplete.length === 0 || !this.#isComplete()) return;
+    const actions = this.#onComplete;
+    this.#onComplete = [];
     let outcome: Outcome;
     try {
       outcome = this.outcome();
@@ -375,7 +412,11 @@ export class Run {
       // A run that failed comes to nothing; whoever waits for it is told with what.
       return;
     }
-    action(outcome);
+    try {
+      for (const action of actions) action(outcome);
+    } catch (error) {
+      this.#failure = { error };
+    }
   }
 
   #isComplete(): boolean {

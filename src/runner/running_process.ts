@@ -4,7 +4,7 @@ import type { Outcome } from "../outcome/outcome.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { BatchQueue } from "../output/batch_queue.ts";
 import type { Output } from "../output/output.ts";
-import { eventsOf, type ProcessEvent } from "./events.ts";
+import { EventReader, type ProcessEvent } from "./event_reader.ts";
 import { LineReader } from "./line_reader.ts";
 import {
   type PortAddress,
@@ -121,8 +121,8 @@ export class RunningProcess implements AsyncDisposable {
    *
    * @throws {OutputConsumedError} if stdout was taken already
    */
-  events(): AsyncIterableIterator<ProcessEvent> {
-    return eventsOf(this.#run);
+  events(): AsyncIterableIterator<ProcessEvent> & AsyncDisposable {
+    return new EventReader(this.#run);
   }
 
   /**
@@ -304,7 +304,7 @@ export class RunningProcess implements AsyncDisposable {
    */
   async shutdown(grace: number): Promise<Outcome> {
     checkMilliseconds("shutdown", grace);
-    this.#run.tearDown("SIGTERM", grace);
+    await this.#run.tearDown("SIGTERM", grace);
     return await this.wait();
   }
 
@@ -336,6 +336,7 @@ export class RunningProcess implements AsyncDisposable {
     const run = this.#run;
     run.feed?.closeUntaken();
     run.stdout?.drain();
+    run.stderr?.liftFollower();
     run.want();
     await run.ended;
   }

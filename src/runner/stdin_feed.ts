@@ -61,11 +61,11 @@ export class StdinFeed {
   readonly #options: StdinFeedOptions;
   /** Resolves when the supply is written. Never rejects. */
   readonly #written: Promise<void>;
-  readonly #over = Promise.withResolvers<false>();
   #isStopped = false;
   #isTaken: boolean;
   #closing: Promise<void> | null = null;
   #stopWaiting: (() => void) | null = null;
+  #giveUpWrite: (() => void) | null = null;
 
   /** Starts to write. */
   constructor(
@@ -104,8 +104,8 @@ export class StdinFeed {
   async stop(patience: number): Promise<void> {
     this.#isStopped = true;
     this.#isTaken = true;
-    this.#over.resolve(false);
     this.#stopWaiting?.();
+    this.#giveUpWrite?.();
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, patience);
     await Promise.race([this.#written.then(() => this.#close()), promise]);
@@ -132,12 +132,15 @@ export class StdinFeed {
   async #writeTaken(bytes: Uint8Array): Promise<boolean> {
     await this.#written;
     if (this.#isStopped || this.#closing !== null) return false;
-    const written = this.#sink.write(bytes);
-    // A write that is given up may still fail.
-    written.catch(() => {});
-    // Bun takes what is written to a child that has ended.
-    return await Promise.race([written, this.#over.promise]) &&
-      !this.#isStopped;
+    return await new Promise((resolve, reject) => {
+      // One at a time: a stream waits for a write before it makes the next.
+      this.#giveUpWrite = () => resolve(false);
+      this.#sink.write(bytes).then(
+        // Bun takes what is written to a child that has ended.
+        (isTaken) => resolve(isTaken && !this.#isStopped),
+        reject,
+      );
+    });
   }
 
   #close(): Promise<void> {

@@ -11,5 +11,10 @@ export async function openForChild(
 ): Promise<OutputDescriptor> {
   const { open } = builtin("node:fs").promises;
   const file = await open(path, append ? "a" : "w");
-  return { descriptor: file.fd, close: () => file.close() };
+  const { dev, ino } = await file.stat({ bigint: true });
+  return {
+    descriptor: file.fd,
+    identity: `${dev}:${ino}`,
+    close: () => file.close(),
+  };
 }

@@ -93,6 +93,8 @@ export interface OpenFile {
 /** A file that is open for a child to write to. */
 export interface OutputDescriptor {
   readonly descriptor: number;
+  /** Equal for two that are the same file, by whatever path. */
+  readonly identity: string;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,82 @@
+import type { BatchQueue } from "./batch_queue.ts";
+import type { LineSplitter } from "./line_splitter.ts";
+
+/** How many batches of lines may wait before no more is read for a follower. */
+const ROOM = 4;
+
+/**
+ * Has the lines of a stream's text put into a queue, at the pace of whoever takes
+ * them, unless that is lifted.
+ */
+export class Follower {
+  readonly #splitter: LineSplitter;
+  readonly #deliver: (lines: string[]) => void;
+  readonly #queue: BatchQueue<unknown>;
+  #waiting = 0;
+  #isLifted = false;
+  #isOver = false;
+  #wake: PromiseWithResolvers<void> | null = null;
+
+  /** `deliver` puts lines into `queue`. */
+  constructor(
+    splitter: LineSplitter,
+    queue: BatchQueue<unknown>,
+    deliver: (lines: string[]) => void,
+  ) {
+    this.#splitter = splitter;
+    this.#queue = queue;
+    this.#deliver = deliver;
+  }
+
+  /** A promise while no more is to be read for it. */
+  get room(): Promise<void> | null {
+    if (this.#isLifted || this.#isOver || this.#waiting < ROOM) return null;
+    this.#wake ??= Promise.withResolvers();
+    return this.#wake.promise;
+  }
+
+  /** Takes more text. */
+  push(text: string): void {
+    this.#take(this.#splitter.push(text));
+  }
+
+  /** Says that the text has ended. */
+  finish(): void {
+    this.#take(this.#splitter.end());
+  }
+
+  /** To be called for every batch that was taken out of the queue. */
+  taken(): void {
+    this.#waiting--;
+    this.#resume();
+  }
+
+  /** Sets no pace any more. */
+  lift(): void {
+    this.#isLifted = true;
+    this.#resume();
+  }
+
+  /** Follows no longer. */
+  end(): void {
+    this.#isOver = true;
+    this.#resume();
+  }
+
+  /** Follows no longer, and nor does anybody take what waits in the queue. */
+  abandon(): void {
+    this.end();
+    this.#queue.abandon();
+  }
+
+  #take(lines: string[]): void {
+    if (this.#isOver || lines.length === 0) return;
+    this.#waiting++;
+    this.#deliver(lines);
+  }
+
+  #resume(): void {
+    this.#wake?.resolve();
+    this.#wake = null;
+  }
+}

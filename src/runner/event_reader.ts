@@ -1,0 +1,113 @@
+import type { Outcome } from "../outcome/outcome.ts";
+import { BatchQueue } from "../output/batch_queue.ts";
+import type { Follower } from "../output/follower.ts";
+import { failureOf } from "./line_reader.ts";
+import type { Run } from "./run.ts";
+
+/** What happens in a live process: its start, its lines, and how it ended. */
+export type ProcessEvent =
+  | { readonly kind: "started"; readonly pid: number | null }
+  | { readonly kind: "stdout"; readonly line: string }
+  | { readonly kind: "stderr"; readonly line: string }
+  | { readonly kind: "exited"; readonly outcome: Outcome };
+
+interface Batch {
+  readonly kind: "stdout" | "stderr";
+  readonly lines: readonly string[];
+}
+
+const NO_LINES: Batch = { kind: "stdout", lines: [] };
+
+/** The events of a run, at the pace of whoever reads them. */
+export class EventReader
+  implements AsyncIterableIterator<ProcessEvent>, AsyncDisposable {
+  readonly #run: Run;
+  readonly #queue = new BatchQueue<Batch>();
+  readonly #follower: Follower | null;
+  #batch: Batch = NO_LINES;
+  #at = 0;
+  #hasStarted = false;
+  #isOver = false;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Takes the stdout of `run`, and follows its stderr. */
+  constructor(run: Run) {
+    this.#run = run;
+    const queue = this.#queue;
+    const batchOf = (kind: Batch["kind"]) => (lines: string[]): Batch => ({
+      kind,
+      lines,
+    });
+    run.stdout?.takeLines("events", queue, batchOf("stdout"));
+    this.#follower = run.stderr?.follow(queue, batchOf("stderr")) ?? null;
+    Promise.all([run.stdout?.finished, run.stderr?.finished]).then(
+      () => queue.end(failureOf(run)),
+      (error) => queue.end({ error }),
+    );
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Whoever asks for several events at once gets them in the order of asking. */
+  next(): Promise<IteratorResult<ProcessEvent, undefined>> {
+    const turn = this.#turn.then(() => this.#next());
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Stops reading. The process goes on, until it has nowhere to print to. */
+  return(): Promise<IteratorResult<ProcessEvent, undefined>> {
+    this.#isOver = true;
+    this.#follower?.end();
+    this.#run.stdout?.giveUp();
+    this.#queue.abandon();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  /** Stops reading; see {@linkcode EventReader.return}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  async #next(): Promise<IteratorResult<ProcessEvent, undefined>> {
+    const value = this.#isOver ? null : await this.#event();
+    return value === null || this.#isOver
+      ? { value: undefined, done: true }
+      : { value, done: false };
+  }
+
+  async #event(): Promise<ProcessEvent | null> {
+    if (!this.#hasStarted) {
+      this.#hasStarted = true;
+      return { kind: "started", pid: this.#run.backend.pid };
+    }
+    while (this.#at >= this.#batch.lines.length || this.#queue.isAbandoned) {
+      const batch = await this.#queue.next();
+      if (batch === null) return await this.#lastEvent();
+      if (batch.kind === "stderr") this.#follower?.taken();
+      this.#batch = batch;
+      this.#at = 0;
+    }
+    return { kind: this.#batch.kind, line: this.#batch.lines[this.#at++] };
+  }
+
+  /** `null` for a run that failed: with what, is for `finish` to say. */
+  async #lastEvent(): Promise<ProcessEvent | null> {
+    if (this.#isOver) return null;
+    if (!this.#queue.isAbandoned) this.#run.want();
+    await this.#run.ended;
+    let outcome: Outcome;
+    try {
+      outcome = this.#run.outcome();
+    } catch {
+      this.#isOver = true;
+      return null;
+    }
+    // With the event that follows, all is told.
+    this.#batch = NO_LINES;
+    this.#turn.then(() => this.#isOver = true);
+    return { kind: "exited", outcome };
+  }
+}
