@@ -201,7 +201,8 @@ export class Run {
       okCodes,
       truncated: this.truncated,
       configuredTimeout: timeout,
-      duration: this.#duration,
+      // What a script takes is no measure of what it stands for.
+      duration: this.backend.pid === null ? 0 : this.#duration,
       handlerErrors: this.handlerErrors,
     });
     if (this.#isTranscribed) {

@@ -10,7 +10,7 @@ import {
   type ProcessEvent,
   ProcessGroup,
   type ProcessResult,
-  type ProcessRunner,
+  ProcessRunner,
   RecordReplayRunner,
   Reply,
   type RunningProcess,
@@ -170,6 +170,17 @@ test("a run that was ended before its end is not recorded", async () => {
         abort.abort();
         await failureOf(process.wait());
       }],
+      "disposal of one that has ended, and was not waited for": [
+        sh("echo up"),
+        () => sleep(200),
+      ],
+      "disposal with lines that nobody has read": [
+        sh("for n in 0 1 2 3 4 5 6 7 8 9; do echo $n; sleep 0.02; done"),
+        async (process) => {
+          await process.stdoutLines().next();
+          await process.finish();
+        },
+      ],
       "leaving the lines": [
         sh("echo up"),
         async (process) => {
@@ -290,6 +301,48 @@ test("a process of a group is recorded like any other, and so is a scripted one"
   const scripted = new ScriptedRunner().fallback(Reply.lines(["a"]));
   const played = await recorded(TOOL, (process) => process.wait(), scripted);
   assertEquals(played.entries[0].stdout, "a\n");
+});
+
+test("a runner that starts another command than it was given is told so", async () => {
+  await using folder = await temporaryFolder();
+  class Wrapping extends ProcessRunner {
+    readonly #inner = new JobRunner();
+    override outputString(command: Command) {
+      return this.#inner.outputString(sh(command.commandLine()));
+    }
+    override start(command: Command) {
+      return this.#inner.start(sh(command.commandLine()));
+    }
+  }
+  const recorder = RecordReplayRunner.record(
+    folder.file("c.json"),
+    new Wrapping(),
+  );
+  await assertRejects(
+    () => recorder.start(new Command("echo", ["x"])),
+    UnsupportedError,
+    "Wrapping",
+  );
+  assertEquals(await recorder.run(new Command("echo", ["x"])), "x");
+});
+
+test("two recorders, one behind the other, both record", async () => {
+  await using folder = await temporaryFolder();
+  const [outer, inner] = [folder.file("outer.json"), folder.file("inner.json")];
+  await RecordReplayRunner.recording(
+    inner,
+    new JobRunner(),
+    (recorder) =>
+      RecordReplayRunner.recording(outer, recorder, async (runner) => {
+        await using process = await runner.start(TOOL);
+        await process.finish();
+      }),
+  );
+  const texts = await Promise.all(
+    [outer, inner].map(async (path) => (await Cassette.read(path)).toString()),
+  );
+  assertEquals(texts[0], texts[1]);
+  assertEquals(Cassette.parse(texts[0]).entries.length, 1);
 });
 
 test("a recorder keeps what a buffer drops, by any verb, and a replay drops it again", async () => {

@@ -93,6 +93,8 @@ test("a pending process goes on until somebody ends it", async () => {
   const runner = scripted(Reply.pending().withStdout("up\n").withStderr("e\n"));
   await using killed = await runner.start(x);
   await killed.waitForLine((line) => line === "up", LONG);
+  // Its stderr is there while it goes on.
+  await killed.waitFor(() => killed.stderrLineCount === 1, LONG);
   killed.kill();
   assertEquals(await killed.finish(), {
     outcome: { kind: "signalled", signal: 9 },
@@ -103,6 +105,12 @@ test("a pending process goes on until somebody ends it", async () => {
   await using late = await runner.start(x.timeout(100));
   assertEquals(await collect(late.stdoutLines()), ["up"]);
   assertEquals((await late.finish()).outcome, { kind: "timed-out" });
+  const started = performance.now();
+  const unmoved = await runner.outputString(
+    x.timeout(50).timeoutSignal("SIGWINCH").timeoutGrace(300),
+  );
+  assert(unmoved.timedOut && performance.now() - started >= 340);
+  assertEquals(unmoved.duration(), 0);
   const abort = new AbortController();
   await using aborted = await runner.start(x.cancelOn(abort.signal));
   setTimeout(() => abort.abort("enough"), 30);

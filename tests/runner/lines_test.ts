@@ -111,6 +111,26 @@ test("characters that are cut in two come out whole, in UTF-8 and in UTF-16", as
   );
 });
 
+test("half a code unit that waits when stdout is taken is the taker's", async () => {
+  const command = pieces("a\\000b", "\\000\\n\\000c\\000\\n\\000").encoding(
+    "utf-16le",
+  );
+  const taken = async () => {
+    const process = await command.start();
+    await process.waitFor(() => process.stdoutByteCount === 3, LONG);
+    return process;
+  };
+  await using lines = await taken();
+  assertEquals(await collect(lines.stdoutLines()), ["ab", "c"]);
+  await using text = await taken();
+  assertEquals((await text.outputString()).stdout, "ab\nc\n");
+  await using stream = await taken();
+  const bytes = (await collect(stream.stdoutStream())).flatMap((piece) => [
+    ...piece,
+  ]);
+  assertEquals(bytes, [97, 0, 98, 0, 10, 0, 99, 0, 10, 0]);
+});
+
 test("a line of 50 MB is a line, and takes no longer than it has to", async () => {
   const command = sh(
     "echo short; head -c 50000000 /dev/zero | tr '\\0' x; echo; echo end",

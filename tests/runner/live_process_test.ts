@@ -202,6 +202,101 @@ test("who leaves the events ends nothing", async () => {
   assert(stderr.startsWith("err\n"));
 });
 
+test("events of stderr alone hold nobody up: not disposal, nor a timeout, nor finish", async () => {
+  const command = sh("yes >&2").stdout("null");
+  const disposed = await command.start();
+  const events = disposed.events();
+  await events.next();
+  await events.next();
+  await disposed[Symbol.asyncDispose]();
+  await using late = await command.timeout(300).start();
+  await late.events().next();
+  assertEquals((await late.finish()).outcome, { kind: "timed-out" });
+  await using much = await sh("seq 500000 >&2").start();
+  await much.events().next();
+  assertEquals((await much.finish()).stderr.length, 3388895);
+});
+
+test("events are left at once, also before the first and while one is waited for", async () => {
+  await using silent = await sh("sleep 60").start();
+  const events = silent.events();
+  await events.next();
+  const pending = events.next();
+  await sleep(50);
+  await events.return!();
+  assertEquals((await pending).done, true);
+  await using loud = await sh("seq 500000; exit 3").start();
+  await loud.events().return!();
+  assertEquals((await loud.finish()).outcome, { kind: "exited", code: 3 });
+});
+
+test("stderr that came before the events is told as what it is", async () => {
+  await using latin = await sh(
+    "printf 'caf\\351\\n' >&2; sleep 0.3; printf 'th\\351\\n' >&2",
+  )
+    .encoding("latin1").start();
+  await latin.waitFor(() => latin.stderrByteCount > 0, 20_000);
+  const lines = async (process: typeof latin) =>
+    (await collect(process.events())).flatMap((event) =>
+      event.kind === "stderr" ? [event.line] : []
+    );
+  assertEquals(await lines(latin), ["café", "thé"]);
+  for (const policy of [{}, { maxLines: 100 }]) {
+    await using cut = await sh(
+      "printf 'a\\303' >&2; sleep 0.3; printf '\\251b\\n' >&2",
+    )
+      .outputBuffer(policy).start();
+    await cut.waitFor(() => cut.stderrByteCount > 0, 20_000);
+    assertEquals(await lines(cut), ["aéb"]);
+    assertEquals((await cut.finish()).stderr, "aéb\n");
+  }
+});
+
+test("handlers of stderr are awaited, and in order, while its events are read", async () => {
+  const heard: string[] = [];
+  await using process = await sh(
+    "for n in 1 2 3; do echo $n >&2; sleep 0.02; done",
+  )
+    .onStderrLine(async (line) => {
+      if (line === "1") await sleep(200);
+      heard.push(line);
+    }).start();
+  await collect(process.events());
+  assertEquals(heard, ["1", "2", "3"]);
+});
+
+test("a deadline, an abort and a kill reach who holds a stream open when the child has ended", async () => {
+  const script = "yes 2>/dev/null & echo $!";
+  const abort = new AbortController();
+  await using late = await sh(script).timeout(300).start();
+  for await (const _ of late.stdoutLines());
+  assertEquals((await late.finish()).outcome, { kind: "timed-out" });
+  await using aborted = await sh(script).cancelOn(abort.signal).start();
+  setTimeout(() => abort.abort(), 200);
+  for await (const _ of aborted.stdoutLines());
+  await assertRejects(() => aborted.finish(), CancelledError);
+  await using killed = await sh(script).start();
+  const lines = killed.stdoutLines();
+  const holder = Number((await lines.next()).value);
+  await killed.wait();
+  killed.kill();
+  await eventually("the holder is gone", async () => !await isAlive(holder));
+});
+
+test("a shutdown is no longer than a shorter one, or a deadline, that comes meanwhile", async () => {
+  const stubborn = sh("trap '' TERM; echo up; while :; do sleep 0.02; done");
+  await using process = await stubborn.start();
+  await process.waitForLine((line) => line === "up", 20_000);
+  const started = performance.now();
+  const slow = process.shutdown(60_000);
+  await process.shutdown(100);
+  await slow;
+  await using bounded = await stubborn.timeout(300).timeoutGrace(100).start();
+  await bounded.waitForLine((line) => line === "up", 20_000);
+  assertEquals(await bounded.shutdown(60_000), { kind: "timed-out" });
+  assert(performance.now() - started < 20_000);
+});
+
 test("breaking out of the lines does not end the process; disposing does", async () => {
   let pid = 0;
   {
@@ -468,6 +563,11 @@ test("firstLine finds its line and ends the process", async () => {
   assertEquals(found, "2");
   assert(pid > 0 && !await isAlive(pid));
   assertEquals(await new Command("yes").firstLine((line) => line === "y"), "y");
+});
+
+test("firstLine lets a program that reads what nobody can write see its end", async () => {
+  const found = await new Command("cat").keepStdinOpen().firstLine(() => true);
+  assertEquals(found, undefined);
 });
 
 test("firstLine without such a line is undefined, whatever the exit code", async () => {

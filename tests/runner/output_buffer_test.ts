@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import {
   Command,
+  NotReadyError,
   type OutputBufferPolicy,
   OutputTooLargeError,
   Reply,
@@ -201,6 +202,29 @@ test("a line that is waited for is found in the middle of more than may be kept"
     process.kill();
     const { stdout } = await process.outputString();
     assert(stdout.split("\n").length === 4, stdout);
+  }
+});
+
+test("what was waited for in vain is not taken, whatever may be kept", async () => {
+  const script =
+    "seq 3; read x; seq 4 6; sleep 0.2; seq 100 110; read x; seq 7 9";
+  for (
+    const [overflow, kept] of [
+      ["drop-newest", "1\n2\n3\n"],
+      ["drop-oldest", "7\n8\n9\n"],
+    ] as const
+  ) {
+    await using process = await sh(script).keepStdinOpen()
+      .outputBuffer({ maxLines: 3, overflow }).start();
+    const stdin = process.takeStdin()!;
+    stdin.writeLine("");
+    await assertRejects(
+      () => process.waitForLine((line) => line === "7", 500),
+      NotReadyError,
+    );
+    await stdin.writeLine("");
+    const { stdout, truncated } = await process.outputString();
+    assertEquals([stdout, truncated], [kept, true], overflow);
   }
 });
 

@@ -189,6 +189,16 @@ test("after finish there is no more writing, and a second finish does nothing", 
   assertEquals(await collect(process.stdoutLines()), ["one"]);
 });
 
+test("a finish that somebody else's writer keeps from being one can be tried again", async () => {
+  await using process = await new Command("cat").keepStdinOpen().start();
+  const stdin = process.takeStdin()!;
+  const writer = stdin.getWriter();
+  await assertRejects<Error>(() => stdin.finish(), TypeError, "release");
+  writer.releaseLock();
+  await stdin.finish();
+  assertEquals(await process.wait(), { kind: "exited", code: 0 });
+});
+
 test("what is neither text nor bytes is refused, and so is a stdin somebody else writes to", async () => {
   await using process = await new Command("cat").keepStdinOpen().start();
   const stdin = process.takeStdin()!;

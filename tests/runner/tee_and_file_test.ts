@@ -171,6 +171,11 @@ test("a file is appended to if it is to be, and both streams may have the same",
   assertEquals(await readFile(path, "utf8"), "before\nout\nerr\nout\n");
   await command.stdoutFile(path).stderrFile(path).run();
   assertEquals(await readFile(path, "utf8"), "out\nerr\nout\n");
+  // By whatever path it is the same.
+  await command.cwd(folder.path).stdoutFile(path).stderrFile(
+    folder.file("../") + path.split("/").slice(-2).join("/"),
+  ).run();
+  assertEquals(await readFile(path, "utf8"), "out\nerr\nout\n");
   // What is said last counts.
   assertEquals(
     await command.stdoutFile(path).stdout("piped").run(),
