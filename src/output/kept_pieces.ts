@@ -1,5 +1,4 @@
-import type { ByteLines } from "./byte_lines.ts";
-import { LineCount, WholeUnits } from "./byte_lines.ts";
+import { type ByteLines, LineCount, WholeUnits } from "./byte_lines.ts";
 import { isLimited, type KeepLimits } from "./keep_limits.ts";
 import { completeLength } from "./piece_decoder.ts";
 import { concatBytes } from "./text.ts";
@@ -144,14 +143,11 @@ export class KeptPieces {
   /** Sets aside the oldest that may be kept, and drops what was looked at beyond it. */
   #keepHead(looked: Place): Place {
     if (this.#head === null && !this.#isTooMuch()) return looked;
-    const pieces = this.#pieces;
     if (this.#head === null) {
-      this.#head = this.#startOf(concatBytes(pieces));
+      this.#head = this.#startOf(concatBytes(this.#pieces));
       this.#hasDropped = true;
     }
-    const rest = pieces.slice(looked.piece);
-    if (rest.length > 0) rest[0] = rest[0].subarray(looked.at);
-    this.#replace(rest.filter(({ length }) => length > 0));
+    this.#dropTo(looked);
     return START;
   }
 
@@ -180,10 +176,8 @@ export class KeptPieces {
   }
 
   /** Takes away what is before a place. */
-  takeTo({ piece, at }: Place): void {
-    const rest = this.#pieces.slice(piece);
-    if (rest.length > 0) rest[0] = rest[0].subarray(at);
-    this.#replace(rest.filter(({ length }) => length > 0));
+  takeTo(place: Place): void {
+    this.#dropTo(place);
     this.#startsWithin = false;
     this.#head = null;
     this.#reopen();
@@ -343,6 +337,12 @@ export class KeptPieces {
     return this.#lines.endsLine(fitting)
       ? fitting.slice()
       : this.#wholeLines(fitting);
+  }
+
+  #dropTo({ piece, at }: Place): void {
+    const rest = this.#pieces.slice(piece);
+    if (rest.length > 0) rest[0] = rest[0].subarray(at);
+    this.#replace(rest.filter(({ length }) => length > 0));
   }
 
   #replace(pieces: Uint8Array[]): void {

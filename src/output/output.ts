@@ -145,12 +145,7 @@ export class Output {
 
   /** Whether some of it is missing: it was cut before its end, or was more than may be kept. */
   get truncated(): boolean {
-    return this.#intake.wasCut || this.hasDropped;
-  }
-
-  /** Whether some of it was more than may be kept. */
-  get hasDropped(): boolean {
-    return this.#hasDropped ||
+    return this.#intake.wasCut || this.#hasDropped ||
       (this.#main instanceof Backlog && this.#main.hasDropped);
   }
 

@@ -135,16 +135,6 @@ export class Run {
     return this.#exited.promise;
   }
 
-  /** Whether the run has ended; see {@linkcode Run.ended}. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
-  }
-
-  /** Whether it was ended by {@linkcode Run.kill}, its limits, or for an error. */
-  get wasKilled(): boolean {
-    return this.#wasKilled;
-  }
-
   /** Throws a `CancelledError` if an abort signal has ended it. */
   throwIfCancelled(): void {
     if (this.#limits.endedBy === "cancelled") throwIfCancelled(this.spec);
