@@ -68,6 +68,11 @@ export {
   ProcessResult,
   type ProcessResultFields,
 } from "./src/outcome/result.ts";
+export { Pipeline } from "./src/pipeline/pipeline.ts";
+export {
+  type PipelineEnd,
+  PipelineSession,
+} from "./src/pipeline/pipeline_session.ts";
 export {
   outputAll,
   type OutputAllOptions,

@@ -31,6 +31,14 @@ export function matchKey(facts: MatchFacts): string {
  */
 export function matchFactsOf(spec: CommandSpec): MatchFacts {
   const { program, stdin, stdout, stderr } = spec;
+  if (spec.link !== null) {
+    throw new UnsupportedError(
+      "a pipeline with a cassette",
+      "its stages feed each other while they run; run each stage on its own, with outputString, and feed the next " +
+        "with Stdin.fromString(result.stdout)",
+      { program },
+    );
+  }
   if (spec.foreground) {
     throw new UnsupportedError(
       "a foreground run with a cassette",

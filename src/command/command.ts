@@ -5,7 +5,12 @@ import {
   checkVariableName,
   pathText,
 } from "./checks.ts";
-import { defaultRunner, type RunningProcess } from "./default_runner.ts";
+import {
+  defaultRunner,
+  type Pipeline,
+  pipelineOf,
+  type RunningProcess,
+} from "./default_runner.ts";
 import { type Invocation, invocationOf } from "./invocation.ts";
 import { checkedLimits, type OutputBufferPolicy } from "./output_buffer.ts";
 import { shellQuote } from "./shell_quote.ts";
@@ -19,6 +24,7 @@ import {
   type OutputMode,
   type RetryOptions,
 } from "./spec.ts";
+import type { StageLink } from "./stage_link.ts";
 import { Stdin } from "./stdin.ts";
 
 /** Reads what only runners need to know; set by {@linkcode Command} itself. */
@@ -26,6 +32,9 @@ export let specOf: (command: Command) => CommandSpec;
 
 /** The command, whose live process keeps all of its output for a recording; set by {@linkcode Command} itself. */
 export let transcribed: (command: Command) => Command;
+
+/** The command, whose stdout goes into another stage of a pipeline; set by {@linkcode Command} itself. */
+export let linkedTo: (command: Command, link: StageLink) => Command;
 
 /**
  * A program with its arguments and everything else a run of it needs.
@@ -46,6 +55,7 @@ export class Command {
   static {
     specOf = (command) => command.#spec;
     transcribed = (command) => command.#with({ isTranscribed: true });
+    linkedTo = (command, link) => command.#with({ link, stdout: "piped" });
   }
 
   #spec: CommandSpec;
@@ -423,6 +433,33 @@ export class Command {
     return this.#with({
       cancelOn: Object.freeze([...this.#spec.cancelOn, signal]),
     });
+  }
+
+  /**
+   * In a {@linkcode Pipeline}, has the chain go on as if this had succeeded, whatever
+   * its exit code, and by whatever signal it ended: the `producer | head -1` case. A
+   * deadline of its own, or a program that cannot be started, is no exit status.
+   */
+  uncheckedInPipe(): Command {
+    return this.#with({ uncheckedInPipe: true });
+  }
+
+  /**
+   * Makes a pipeline of this and `next`, whose stdin is this one's stdout. There is
+   * no shell in it. Nothing is started.
+   *
+   * @throws {TypeError} if the stdout of this, or the stdin of `next`, was said to be something else
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * const words = new Command("printf", ["b\\na\\nb\\n"]);
+   * console.log(await words.pipe(new Command("sort")).pipe(new Command("uniq")).run()); // a, b
+   * ```
+   */
+  pipe(next: Command): Pipeline {
+    return pipelineOf(this, next);
   }
 
   /** The program and its arguments as a POSIX shell would read them: for display only. No environment is in it. */

@@ -1,8 +1,9 @@
 import type { ProcessResult } from "../outcome/result.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { RunningProcess } from "../runner/running_process.ts";
 import type { Command } from "./command.ts";
 
-export type { RunningProcess };
+export type { Pipeline, RunningProcess };
 
 /** What {@linkcode Command}'s own verbs need of a runner. */
 export interface CommandVerbs {
@@ -29,9 +30,11 @@ export interface CommandVerbs {
   start(command: Command): Promise<RunningProcess>;
 }
 
-// A Command's verbs need a runner, and every runner needs Command: this slot is
-// the one place where that circle is broken, and where the type of what they
-// return comes from above. The module that defines the real runner fills it.
+// A Command's verbs need a runner, and every runner needs Command, and so it is with
+// pipelines: these slots are the one place where that circle is broken, and where the
+// types of what the verbs return come from above. The modules that define the real
+// runner and the pipeline fill them.
+let makePipeline: ((first: Command, next: Command) => Pipeline) | undefined;
 let makeRunner: (() => CommandVerbs) | undefined;
 let runner: CommandVerbs | undefined;
 
@@ -42,10 +45,22 @@ export function provideDefaultRunner(make: () => CommandVerbs): void {
 
 /** The runner behind the verbs of {@linkcode Command}. */
 export function defaultRunner(): CommandVerbs {
-  if (makeRunner === undefined) {
-    throw new Error(
-      "no default runner: import Command from the package's main module",
-    );
-  }
-  return runner ??= makeRunner();
+  return runner ??= provided(makeRunner)();
+}
+
+/** Says how a pipeline is made of commands. */
+export function providePipeline(make: typeof makePipeline): void {
+  makePipeline = make;
+}
+
+/** A pipeline of two commands. */
+export function pipelineOf(first: Command, next: Command): Pipeline {
+  return provided(makePipeline)(first, next);
+}
+
+function provided<T>(slot: T | undefined): T {
+  if (slot !== undefined) return slot;
+  throw new Error(
+    "nothing can run this: import Command from the package's main module",
+  );
 }

@@ -1,5 +1,6 @@
 import { type OutputLimits, UNBOUNDED } from "./output_buffer.ts";
 import type { Signal } from "./signal.ts";
+import type { StageLink } from "./stage_link.ts";
 import { Stdin } from "./stdin.ts";
 
 /** Where one of a child's output streams goes: captured, to the caller's own, or nowhere. */
@@ -54,6 +55,10 @@ export interface CommandSpec {
   readonly keepStdinOpen: boolean;
   readonly stdout: OutputMode | OutputFile;
   readonly stderr: OutputMode | OutputFile;
+  /** What its stdout goes into, if it feeds another stage of a pipeline. */
+  readonly link: StageLink | null;
+  /** Whether a pipeline goes on as if it had succeeded, whatever its exit status. */
+  readonly uncheckedInPipe: boolean;
   readonly stdoutHandlers: readonly LineHandler[];
   readonly stderrHandlers: readonly LineHandler[];
   readonly stdoutTees: readonly WritableStream<string>[];
@@ -86,6 +91,8 @@ export const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
   keepStdinOpen: false,
   stdout: "piped",
   stderr: "piped",
+  link: null,
+  uncheckedInPipe: false,
   stdoutHandlers: Object.freeze([]),
   stderrHandlers: Object.freeze([]),
   stdoutTees: Object.freeze([]),

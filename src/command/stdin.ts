@@ -1,5 +1,6 @@
 import { StdinConsumedError } from "../outcome/errors.ts";
 import { pathText } from "./checks.ts";
+import type { StageLink } from "./stage_link.ts";
 
 /** Where a run's stdin comes from, as plain data. */
 export type StdinSource =
@@ -7,10 +8,14 @@ export type StdinSource =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "stream"; readonly stream: ReadableStream<Uint8Array> }
-  | { readonly kind: "async-lines"; readonly lines: AsyncIterable<string> };
+  | { readonly kind: "async-lines"; readonly lines: AsyncIterable<string> }
+  | { readonly kind: "stage"; readonly link: StageLink };
 
 /** Reads what only runners need to know; set by {@linkcode Stdin} itself. */
 export let stdinSourceOf: (stdin: Stdin) => StdinSource;
+
+/** What a stage of a pipeline reads from the one before it; set by {@linkcode Stdin} itself. */
+export let stdinFrom: (link: StageLink) => Stdin;
 
 /**
  * What a child reads from its stdin.
@@ -31,6 +36,7 @@ export let stdinSourceOf: (stdin: Stdin) => StdinSource;
 export class Stdin {
   static {
     stdinSourceOf = (stdin) => stdin.#source;
+    stdinFrom = (link) => new Stdin({ kind: "stage", link });
   }
 
   readonly #source: StdinSource;
@@ -125,6 +131,8 @@ function oneShotOf(source: StdinSource): object | null {
       return source.stream;
     case "async-lines":
       return source.lines;
+    case "stage":
+      return source.link;
     default:
       return null;
   }

@@ -23,7 +23,7 @@ export class LiveBackend implements RunBackend {
   constructor(
     containment: Containment,
     spec: CommandSpec,
-    stdin: StdioMode,
+    stdin: StdioMode | number,
     files: OutputFiles,
   ) {
     this.#containment = containment;

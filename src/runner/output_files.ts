@@ -1,9 +1,10 @@
 import type { CommandSpec, OutputFile } from "../command/spec.ts";
+import type { LinkEnd } from "../command/stage_link.ts";
 import { messageOf, SpawnError } from "../outcome/errors.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { OutputDescriptor, StdioMode } from "../runtime/runtime.ts";
 
-/** The files that a child is to have for its output streams, open. */
+/** The files, and pipes to other children, that a child is to have for its output streams, open. */
 export class OutputFiles {
   /** What each stream is to be. */
   readonly modes: {
@@ -11,13 +12,18 @@ export class OutputFiles {
     readonly stderr: StdioMode | number;
   };
   readonly #open: readonly OutputDescriptor[];
+  readonly #writer: LinkEnd | null;
 
   private constructor(
+    spec: CommandSpec,
     modes: OutputFiles["modes"],
     open: readonly OutputDescriptor[],
   ) {
-    this.modes = modes;
     this.#open = open;
+    this.#writer = writerFor(spec);
+    this.modes = this.#writer === null
+      ? modes
+      : { ...modes, stdout: this.#writer.descriptor };
   }
 
   /**
@@ -28,20 +34,19 @@ export class OutputFiles {
   static open(spec: CommandSpec): OutputFiles | Promise<OutputFiles> {
     const { stdout, stderr } = spec;
     return typeof stdout === "string" && typeof stderr === "string"
-      ? new OutputFiles({ stdout, stderr }, [])
+      ? new OutputFiles(spec, { stdout, stderr }, [])
       : OutputFiles.#openBoth(spec);
   }
 
-  static async #openBoth(
-    { program, stdout, stderr }: CommandSpec,
-  ): Promise<OutputFiles> {
+  static async #openBoth(spec: CommandSpec): Promise<OutputFiles> {
+    const { program, stdout, stderr } = spec;
     const open: OutputDescriptor[] = [];
     try {
       const modes = {
         stdout: await modeOf(program, "stdout", stdout, open),
         stderr: await modeOf(program, "stderr", stderr, open),
       };
-      return new OutputFiles(modes, open);
+      return new OutputFiles(spec, modes, open);
     } catch (error) {
       await Promise.all(open.map((file) => file.close()));
       throw error;
@@ -52,7 +57,17 @@ export class OutputFiles {
   close(): void {
     // Nothing was written by way of these: there is nothing that could get lost.
     for (const file of this.#open) file.close().catch(() => {});
+    this.#writer?.close();
   }
+}
+
+/** The pipe to the next stage, unless what goes into it is to be heard here as well. */
+function writerFor(
+  { link, stdoutHandlers, stdoutTees }: CommandSpec,
+): LinkEnd | null {
+  return link === null || stdoutHandlers.length > 0 || stdoutTees.length > 0
+    ? null
+    : link.takeWriter();
 }
 
 /** The same file is one descriptor: two would write over each other. */

@@ -1,15 +1,12 @@
 import { type Command, specOf } from "../command/command.ts";
 import {
   CancelledError,
-  ExitError,
-  OutputTooLargeError,
-  ParseError,
   StdinConsumedError,
   TimeoutError,
   UnsupportedError,
 } from "../outcome/errors.ts";
-import { type ProcessResult, truncatedStreamsOf } from "../outcome/result.ts";
-import { isLimited } from "../output/keep_limits.ts";
+import type { ProcessResult } from "../outcome/result.ts";
+import { answerOf, exitCodeOf, parsedOf, wholeOf } from "./result_verbs.ts";
 import { throwIfCancelled } from "./run_limits.ts";
 import { type RunningProcess, runOf } from "./running_process.ts";
 
@@ -119,7 +116,7 @@ export abstract class ProcessRunner {
   exitCode(command: Command): Promise<number> {
     return this.#retrying(
       command,
-      async () => codeOf(await this.outputString(command)),
+      async () => exitCodeOf(await this.outputString(command)),
     );
   }
 
@@ -132,12 +129,10 @@ export abstract class ProcessRunner {
    * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode ProcessRunner.outputString} throws
    */
   probe(command: Command): Promise<boolean> {
-    return this.#retrying(command, async () => {
-      const result = await this.outputString(command);
-      const code = codeOf(result);
-      if (code > 1 || code < 0) throw new ExitError(result, code);
-      return code === 0;
-    });
+    return this.#retrying(
+      command,
+      async () => answerOf(await this.outputString(command)),
+    );
   }
 
   /**
@@ -146,14 +141,10 @@ export abstract class ProcessRunner {
    * @throws {ParseError} if the parser throws; it throws as {@linkcode ProcessRunner.run} does otherwise
    */
   parse<T>(command: Command, parser: (stdout: string) => T): Promise<T> {
-    return this.#retrying(command, async () => {
-      const { program, stdout } = await this.#whole(command);
-      try {
-        return await parser(stdout);
-      } catch (error) {
-        throw new ParseError(program, stdout, error);
-      }
-    });
+    return this.#retrying(
+      command,
+      async () => parsedOf(await this.#whole(command), parser),
+    );
   }
 
   /**
@@ -191,19 +182,8 @@ export abstract class ProcessRunner {
     return pause(command, ms);
   }
 
-  /** A result that is a success, and from whose stdout nothing was dropped. */
   async #whole(command: Command): Promise<ProcessResult<string>> {
-    const result = (await this.outputString(command)).ensureSuccess();
-    const { outputBuffer, program } = specOf(command);
-    if (
-      isLimited(outputBuffer) && truncatedStreamsOf(result).includes("stdout")
-    ) {
-      throw new OutputTooLargeError(
-        program,
-        "its outputBuffer dropped some of stdout; allow for more, or take what there is with outputString",
-      );
-    }
-    return result;
+    return wholeOf(await this.outputString(command), specOf(command));
   }
 
   async #retrying<T>(command: Command, attempt: () => Promise<T>): Promise<T> {
@@ -227,20 +207,6 @@ export abstract class ProcessRunner {
       await this.pauseBeforeRetry(command, retry.backoff);
     }
   }
-}
-
-function codeOf(result: ProcessResult<string>): number {
-  return result.outcome.kind === "exited"
-    ? result.outcome.code
-    : failureOf(result);
-}
-
-/** A result without an exit code is no success: this throws what it is. */
-function failureOf(result: ProcessResult<string>): never {
-  result.ensureSuccess();
-  throw new Error(
-    "unreachable: a run without an exit code counted as a success",
-  );
 }
 
 async function pause(command: Command, ms: number): Promise<void> {

@@ -24,6 +24,9 @@ const IDLE_AFTER_KILL_MS = 500;
 /** How long a child that was killed may take to end before it counts as one that may not be killed. */
 const PATIENCE_AFTER_KILL_MS = 2000;
 
+/** How often a tree is looked at that somebody may be left in. */
+const LOOK_EVERY_MS = 25;
+
 /** How long a run that is kept may take to end once its output has. */
 const PATIENCE_TO_COMPLETE_MS = 1000;
 
@@ -366,7 +369,21 @@ export class Run {
     await Promise.all([
       stdout && Promise.race([stdout.finished, stdout.handedOver]),
       stderr?.finished,
+      this.spec.link !== null && stdout === null && this.#untilNobodyWrites(),
     ]);
+  }
+
+  /**
+   * What goes into a pipe to another stage is not seen here: whoever is left may
+   * write to it for as long as the pipes that are read may give nothing.
+   */
+  async #untilNobodyWrites(): Promise<void> {
+    const { tree } = this.backend;
+    const end = performance.now() + IDLE_AFTER_EXIT_MS;
+    for (let isOver = tree.isOver(); !isOver; isOver = tree.isEmpty()) {
+      if (performance.now() > end) return tree.endLeftovers();
+      await new Promise<void>((resolve) => this.#after(LOOK_EVERY_MS, resolve));
+    }
   }
 
   #endWriters(): void {

@@ -1,6 +1,9 @@
 import type { CommandSpec } from "../command/spec.ts";
 import { CancelledError } from "../outcome/errors.ts";
 
+/** What a run may be ended by. */
+type Limits = Pick<CommandSpec, "timeout" | "cancelOn">;
+
 /** What ended a run before its time. */
 export type EndedBy = "timed-out" | "cancelled";
 
@@ -9,14 +12,14 @@ export type EndedBy = "timed-out" | "cancelled";
  * Cancellation wins: it may come after the deadline, not the other way round.
  */
 export class RunLimits implements Disposable {
-  readonly #spec: CommandSpec;
+  readonly #spec: Limits;
   #onEnd: (by: EndedBy) => void = () => {};
   readonly #onAbort = () => this.#end("cancelled");
   #endedBy: EndedBy | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Starts to watch. */
-  constructor(spec: CommandSpec) {
+  constructor(spec: Limits) {
     this.#spec = spec;
     if (spec.timeout !== null) {
       this.#timer = setTimeout(() => this.#end("timed-out"), spec.timeout);

@@ -38,13 +38,15 @@ export async function startRun(
     throwIfCancelled(spec);
     if (belongings !== null && limits.endedBy !== "timed-out") {
       const { supply, files } = belongings;
+      const reader = source.kind === "stage" ? source.link.takeReader() : null;
       const backend = new LiveBackend(
         containment(),
         spec,
-        stdinOf(spec, use, supply),
+        reader?.descriptor ?? stdinOf(spec, use, supply),
         files,
       );
       files.close();
+      reader?.close();
       return new Run(spec, { use, backend, supply, limits });
     }
   } catch (error) {

@@ -32,6 +32,10 @@ export function openSupply(
       return streamSupply(source.stream);
     case "async-lines":
       return linesSupply(source.lines);
+    case "stage": {
+      const { captured } = source.link;
+      return captured === null ? null : streamSupply(captured);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { bunFiles } from "./bun_files.ts";
 import { bunNetwork } from "./bun_network.ts";
+import { bunPipes } from "./bun_pipes.ts";
 import { bunSpawn } from "./bun_spawn.ts";
 import { bunSystem } from "./bun_system.ts";
 import type { Runtime } from "./runtime.ts";
@@ -8,6 +9,7 @@ import type { Runtime } from "./runtime.ts";
 export function bunRuntime(): Runtime {
   return {
     spawn: bunSpawn,
+    pipes: bunPipes,
     files: bunFiles,
     system: bunSystem,
     network: bunNetwork,

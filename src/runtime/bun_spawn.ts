@@ -45,12 +45,16 @@ interface BunSpawnOptions {
   argv0?: string;
   cwd?: string;
   env: Record<string, string | undefined>;
-  stdin: BunStdio;
+  stdin: BunStdio | number;
   stdout: BunStdio | number;
   stderr: BunStdio | number;
   detached: boolean;
 }
-type BunSubprocess = Subprocess<BunStdio, BunStdio | number, BunStdio | number>;
+type BunSubprocess = Subprocess<
+  BunStdio | number,
+  BunStdio | number,
+  BunStdio | number
+>;
 
 /** Starts a child by way of `Bun.spawn`. */
 export function bunSpawn(spec: SpawnSpec): Child {
@@ -64,7 +68,7 @@ export function bunSpawn(spec: SpawnSpec): Child {
       argv0: entersCgroup ? SHELL : spec.program,
       cwd: spec.cwd ?? undefined,
       env,
-      stdin: STDIO[spec.stdin],
+      stdin: stdio(spec.stdin),
       stdout: stdio(spec.stdout),
       stderr: stdio(spec.stderr),
       detached: ownGroup,

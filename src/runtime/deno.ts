@@ -1,5 +1,6 @@
 import { denoFiles } from "./deno_files.ts";
 import { denoNetwork } from "./deno_network.ts";
+import { denoPipes } from "./deno_pipes.ts";
 import { denoSpawn } from "./deno_spawn.ts";
 import { denoSystem } from "./deno_system.ts";
 import type { Runtime } from "./runtime.ts";
@@ -8,6 +9,7 @@ import type { Runtime } from "./runtime.ts";
 export function denoRuntime(): Runtime {
   return {
     spawn: denoSpawn,
+    pipes: denoPipes,
     files: denoFiles,
     system: denoSystem,
     network: denoNetwork,

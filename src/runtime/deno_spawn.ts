@@ -27,7 +27,7 @@ export function denoSpawn(spec: SpawnSpec): Child {
     cwd: spec.cwd ?? undefined,
     clearEnv: environment.alone,
     env: environment.variables,
-    stdin: spec.stdin,
+    stdin: stdio(spec.stdin),
     stdout: stdio(spec.stdout),
     stderr: stdio(spec.stderr),
     detached: start.detached,

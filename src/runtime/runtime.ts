@@ -11,10 +11,11 @@ export interface SpawnSpec {
   readonly envCleared: boolean;
   /** The parent's variables that a child with an empty environment still gets. */
   readonly envInherited: readonly string[];
-  readonly stdin: StdioMode;
   /** A number is an open descriptor of this program's, which stays open in it. */
+  readonly stdin: StdioMode | number;
+  /** Like {@linkcode SpawnSpec.stdin}. */
   readonly stdout: StdioMode | number;
-  /** Like {@linkcode SpawnSpec.stdout}. */
+  /** Like {@linkcode SpawnSpec.stdin}. */
   readonly stderr: StdioMode | number;
   /** Whether the child is to lead a session and a process group of its own, if that can be had. */
   readonly ownGroup: boolean;
@@ -96,6 +97,18 @@ export interface OutputDescriptor {
   /** Equal for two that are the same file, by whatever path. */
   readonly identity: string;
   close(): Promise<void>;
+}
+
+/** One end of a pipe, which is open in this program and in no child that is not given it. */
+export interface PipeEnd {
+  readonly descriptor: number;
+  close(): void;
+}
+
+/** A pipe of the kernel's: what is written to the one end is read from the other. */
+export interface Pipe {
+  readonly reader: PipeEnd;
+  readonly writer: PipeEnd;
 }
 
 /** A new file that only its owner may read and write. */
@@ -200,6 +213,8 @@ export interface Runtime {
    * @throws {UnsupportedError} if a permission is missing for what was asked for by name
    */
   spawn(spec: SpawnSpec): Child;
+  /** Makes pipes; `null` where they cannot be had: for want of a permission, or of `mkfifo`. */
+  pipes(count: number): Pipe[] | null;
   readonly files: Files;
   readonly system: System;
   readonly network: Network;

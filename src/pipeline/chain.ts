@@ -1,0 +1,92 @@
+import type { Command } from "../command/command.ts";
+import { linkedTo, specOf } from "../command/command.ts";
+import { defaultRunner } from "../command/default_runner.ts";
+import { stdinFrom } from "../command/stdin.ts";
+import { UnsupportedError } from "../outcome/errors.ts";
+import type { ProcessRunner } from "../runner/process_runner.ts";
+import { RunLimits, throwIfCancelled } from "../runner/run_limits.ts";
+import type { RunningProcess } from "../runner/running_process.ts";
+import { StagePipes } from "../runner/stage_pipe.ts";
+import { type PipelineSession, sessionOf } from "./pipeline_session.ts";
+
+/** What a pipeline is started from. */
+export interface Chain {
+  /** At least one. */
+  readonly stages: readonly Command[];
+  /** How long all of it may take, in milliseconds; `null` for any time. */
+  readonly timeout: number | null;
+  readonly cancelOn: readonly AbortSignal[];
+  /** What starts the stages; `null` for the runner behind a command's own verbs. */
+  readonly runner: ProcessRunner | null;
+}
+
+/**
+ * Starts the stages of a chain, from the left. If one cannot be started, those that
+ * were are ended. `null` if the deadline comes before all of them were.
+ */
+export async function startChain(
+  chain: Chain,
+): Promise<PipelineSession | null> {
+  const { stages, timeout } = chain;
+  const runner = chain.runner ?? defaultRunner();
+  const limits = new RunLimits(chain);
+  using pipes = new StagePipes(stages.length - 1);
+  const started: RunningProcess[] = [];
+  try {
+    for (const [index, command] of stagesOf(chain, pipes).entries()) {
+      const process = await limits.within(
+        runner.start(command),
+        (late) => late[Symbol.asyncDispose](),
+      );
+      throwIfCancelled(specOf(command));
+      if (process === null) break;
+      started.push(process);
+      pipes.links[index]?.startedBy(process);
+      if (pipes.links[index - 1]?.isDangling) throw mixed(stages[index]);
+    }
+    if (started.length === stages.length) {
+      return sessionOf({
+        stages: started,
+        links: pipes.links,
+        limits,
+        timeout,
+      });
+    }
+  } catch (error) {
+    await end(started, limits);
+    throw error;
+  }
+  await end(started, limits);
+  return null;
+}
+
+/** The commands as they are started: each feeds the next, and all of them end with the chain. */
+function stagesOf(
+  { stages, cancelOn }: Chain,
+  { links }: StagePipes,
+): readonly Command[] {
+  return stages.map((stage, index) => {
+    let command = stage;
+    if (index > 0) command = command.stdin(stdinFrom(links[index - 1]));
+    if (index < links.length) command = linkedTo(command, links[index]);
+    for (const signal of cancelOn) command = command.cancelOn(signal);
+    return command;
+  });
+}
+
+async function end(
+  started: readonly RunningProcess[],
+  limits: RunLimits,
+): Promise<void> {
+  limits[Symbol.dispose]();
+  await Promise.all(started.map((process) => process[Symbol.asyncDispose]()));
+}
+
+function mixed(stage: Command): UnsupportedError {
+  const { program } = specOf(stage);
+  return new UnsupportedError(
+    "a pipeline of real and scripted stages",
+    `what comes before \`${program}\` is a real process, and it is none; use a runner that starts all of them or none`,
+    { program },
+  );
+}

@@ -1,0 +1,239 @@
+import { checkMilliseconds } from "../command/checks.ts";
+import { type Command, specOf } from "../command/command.ts";
+import { providePipeline } from "../command/default_runner.ts";
+import type { CommandSpec } from "../command/spec.ts";
+import { TimeoutError } from "../outcome/errors.ts";
+import { timedOut } from "../outcome/outcome.ts";
+import { ProcessResult } from "../outcome/result.ts";
+import type { ProcessRunner } from "../runner/process_runner.ts";
+import {
+  answerOf,
+  exitCodeOf,
+  parsedOf,
+  wholeOf,
+} from "../runner/result_verbs.ts";
+import { type Chain, startChain } from "./chain.ts";
+import type { PipelineSession } from "./pipeline_session.ts";
+
+/**
+ * Programs of which each reads what the one before it prints. Immutable, like a
+ * command; made by `a.pipe(b)`. There is no shell, and what goes from one to the next
+ * does not come by here: it has a pipe of its own, and a slow reader slows down who
+ * writes.
+ *
+ * The result is about the stage that is to blame: the leftmost that failed, a stage
+ * that only lost its reader (SIGPIPE) coming last. Its program, exit code and stderr
+ * are the result's; stdout is always the last stage's. A failure ends all other stages
+ * at once. A stage with {@linkcode Command.uncheckedInPipe} is never to blame for its
+ * exit status; as the last one it counts as exit code 0.
+ *
+ * A stage's own `timeout`, abort signals, `okCodes`, `outputBuffer`, handlers and tees
+ * hold; `retry` does not. A pipeline cannot be recorded into a cassette.
+ *
+ * @example
+ * ```ts
+ * import { Command } from "@processkit/processkit";
+ *
+ * const log = new Command("git", ["log", "--format=%an"]);
+ * const authors = log.pipe(new Command("sort")).pipe(new Command("uniq", ["-c"]));
+ * console.log(await authors.timeout(10_000).run());
+ * ```
+ */
+export class Pipeline {
+  #chain: Chain;
+
+  /**
+   * Makes a pipeline of these stages, from the left.
+   *
+   * @throws {TypeError} if there is none, or if the stdout of one, or the stdin of the next, was said to be something else
+   */
+  constructor(stages: Iterable<Command>) {
+    const all = Object.freeze([...stages]);
+    if (all.length === 0) {
+      throw new TypeError("a pipeline needs at least one command, got none");
+    }
+    all.map(specOf).forEach((spec, index) => {
+      if (index > 0) checkReads(spec);
+      if (index < all.length - 1) checkWrites(spec);
+    });
+    this.#chain = { stages: all, timeout: null, cancelOn: [], runner: null };
+    Object.freeze(this);
+  }
+
+  /**
+   * Adds a stage that reads what the last one prints.
+   *
+   * @throws {TypeError} if the stdout of the last one, or the stdin of `next`, was said to be something else
+   */
+  pipe(next: Command): Pipeline {
+    const longer = new Pipeline([...this.#chain.stages, next]);
+    longer.#chain = { ...this.#chain, stages: longer.#chain.stages };
+    return longer;
+  }
+
+  /**
+   * Sets a deadline for all of it, in milliseconds from its start: every stage is
+   * killed then, and the result is about the leftmost that was still running.
+   *
+   * @throws {RangeError} if it is negative or too long for a timer
+   */
+  timeout(ms: number): Pipeline {
+    return this.#with({ timeout: checkMilliseconds("timeout", ms) });
+  }
+
+  /** Ends every stage, with all it started, when the signal fires. A second call adds a signal. */
+  cancelOn(signal: AbortSignal): Pipeline {
+    return this.#with({ cancelOn: [...this.#chain.cancelOn, signal] });
+  }
+
+  /** Has this runner start the stages, in place of the one behind a command's own verbs. */
+  withRunner(runner: ProcessRunner): Pipeline {
+    return this.#with({ runner });
+  }
+
+  /** The stages as a POSIX shell would read them: for display only. */
+  commandLine(): string {
+    return this.#chain.stages.map((stage) => stage.commandLine()).join(" | ");
+  }
+
+  /**
+   * Starts all stages, and hands them out while they run. It is never tried again.
+   *
+   * @throws {NotFoundError} if the program of a stage is not there; the others are ended
+   * @throws {SpawnError} if one cannot be started; the others are ended
+   * @throws {TimeoutError} if the deadline comes before all are
+   * @throws {CancelledError} if an abort signal fired before all are
+   * @throws {StdinConsumedError} if the one-shot stdin source of the first stage has fed a run already
+   * @throws {UnsupportedError} if the runner records or replays a cassette, or starts some stages only
+   */
+  async start(): Promise<PipelineSession> {
+    const session = await this.#start();
+    if (session !== null) return session;
+    const { stages: [first], timeout } = this.#chain;
+    const { program } = specOf(first);
+    throw new TimeoutError({ program, stdout: "", stderr: "" }, timeout);
+  }
+
+  /**
+   * Runs it and captures the last stage's output as text. Exit codes, signals and
+   * deadlines are in the result, which is about the stage that is to blame.
+   *
+   * @throws what {@linkcode Pipeline.start} throws, but for the deadline
+   * @throws {StdinError} if the stdin source of the first stage failed
+   * @throws {OutputTooLargeError} if the text is too long for one string, or the `outputBuffer` of a stage makes it an error
+   */
+  async outputString(): Promise<ProcessResult<string>> {
+    await using session = await this.#start();
+    return await (session?.outputString() ?? this.#neverStarted(""));
+  }
+
+  /** Runs it and captures the last stage's output as bytes; like {@linkcode Pipeline.outputString} otherwise. */
+  async outputBytes(): Promise<ProcessResult<Uint8Array>> {
+    await using session = await this.#start();
+    return await (session?.outputBytes() ??
+      this.#neverStarted(new Uint8Array(0)));
+  }
+
+  /**
+   * Runs it, which must succeed, and returns the last stage's stdout without trailing
+   * whitespace.
+   *
+   * @throws {ExitError} if the stage that is to blame exited with a code that is not among its `okCodes`
+   * @throws {SignalledError} if a signal ended that
+   * @throws {TimeoutError} if it, or the pipeline, reached its deadline
+   * @throws {OutputTooLargeError} if the last stage's `outputBuffer` dropped some of stdout; and what
+   *   {@linkcode Pipeline.outputString} throws
+   */
+  async run(): Promise<string> {
+    return (await this.#whole()).stdout.trimEnd();
+  }
+
+  /** Runs it, which must succeed, and returns the whole result; throws as {@linkcode Pipeline.run} does. */
+  async checked(): Promise<ProcessResult<string>> {
+    return (await this.outputString()).ensureSuccess();
+  }
+
+  /**
+   * Runs it and returns the exit code of the stage that is to blame, or of the last one.
+   *
+   * @throws {SignalledError} if a signal ended the stage that is to blame
+   * @throws {TimeoutError} if it, or the pipeline, reached its deadline; and what {@linkcode Pipeline.outputString} throws
+   */
+  async exitCode(): Promise<number> {
+    return exitCodeOf(await this.outputString());
+  }
+
+  /**
+   * Runs it and tells whether that exit code is 0 (true) or 1 (false).
+   *
+   * @throws {ExitError} if it is any other
+   * @throws {SignalledError} if a signal ended the stage that is to blame
+   * @throws {TimeoutError} if it, or the pipeline, reached its deadline; and what {@linkcode Pipeline.outputString} throws
+   */
+  async probe(): Promise<boolean> {
+    return answerOf(await this.outputString());
+  }
+
+  /**
+   * Runs it, which must succeed, and gives the last stage's stdout, verbatim, to `parser`.
+   *
+   * @throws {ParseError} if the parser throws; it throws as {@linkcode Pipeline.run} does otherwise
+   */
+  async parse<T>(parser: (stdout: string) => T): Promise<T> {
+    return await parsedOf(await this.#whole(), parser);
+  }
+
+  #start(): Promise<PipelineSession | null> {
+    return startChain(this.#chain);
+  }
+
+  async #whole(): Promise<ProcessResult<string>> {
+    const { stages } = this.#chain;
+    return wholeOf(
+      await this.outputString(),
+      specOf(stages[stages.length - 1]),
+    );
+  }
+
+  /** The result of a pipeline whose deadline came before all stages were started. */
+  #neverStarted<T extends string | Uint8Array>(stdout: T): ProcessResult<T> {
+    const { stages: [first], timeout } = this.#chain;
+    const { program, okCodes } = specOf(first);
+    return new ProcessResult({
+      program,
+      stdout,
+      stderr: "",
+      outcome: timedOut(),
+      okCodes,
+      configuredTimeout: timeout,
+      duration: timeout ?? 0,
+    });
+  }
+
+  #with(changes: Partial<Chain>): Pipeline {
+    const copy = new Pipeline(this.#chain.stages);
+    copy.#chain = { ...this.#chain, ...changes };
+    return copy;
+  }
+}
+
+/** Refuses a stage whose stdout goes elsewhere; `foreground` says so of all three streams. */
+function checkWrites({ program, stdout, foreground }: CommandSpec): void {
+  if (stdout === "piped" || (foreground && stdout === "inherit")) return;
+  throw new TypeError(
+    `pipe: the stdout of \`${program}\` goes elsewhere, and cannot feed the next stage: leave it "piped"`,
+  );
+}
+
+/** Refuses a stage that has an input of its own. */
+function checkReads(
+  { program, stdin, keepStdinOpen, foreground }: CommandSpec,
+): void {
+  const isFree = stdin === "inherit" ? foreground : stdin.isEmpty;
+  if (isFree && !keepStdinOpen) return;
+  throw new TypeError(
+    `pipe: \`${program}\` has a stdin of its own, and cannot read the stage before it: only the first stage may`,
+  );
+}
+
+providePipeline((first, next) => new Pipeline([first, next]));

@@ -1,0 +1,319 @@
+import { checkMilliseconds } from "../command/checks.ts";
+import { CancelledError } from "../outcome/errors.ts";
+import { exited, type Outcome, timedOut } from "../outcome/outcome.ts";
+import { type OutputStream, ProcessResult } from "../outcome/result.ts";
+import type { ProcessStdin } from "../runner/process_stdin.ts";
+import type { Run } from "../runner/run.ts";
+import type { RunLimits } from "../runner/run_limits.ts";
+import { type RunningProcess, runOf } from "../runner/running_process.ts";
+import type { StagePipe } from "../runner/stage_pipe.ts";
+import { blamedStage, type StageFailure, stageFailure } from "./pipefail.ts";
+
+/** What a session is made of. */
+export interface StartedChain {
+  /** All of them were started. */
+  readonly stages: readonly RunningProcess[];
+  readonly links: readonly StagePipe[];
+  /** Of the chain as a whole. Disposed of by the session. */
+  readonly limits: RunLimits;
+  /** Its deadline, in milliseconds. */
+  readonly timeout: number | null;
+}
+
+/** Makes a session; set by {@linkcode PipelineSession} itself. */
+export let sessionOf: (started: StartedChain) => PipelineSession;
+
+/** How a pipeline ended: what its result is about. */
+export interface PipelineEnd {
+  /** The program that is to blame, or that of the last stage. */
+  readonly program: string;
+  /** How that ended; exit code 0 for a last stage that is forgiven. */
+  readonly outcome: Outcome;
+  /** What that printed to stderr. */
+  readonly stderr: string;
+}
+
+/** Whom the result is about, and how that ended. */
+interface Verdict {
+  readonly run: Run;
+  readonly outcome: Outcome;
+  /** The deadline that counts, in milliseconds. */
+  readonly timeout: number | null;
+}
+
+/** How one stage ended: by itself or not, or that it came to nothing. */
+type StageEnd =
+  | { readonly outcome: Outcome }
+  | { readonly error: unknown };
+
+/**
+ * How long a failure waits for others: two stages that fail together are heard of in
+ * any order, and the leftmost is to blame.
+ */
+const TOGETHER_MS = 10;
+
+/**
+ * A pipeline while it runs. Disposing it ends every stage, with all it started.
+ *
+ * What the last stage prints is there once: `stdoutLines`, `stdoutStream`,
+ * `outputString` and `outputBytes` each take it. When a stage fails that is checked,
+ * the others are ended at once; a stream then ends too, and `finish` tells why.
+ *
+ * @example
+ * ```ts
+ * import { Command } from "@processkit/processkit";
+ *
+ * await using session = await new Command("seq", ["9"]).pipe(new Command("tac")).start();
+ * for await (const line of session.stdoutLines()) console.log(line); // 9, 8, …
+ * console.log(await session.wait()); // { kind: "exited", code: 0 }
+ * ```
+ */
+export class PipelineSession implements AsyncDisposable {
+  static {
+    sessionOf = (started) => new PipelineSession(started);
+  }
+
+  /** The stages, from the left. What goes from one to the next is not theirs to give. */
+  readonly stages: readonly RunningProcess[];
+  readonly #chain: StartedChain;
+  readonly #runs: readonly Run[];
+  readonly #last: Run;
+  readonly #ends: StageEnd[] = [];
+  readonly #verdict: Promise<Verdict>;
+  #duration: number | null = null;
+  /** Whether what ends the stages was decided on. */
+  #isEnding = false;
+  /** The stage that the chain's deadline found still running, if it did. */
+  #overdue: number | null = null;
+  /** Which stages had ended when the others were ended because one failed. */
+  #hadEnded: readonly boolean[] | null = null;
+
+  private constructor(chain: StartedChain) {
+    this.stages = Object.freeze([...chain.stages]);
+    this.#chain = chain;
+    this.#runs = chain.stages.map(runOf);
+    this.#last = this.#runs[this.#runs.length - 1];
+    this.#verdict = this.#watch();
+    // Whoever asks for it still sees it; until then it is nobody's fault.
+    this.#verdict.catch(() => {});
+    // An abort is every stage's own affair.
+    chain.limits.onEnd = (by) => by === "timed-out" && this.#timeOut();
+  }
+
+  /** How long it has been running, or ran, in milliseconds. */
+  get elapsed(): number {
+    return this.#duration ?? this.#age;
+  }
+
+  /** What line handlers and tees of the stages failed with until now. */
+  handlerErrors(): readonly unknown[] {
+    return Object.freeze(this.#runs.flatMap((run) => run.handlerErrors));
+  }
+
+  /** The stdin of the first stage; see {@linkcode RunningProcess.takeStdin}. */
+  takeStdin(): ProcessStdin | null {
+    return this.stages[0].takeStdin();
+  }
+
+  /** Takes the stdout of the last stage, line by line; see {@linkcode RunningProcess.stdoutLines}. */
+  stdoutLines(): AsyncIterableIterator<string> & AsyncDisposable {
+    return this.#lastStage.stdoutLines();
+  }
+
+  /** Takes the stdout of the last stage, in bytes; see {@linkcode RunningProcess.stdoutStream}. */
+  stdoutStream(): ReadableStream<Uint8Array> {
+    return this.#lastStage.stdoutStream();
+  }
+
+  /**
+   * Waits for the end of every stage. What the last one printed can be taken
+   * afterwards.
+   *
+   * @throws {CancelledError} if an abort signal of the pipeline, or of a stage, fired
+   * @throws what `wait` of a stage throws that came to nothing
+   */
+  async wait(): Promise<Outcome> {
+    return (await this.#untilOver()).outcome;
+  }
+
+  /** Waits for the end, as {@linkcode PipelineSession.wait} does, and tells whom it is about: after a stream was read. */
+  async finish(): Promise<PipelineEnd> {
+    const { run, outcome } = await this.#untilOver();
+    return {
+      program: run.spec.program,
+      outcome,
+      stderr: run.stderr?.text() ?? "",
+    };
+  }
+
+  /**
+   * Waits for the end, and takes the stdout of the last stage as text: what was not
+   * taken before.
+   *
+   * @throws {OutputConsumedError} if it was taken already; and what {@linkcode PipelineSession.wait} throws
+   * @throws {OutputTooLargeError} if the text is too long for one string
+   */
+  async outputString(): Promise<ProcessResult<string>> {
+    const { stdout } = this.#last;
+    stdout?.takeWhole("outputString", "text");
+    return await this.#result(() => stdout?.text() ?? "");
+  }
+
+  /** Waits for the end, and takes the stdout of the last stage as bytes; see {@linkcode PipelineSession.outputString}. */
+  async outputBytes(): Promise<ProcessResult<Uint8Array>> {
+    const { stdout } = this.#last;
+    stdout?.takeWhole("outputBytes", "bytes");
+    return await this.#result(() => stdout?.bytes() ?? new Uint8Array(0));
+  }
+
+  /** Kills every stage, with all it started, at once. */
+  kill(): void {
+    this.#isEnding = true;
+    for (const run of this.#runs) run.kill();
+  }
+
+  /**
+   * Ends it: SIGTERM to every stage and all it started, `grace` milliseconds to go by
+   * themselves, and SIGKILL to who is left. Waits for the end; see
+   * {@linkcode PipelineSession.wait}.
+   *
+   * @throws {RangeError} if the grace is negative or too long for a timer; and what `wait` throws
+   */
+  async shutdown(grace: number): Promise<Outcome> {
+    checkMilliseconds("shutdown", grace);
+    this.#isEnding = true;
+    await Promise.all(
+      this.#runs.map((run) => run.tearDown("SIGTERM", grace)),
+    );
+    return await this.wait();
+  }
+
+  /** Ends it, with all it started, and waits until it is gone. Never rejects. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all(this.#runs.map((run) => run.dispose()));
+  }
+
+  get #age(): number {
+    return performance.now() - this.#runs[0].started;
+  }
+
+  get #lastStage(): RunningProcess {
+    return this.stages[this.stages.length - 1];
+  }
+
+  async #untilOver(): Promise<Verdict> {
+    for (const run of this.#runs) run.feed?.closeUntaken();
+    this.#last.stdout?.drain();
+    return await this.#verdict;
+  }
+
+  async #result<T extends string | Uint8Array>(
+    stdoutOf: () => T,
+  ): Promise<ProcessResult<T>> {
+    const { run, outcome, timeout } = await this.#untilOver();
+    await this.#last.closed;
+    const isReal = this.#runs.some(({ backend }) => backend.pid !== null);
+    return new ProcessResult({
+      program: run.spec.program,
+      stdout: stdoutOf(),
+      stderr: run.stderr?.text() ?? "",
+      outcome,
+      okCodes: run.spec.okCodes,
+      truncated: this.#truncated(run),
+      configuredTimeout: timeout,
+      // What a script takes is no measure of what it stands for.
+      duration: isReal ? this.elapsed : 0,
+      handlerErrors: this.handlerErrors(),
+    });
+  }
+
+  /** stdout is the last stage's, and stderr that of the one which the result is about. */
+  #truncated(run: Run): readonly OutputStream[] {
+    return [
+      ...this.#last.truncated.filter((stream) => stream === "stdout"),
+      ...run.truncated.filter((stream) => stream === "stderr"),
+    ];
+  }
+
+  async #watch(): Promise<Verdict> {
+    await Promise.all(this.#runs.map(async (run, stage) => {
+      await run.ended;
+      this.#ends[stage] = endOf(run);
+      this.#chain.links[stage - 1]?.readerLeft();
+      if (this.#failureOf(stage) === "real") await this.#tearDown(stage);
+    }));
+    this.#duration = this.#age;
+    Promise.all(this.#runs.map((run) => run.closed)).then(() =>
+      this.#chain.limits[Symbol.dispose]()
+    );
+    return this.#judge();
+  }
+
+  /** Ends all stages because one has failed. */
+  async #tearDown(failed: number): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    if (this.#runs.slice(0, failed).some((run) => !run.hasExited)) {
+      await new Promise((resolve) => setTimeout(resolve, TOGETHER_MS));
+    }
+    // Whoever ends from here on may do so for want of the others.
+    this.#hadEnded = this.#runs.map((run) => run.hasExited);
+    for (const run of this.#runs) run.kill();
+  }
+
+  #timeOut(): void {
+    if (!this.#isEnding && this.#duration === null) {
+      this.#overdue = this.#runs.findIndex((run) => !run.hasExited);
+    }
+    this.kill();
+  }
+
+  #judge(): Verdict {
+    const errors = this.#ends.flatMap((end) => "error" in end ? [end] : []);
+    const cancelled = errors.find(({ error }) =>
+      error instanceof CancelledError
+    );
+    if (cancelled !== undefined) throw cancelled.error;
+    if (this.#overdue !== null) return this.#overdueVerdict(this.#overdue);
+    const failures = this.#runs.map((_, stage) =>
+      this.#hadEnded?.[stage] === false ? "none" : this.#failureOf(stage)
+    );
+    const stage = blamedStage(failures);
+    const end = this.#ends[stage ?? this.#runs.length - 1];
+    if ("error" in end) throw end.error;
+    const run = stage === null ? this.#last : this.#runs[stage];
+    const { okCodes, timeout } = run.spec;
+    const isForgiven = stage === null && !(end.outcome.kind === "exited" &&
+      okCodes.includes(end.outcome.code));
+    return {
+      run,
+      outcome: isForgiven ? exited(0) : end.outcome,
+      timeout,
+    };
+  }
+
+  #overdueVerdict(stage: number): Verdict {
+    // Where all had exited, it was the last one's output that took so long.
+    const run = this.#runs[stage] ?? this.#last;
+    return { run, outcome: timedOut(), timeout: this.#chain.timeout };
+  }
+
+  #failureOf(stage: number): StageFailure {
+    const end = this.#ends[stage];
+    if ("error" in end) return "real";
+    const run = this.#runs[stage];
+    return stageFailure(run.spec, end.outcome, {
+      isLast: run === this.#last,
+      hasLeft: this.#chain.links[stage]?.wasCut ?? false,
+    });
+  }
+}
+
+function endOf(run: Run): StageEnd {
+  try {
+    return { outcome: run.outcome() };
+  } catch (error) {
+    return { error };
+  }
+}
