@@ -8,6 +8,7 @@ const MEASUREMENTS = [
   "spawn.ts",
   "containment.ts",
   "streams.ts",
+  "pipelines.ts",
   "replay.ts",
   "cassette.ts",
 ];

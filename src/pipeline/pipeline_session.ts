@@ -243,6 +243,8 @@ export class PipelineSession implements AsyncDisposable {
       this.#chain.links[stage - 1]?.readerLeft();
       if (this.#failureOf(stage) === "real") await this.#tearDown(stage);
     }));
+    // What was printed when its reader left is still heard.
+    await Promise.all(this.#runs.slice(0, -1).map((run) => run.closed));
     this.#duration = this.#age;
     Promise.all(this.#runs.map((run) => run.closed)).then(() =>
       this.#chain.limits[Symbol.dispose]()

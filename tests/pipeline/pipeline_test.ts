@@ -1,0 +1,551 @@
+import { readdir, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import {
+  CancelledError,
+  Command,
+  DryRunRunner,
+  ExitError,
+  JobRunner,
+  NotFoundError,
+  OutputConsumedError,
+  OutputTooLargeError,
+  ParseError,
+  Pipeline,
+  type PipelineSession,
+  ProcessGroup,
+  type ProcessResult,
+  ProcessRunner,
+  RecordingRunner,
+  RecordReplayRunner,
+  Reply,
+  type RunningProcess,
+  ScriptedRunner,
+  Stdin,
+  StdinError,
+  TimeoutError,
+  UnsupportedError,
+} from "../../mod.ts";
+import { collect, failureOf, keeper, never, sh } from "../commands.ts";
+import {
+  eventually,
+  isAlive,
+  runtimeName,
+  temporaryFolder,
+  test,
+} from "../harness.ts";
+import { scriptWords } from "../runtimes.ts";
+import { newMark, untilNobodyHas } from "../shapes.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../std.ts";
+
+const LONG = 20_000;
+const cat = new Command("cat");
+/** The same, with its output passed on by this program, since somebody listens to it. */
+const heardCat = cat.onStdoutLine(() => {});
+const stuck = new Command("sleep", ["600"]);
+
+test("each stage reads what the one before it prints", async () => {
+  const words = sh("printf 'b\\na\\nb\\n'");
+  const unique = words.pipe(new Command("sort")).pipe(new Command("uniq"));
+  assertEquals(await unique.run(), "a\nb");
+  assertEquals(
+    unique.commandLine(),
+    "sh -c 'printf '\\''b\\na\\nb\\n'\\''' sh | sort | uniq",
+  );
+  const result = await unique.outputString();
+  assertEquals([result.stdout, result.program], ["a\nb\n", "uniq"]);
+  assert(result.duration() > 0);
+});
+
+test("the first stage's stdin is honoured, wherever it comes from", async () => {
+  await using folder = await temporaryFolder();
+  await writeFile(folder.file("input"), "from a file");
+  const sources: [Stdin | string | ReadableStream<Uint8Array>, string][] = [
+    ["text", "text"],
+    [Stdin.fromFile(folder.file("input")), "from a file"],
+    [Stdin.fromBytes(new Uint8Array([104, 105])), "hi"],
+    [new Blob(["streamed"]).stream(), "streamed"],
+  ];
+  for (const [source, expected] of sources) {
+    assertEquals(await cat.stdin(source).pipe(cat).pipe(cat).run(), expected);
+  }
+  const broken = new ReadableStream<Uint8Array>({
+    pull() {
+      throw new Error("no more");
+    },
+  });
+  await assertRejects(() => cat.stdin(broken).pipe(cat).run(), StdinError);
+});
+
+test("a pipeline has the verbs of a command", async () => {
+  const three = sh("echo three").pipe(cat);
+  assertEquals((await three.checked()).stdout, "three\n");
+  assertEquals(await three.exitCode(), 0);
+  assertEquals(await three.probe(), true);
+  assertEquals(await three.parse((text) => text.length), 6);
+  assertEquals([...(await three.outputBytes()).stdout.slice(0, 2)], [116, 104]);
+  const failing = sh("echo out").pipe(sh("cat; echo why >&2; exit 1"));
+  assertEquals(await failing.exitCode(), 1);
+  assertEquals(await failing.probe(), false);
+  const result = await failing.outputString();
+  assertEquals([result.stdout, result.stderr], ["out\n", "why\n"]);
+  const error = await failureOf(failing.run());
+  assertInstanceOf(error, ExitError);
+  assertEquals([error.program, error.code, error.stdout], ["sh", 1, "out\n"]);
+  await assertRejects(() => failing.checked(), ExitError);
+  await assertRejects(() => sh("exit 2").pipe(cat).probe(), ExitError);
+  await assertRejects(
+    () => three.parse(() => JSON.parse("{")),
+    ParseError,
+  );
+  const short = cat.outputBuffer({ maxLines: 1 });
+  const long = sh("printf 'a\\nb\\n'").pipe(short);
+  await assertRejects(() => long.run(), OutputTooLargeError);
+  const truncated = await long.outputString();
+  assertEquals([truncated.stdout, truncated.truncated], ["b\n", true]);
+});
+
+test("a stuck first stage with a failing last one ends at once, and leaves nothing", async () => {
+  for (const between of [cat, heardCat]) {
+    const mark = newMark();
+    const tree = sh('sleep "$1" & setsid sleep "$1" & wait', mark);
+    const started = performance.now();
+    const result = await tree.pipe(between).pipe(sh("exit 7")).outputString();
+    assertEquals([result.code, result.program], [7, "sh"]);
+    assert(performance.now() - started < LONG);
+    await untilNobodyHas(mark);
+  }
+});
+
+test("the chain's deadline ends every stage, and what the last one printed is kept", async () => {
+  const mark = newMark();
+  const chain = sh('echo early; sleep "$1"; :', mark).pipe(cat).timeout(300);
+  const result = await chain.outputString();
+  assertEquals(result.outcome, { kind: "timed-out" });
+  assertEquals(
+    [result.stdout, result.configuredTimeout, result.program],
+    ["early\n", 300, "sh"],
+  );
+  await untilNobodyHas(mark);
+  const error = await failureOf(chain.run());
+  assertInstanceOf(error, TimeoutError);
+  assertEquals(error.timeout, 300);
+  // The first stage has ended: who still runs is the second.
+  const late = sh("exit 0").pipe(sh("sleep 600")).pipe(cat).timeout(300);
+  assertEquals((await late.outputString()).program, "sh");
+  assertEquals(
+    (await new Pipeline([stuck]).timeout(50).outputString()).program,
+    "sleep",
+  );
+});
+
+test("a deadline that comes before all stages have started is one all the same", async () => {
+  class Slow extends JobRunner {
+    override async start(command: Command): Promise<RunningProcess> {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return await super.start(command);
+    }
+  }
+  await using runner = new Slow();
+  const chain = stuck.pipe(cat).pipe(cat).timeout(300).withRunner(runner);
+  const { outcome, stdout } = await chain.outputString();
+  assertEquals([outcome, stdout], [{ kind: "timed-out" }, ""]);
+  await assertRejects(() => chain.start(), TimeoutError);
+  await new Promise((resolve) => setTimeout(resolve, 250));
+});
+
+test("a stage's own deadline and abort signal hold", async () => {
+  const timed = await cat.pipe(sh("sleep 600").timeout(100)).outputString();
+  assertEquals(timed.outcome, { kind: "timed-out" });
+  assertEquals([timed.program, timed.configuredTimeout], ["sh", 100]);
+  const controller = new AbortController();
+  const chain = stuck.pipe(cat.cancelOn(controller.signal)).outputString();
+  setTimeout(() => controller.abort("enough"), 50);
+  const error = await failureOf(chain);
+  assertInstanceOf(error, CancelledError);
+  assertEquals([error.program, error.cause], ["cat", "enough"]);
+});
+
+test("an abort ends the chain, even while a handler is pending, and wins over a failure", async () => {
+  const mark = newMark();
+  const controller = new AbortController();
+  const tree = sh('echo x; sleep "$1"; :', mark);
+  const chain = tree.pipe(cat.onStdoutLine(never)).pipe(cat)
+    .cancelOn(controller.signal).run();
+  setTimeout(() => controller.abort(new Error("enough")), 100);
+  const error = await failureOf(chain);
+  assertInstanceOf(error, CancelledError);
+  assertEquals((error.cause as Error).message, "enough");
+  await untilNobodyHas(mark);
+  const runner = new RecordingRunner(new ScriptedRunner());
+  const aborted = cat.pipe(cat).cancelOn(controller.signal).withRunner(runner);
+  await assertRejects(() => aborted.run(), CancelledError);
+  await assertRejects(
+    () => cat.pipe(cat).cancelOn(controller.signal).run(),
+    CancelledError,
+  );
+});
+
+test("a live chain is read while it runs", async () => {
+  await using session = await sh("echo one; sleep 600")
+    .pipe(heardCat).pipe(cat).start();
+  const lines = session.stdoutLines();
+  assertEquals(await lines.next(), { done: false, value: "one" });
+  assertThrows(() => session.stdoutStream(), OutputConsumedError);
+  assert(session.elapsed > 0);
+  const pids = session.stages.map(({ pid }) => pid!);
+  for (const pid of pids) assert(await isAlive(pid));
+  session.kill();
+  assertEquals(await collect(lines), []);
+  const { outcome, program } = await session.finish();
+  assertEquals([outcome, program], [{ kind: "signalled", signal: 9 }, "sh"]);
+  for (const pid of pids) {
+    await eventually("it is gone", async () => !await isAlive(pid));
+  }
+});
+
+test("a live chain is talked to by the first stage's stdin", async () => {
+  await using session = await cat.keepStdinOpen().pipe(heardCat).pipe(cat)
+    .start();
+  const stdin = session.takeStdin()!;
+  const lines = session.stdoutLines();
+  for (const word of ["one", "two"]) {
+    await stdin.writeLine(word);
+    assertEquals((await lines.next()).value, word);
+  }
+  await stdin.finish();
+  assertEquals((await lines.next()).done, true);
+  assertEquals(await session.wait(), { kind: "exited", code: 0 });
+  // What nobody takes is closed by who waits.
+  assertEquals(await cat.keepStdinOpen().pipe(cat).run(), "");
+});
+
+test("a live chain is shut down with a grace, and disposal leaves nothing", async () => {
+  const polite = sh(
+    "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done",
+  );
+  const session = await polite.pipe(sh("trap '' TERM; cat")).start();
+  const lines = session.stdoutLines();
+  assertEquals((await lines.next()).value, "ready");
+  assertEquals(await session.shutdown(LONG), { kind: "exited", code: 0 });
+  assertEquals(await collect(lines), ["bye"]);
+  await session[Symbol.asyncDispose]();
+
+  const mark = newMark();
+  const tree = sh('trap "" TERM; setsid sleep "$1" & sleep "$1"; :', mark);
+  const stubborn = await tree.pipe(tree).start();
+  assertEquals(await stubborn.shutdown(100), { kind: "signalled", signal: 9 });
+  await untilNobodyHas(mark);
+  {
+    await using _disposed = await tree.pipe(tree).start();
+  }
+  await untilNobodyHas(mark);
+});
+
+test("when a stage fails, the stream of a live chain ends, and finish tells why", async () => {
+  await using session = await sh("yes; exit 0")
+    .pipe(sh("head -c 10 >/dev/null; echo why >&2; exit 5")).pipe(cat).start();
+  assertEquals(await collect(session.stdoutLines()), []);
+  assertEquals(await session.finish(), {
+    program: "sh",
+    outcome: { kind: "exited", code: 5 },
+    stderr: "why\n",
+  });
+});
+
+test("a stage that cannot be started ends the others", async () => {
+  const mark = newMark();
+  const tree = sh('sleep "$1" & sleep "$1"; :', mark);
+  const error = await failureOf(
+    tree.pipe(new Command("no-such-program")).pipe(cat).run(),
+  );
+  assertInstanceOf(error, NotFoundError);
+  assertEquals(error.program, "no-such-program");
+  await untilNobodyHas(mark);
+  await assertRejects(
+    () => new Command("no-such-program").pipe(cat).start(),
+    NotFoundError,
+  );
+});
+
+test("what cannot be joined is refused where it is said", () => {
+  for (
+    const reader of [cat.stdin("x"), cat.inheritStdin(), cat.keepStdinOpen()]
+  ) {
+    assertThrows(() => cat.pipe(reader), TypeError, "stdin of its own");
+  }
+  for (const writer of [cat.stdout("null"), cat.stdoutFile("x")]) {
+    assertThrows(() => writer.pipe(cat), TypeError, "goes elsewhere");
+    assertThrows(() => cat.pipe(writer).pipe(cat), TypeError, "goes elsewhere");
+  }
+  assertThrows(() => new Pipeline([]), TypeError, "at least one");
+  assertThrows(() => cat.pipe(cat).timeout(-1), RangeError);
+  // Who is in the foreground has said nothing of its own about its streams.
+  cat.foreground().pipe(cat).pipe(cat.foreground());
+});
+
+test("a pipeline is immutable", async () => {
+  const short = cat.stdin("a").pipe(cat);
+  const timed = short.timeout(LONG);
+  const long = timed.pipe(sh("cat; echo b"));
+  assertEquals(await short.run(), "a");
+  assertEquals(await long.run(), "ab");
+  assertEquals((await short.outputString()).configuredTimeout, null);
+});
+
+test("the last stage's output may go elsewhere", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("out");
+  const result = await sh("echo x").pipe(cat.stdoutFile(path)).outputString();
+  assertEquals(result.stdout, "");
+  assertEquals(await cat.stdin(Stdin.fromFile(path)).run(), "x");
+  assertEquals(await sh("echo x").pipe(cat.stdout("null")).run(), "");
+});
+
+test("what a stage's background processes still print is read", async () => {
+  for (
+    const writer of [
+      sh("(sleep 0.3; echo late) & echo soon"),
+      sh("echo soon; (sleep 0.3; echo late) &").stderr("null"),
+    ]
+  ) {
+    assertEquals(await writer.pipe(cat).run(), "soon\nlate");
+    const heard: string[] = [];
+    const listened = writer.onStdoutLine((line) => void heard.push(line));
+    assertEquals(await listened.pipe(cat).run(), "soon\nlate");
+    assertEquals(heard, ["soon", "late"]);
+  }
+  // Not for ever: it ends with its run.
+  const mark = newMark();
+  const started = performance.now();
+  assertEquals(await sh('sleep "$1" & echo x', mark).pipe(cat).run(), "x");
+  assert(performance.now() - started < LONG);
+  await untilNobodyHas(mark);
+});
+
+test("handlers and tees of every stage hear what it prints", async () => {
+  const heard: string[] = [];
+  const { sink, text } = keeper();
+  const note = (who: string) => (line: string) => void heard.push(who + line);
+  const result = await sh("echo x; echo e >&2").onStdoutLine(note("1 "))
+    .onStderrLine(note("2 "))
+    .pipe(cat.stdoutTee(sink))
+    .pipe(
+      cat.onStdoutLine(() => {
+        throw new Error("no");
+      }),
+    ).outputString();
+  assertEquals([result.stdout, text()], ["x\n", "x\n"]);
+  assertEquals(heard.toSorted(), ["1 x", "2 e"]);
+  assertEquals(result.handlerErrors().map(String), ["Error: no"]);
+});
+
+test("a hundred megabytes go through 2, 5 and 20 stages, and through one that is heard, in flat memory", async () => {
+  const size = 100 * 2 ** 20;
+  const source = new Command("head", ["-c", String(size), "/dev/zero"]);
+  const count = new Command("wc", ["-c"]);
+  const chain = (stages: number, between: Command) =>
+    Array.from({ length: stages - 2 }).reduce<Pipeline>(
+      (pipeline) => pipeline.pipe(between),
+      new Pipeline([source]),
+    ).pipe(count);
+  // Once, so that what is loaded at the first use does not count.
+  await chain(3, cat).run();
+  for (
+    const pipeline of [
+      chain(2, cat),
+      chain(5, cat),
+      chain(20, cat),
+      chain(3, cat.stdoutTee(new WritableStream())),
+    ]
+  ) {
+    const before = memory();
+    let most = before;
+    const timer = setInterval(() => most = Math.max(most, memory()), 5);
+    assertEquals(Number(await pipeline.run()), size);
+    clearInterval(timer);
+    // An order of magnitude less than what went through.
+    assert(most - before < size, `${(most - before) / 2 ** 20} MB`);
+  }
+});
+
+test("much on stderr in the middle stops nobody", async () => {
+  const noisy = sh("head -c 1000000 /dev/zero | tr '\\0' x >&2; cat");
+  const result = await sh("echo x").pipe(noisy).pipe(sh("cat; exit 1"))
+    .outputString();
+  assertEquals([result.stdout, result.code], ["x\n", 1]);
+});
+
+test("nothing is left in the folder for temporary files", async () => {
+  const left = async () =>
+    (await readdir(tmpdir())).filter((name) =>
+      name.startsWith("processkit-pipes-")
+    );
+  assertEquals(await cat.stdin("x").pipe(cat).run(), "x");
+  assertEquals(await left(), []);
+});
+
+test("where no pipe can be made, what goes from stage to stage is passed on", async () => {
+  await using folder = await temporaryFolder();
+  for (const name of ["cat", "tr", "yes", "head", "setsid", "sh"]) {
+    await symlink(`/usr/bin/${name}`, folder.file(name));
+  }
+  const printed = async (permissions: string[], path?: string) => {
+    const words = scriptWords(
+      runtimeName,
+      "tests/fixtures/pipeline.ts",
+      permissions,
+    );
+    const command = new Command(words.program, words.args).timeout(60_000);
+    return await (path === undefined ? command : command.env("PATH", path))
+      .parse(JSON.parse);
+  };
+  // Bun gives a child a socket, and to lose the reader of one is another error to `yes`.
+  const passedOn = ["HELLO", runtimeName === "bun" ? "exited" : "signalled"];
+  assertEquals(await printed(["-A"], folder.path), passedOn);
+  assertEquals(await printed(["-A"]), ["HELLO", "signalled"]);
+  if (runtimeName === "bun") return; // It has no permissions.
+  assertEquals(await printed(["--allow-run"]), passedOn);
+  assertEquals(await printed(["--allow-run=cat,tr,yes,head"]), passedOn);
+});
+
+test("many pipelines at once do not hold each other's pipes open", async () => {
+  const runs = Array.from(
+    { length: 30 },
+    (_, index) => sh(`echo ${index}`).pipe(cat).pipe(cat).run(),
+  );
+  assertEquals(
+    (await Promise.all(runs)).map(Number),
+    Array.from({ length: 30 }, (_, index) => index),
+  );
+});
+
+test("a process group, and a runner that looks on, start the stages", async () => {
+  await using group = await ProcessGroup.create();
+  const recorder = new RecordingRunner(group);
+  const session: PipelineSession = await cat.stdin("x").pipe(stuck)
+    .withRunner(recorder).start();
+  assertEquals((await group.members()).length >= 1, true);
+  assertEquals(
+    recorder.calls().map(({ program, hasStdin }) => [program, hasStdin]),
+    [
+      ["cat", true],
+      ["sleep", true],
+    ],
+  );
+  await group.shutdown({ grace: 0 });
+  assertEquals(await session.wait(), { kind: "signalled", signal: 9 });
+  await session[Symbol.asyncDispose]();
+});
+
+test("scripted stages are fed by each other", async () => {
+  const lines: string[] = [];
+  const counter = Reply.dialogue("", (line) => {
+    lines.push(line);
+    return `${line}!\n`;
+  });
+  const heard: string[] = [];
+  const runner = new ScriptedRunner()
+    .on(["source"], Reply.lines(["a", "b"]).withLineDelay(5))
+    .on(["counter"], counter)
+    .on(["sink"], Reply.ok("done\n"));
+  const chain = new Command("source").pipe(
+    new Command("counter").onStdoutLine((line) => void heard.push(line)),
+  ).withRunner(runner);
+  assertEquals(await chain.run(), "a!\nb!");
+  assertEquals([lines, heard], [["a", "b"], ["a!", "b!"]]);
+  const result = await chain.pipe(new Command("sink")).outputString();
+  assertEquals([result.stdout, result.duration()], ["done\n", 0]);
+  const dry = new DryRunRunner();
+  assertEquals(await cat.pipe(stuck).withRunner(dry).run(), "");
+  assertEquals(dry.commands(), ["cat", "sleep 600"]);
+});
+
+test("a scripted stage that reads nothing lets the one before it finish, and be heard", async () => {
+  const heard: string[] = [];
+  const many = Array.from({ length: 50_000 }, (_, index) => `line ${index}`);
+  const runner = new ScriptedRunner()
+    .on(["source"], Reply.lines(many))
+    .on(["sink"], Reply.ok("done\n"));
+  const source = new Command("source").onStdoutLine((line) =>
+    void heard.push(line)
+  );
+  assertEquals(
+    await source.pipe(new Command("sink")).withRunner(runner).run(),
+    "done",
+  );
+  assertEquals(heard.length, many.length);
+});
+
+test("real and scripted stages are not mixed silently", async () => {
+  class Mixed extends ProcessRunner {
+    readonly scripted = new ScriptedRunner().fallback(Reply.ok());
+    readonly real = new JobRunner();
+    override outputString(): Promise<ProcessResult<string>> {
+      throw new Error("not asked");
+    }
+    override start(command: Command): Promise<RunningProcess> {
+      const { program } = command.invocation;
+      return (program === "sleep" ? this.real : this.scripted).start(command);
+    }
+  }
+  const runner = new Mixed();
+  const error = await failureOf(stuck.pipe(cat).withRunner(runner).run());
+  assertInstanceOf(error, UnsupportedError);
+  assertStringIncludes(error.message, "real and scripted");
+  // The other way round, what is scripted is fed to what is real.
+  const real = new ScriptedRunner().on(["x"], Reply.ok("hello"));
+  class Fed extends Mixed {
+    override start(command: Command): Promise<RunningProcess> {
+      return (command.invocation.program === "x" ? real : this.real).start(
+        command,
+      );
+    }
+  }
+  assertEquals(
+    await new Command("x").pipe(cat).withRunner(new Fed()).run(),
+    "hello",
+  );
+});
+
+test("a pipeline cannot be recorded or replayed, and the message names the way out", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("cassette.json");
+  const inner = new RecordingRunner(new JobRunner());
+  const recorder = RecordReplayRunner.record(path, inner);
+  const refused = async (runner: ProcessRunner) => {
+    const error = await failureOf(
+      sh("echo x").pipe(cat).withRunner(runner).run(),
+    );
+    assertInstanceOf(error, UnsupportedError);
+    assertStringIncludes(error.message, "outputString");
+    assertStringIncludes(error.message, "Stdin.fromString(result.stdout)");
+  };
+  await refused(recorder);
+  assertEquals(inner.calls(), []);
+  // The way out.
+  const feed = async (runner: ProcessRunner) => {
+    const { stdout } = await runner.outputString(sh("printf 'b\\na\\n'"));
+    return await runner.run(
+      new Command("sort").stdin(Stdin.fromString(stdout)),
+    );
+  };
+  const recorded = await feed(recorder);
+  await recorder.save();
+  const replayer = await RecordReplayRunner.replay(path);
+  assertEquals(await feed(replayer), recorded);
+  await refused(replayer);
+});
+
+function memory(): number {
+  const { process } = globalThis as unknown as {
+    process: { memoryUsage(): { rss: number } };
+  };
+  return process.memoryUsage().rss;
+}
