@@ -93,3 +93,17 @@ export { ProcessRunner } from "./src/runner/process_runner.ts";
 export { ProcessStdin } from "./src/runner/process_stdin.ts";
 export type { RunProfile } from "./src/runner/profile.ts";
 export { RunningProcess } from "./src/runner/running_process.ts";
+export type { Clock } from "./src/supervisor/clock.ts";
+export type {
+  HealthCheck,
+  HealthCheckOptions,
+  RestartPolicy,
+} from "./src/supervisor/plan.ts";
+export {
+  type SupervisionOutcome,
+  SupervisionSession,
+  type SupervisionState,
+  type SupervisionStatus,
+  type SupervisionStopReason,
+} from "./src/supervisor/supervision_session.ts";
+export { Supervisor } from "./src/supervisor/supervisor.ts";

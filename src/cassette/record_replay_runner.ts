@@ -9,7 +9,7 @@ import {
   playKnownRun,
   startKnownRun,
 } from "../runner/known_run.ts";
-import { ProcessRunner } from "../runner/process_runner.ts";
+import { ProcessRunner, waitsBetweenRuns } from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import {
   processOf,
@@ -215,15 +215,9 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     }
   }
 
-  /** Does not wait when replaying: nothing needs the time. */
-  protected override pauseBeforeRetry(
-    command: Command,
-    ms: number,
-  ): Promise<void> {
-    return super.pauseBeforeRetry(
-      command,
-      this.#mode.kind === "replay" ? 0 : ms,
-    );
+  /** Not when replaying: nothing needs the time. */
+  protected override get waitsBetweenRuns(): boolean {
+    return this.#mode.kind === "record" && waitsBetweenRuns(this.#mode.inner);
   }
 
   #startReplay(

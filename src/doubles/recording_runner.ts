@@ -1,7 +1,7 @@
 import type { Command } from "../command/command.ts";
 import type { Invocation } from "../command/invocation.ts";
 import type { ProcessResult } from "../outcome/result.ts";
-import { ProcessRunner } from "../runner/process_runner.ts";
+import { ProcessRunner, waitsBetweenRuns } from "../runner/process_runner.ts";
 import type { RunningProcess } from "../runner/running_process.ts";
 
 /**
@@ -67,5 +67,10 @@ export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
   override start(command: Command): Promise<RunningProcess> {
     this.#calls.push(command.invocation);
     return this.inner.start(command);
+  }
+
+  /** As the other runner does. */
+  protected override get waitsBetweenRuns(): boolean {
+    return waitsBetweenRuns(this.inner);
   }
 }

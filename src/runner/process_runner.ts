@@ -10,6 +10,9 @@ import { answerOf, exitCodeOf, parsedOf, wholeOf } from "./result_verbs.ts";
 import { throwIfCancelled } from "./run_limits.ts";
 import { type RunningProcess, runOf } from "./running_process.ts";
 
+/** Reads what only a supervisor needs to know; set by {@linkcode ProcessRunner} itself. */
+export let waitsBetweenRuns: (runner: ProcessRunner) => boolean;
+
 /**
  * The door between a {@linkcode Command} and a {@linkcode ProcessResult}: behind
  * it a run is live, scripted or replayed. The verbs are the same for all of them.
@@ -28,6 +31,10 @@ import { type RunningProcess, runOf } from "./running_process.ts";
  * ```
  */
 export abstract class ProcessRunner {
+  static {
+    waitsBetweenRuns = (runner) => runner.waitsBetweenRuns;
+  }
+
   /**
    * Runs the command and captures its output as text. A non-zero exit, a signal
    * and a timeout are in the result; it is never tried again.
@@ -173,13 +180,13 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Waits before a further attempt of a retried command, for `ms` milliseconds; a
-   * runner that starts nothing may have no reason to.
+   * Whether there is a reason to wait before a command is run again, by `retry` or a
+   * supervisor: not for a runner that starts nothing.
    *
-   * @throws {CancelledError} if the command's abort signal fires meanwhile
+   * @default {true}
    */
-  protected pauseBeforeRetry(command: Command, ms: number): Promise<void> {
-    return pause(command, ms);
+  protected get waitsBetweenRuns(): boolean {
+    return true;
   }
 
   async #whole(command: Command): Promise<ProcessResult<string>> {
@@ -204,11 +211,12 @@ export abstract class ProcessRunner {
         ) throw error;
         failure = error;
       }
-      await this.pauseBeforeRetry(command, retry.backoff);
+      await pause(command, this.waitsBetweenRuns ? retry.backoff : 0);
     }
   }
 }
 
+/** Waits `ms` milliseconds; throws a `CancelledError` if the command's abort signal fires meanwhile. */
 async function pause(command: Command, ms: number): Promise<void> {
   const spec = specOf(command);
   throwIfCancelled(spec);

@@ -1,0 +1,28 @@
+/**
+ * Where a {@linkcode Supervisor} takes the time from: a test has one of its own, by
+ * which nobody waits.
+ */
+export interface Clock {
+  /** The time, in milliseconds since whenever. It never goes back. */
+  now(): number;
+  /** Resolves after `ms` milliseconds, or as soon as the signal fires. Never rejects, and leaves nothing behind. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** The time as it passes. */
+export const REAL_CLOCK: Clock = Object.freeze({
+  now: () => performance.now(),
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const wake = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      signal.addEventListener("abort", wake);
+    });
+  },
+});

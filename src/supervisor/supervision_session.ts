@@ -1,0 +1,337 @@
+import { checkMilliseconds } from "../command/checks.ts";
+import { type Command, specOf } from "../command/command.ts";
+import { defaultRunner } from "../command/default_runner.ts";
+import {
+  type AnyProcessKitError,
+  isProcessKitError,
+  NotReadyError,
+  UnsupportedError,
+} from "../outcome/errors.ts";
+import type { ProcessResult } from "../outcome/result.ts";
+import { isLimited } from "../output/keep_limits.ts";
+import { waitsBetweenRuns } from "../runner/process_runner.ts";
+import { throwIfCancelled } from "../runner/run_limits.ts";
+import { type RunningProcess, runOf } from "../runner/running_process.ts";
+import { Backoff } from "./backoff.ts";
+import { FailureStorm } from "./failure_storm.ts";
+import { isWedged } from "./liveness.ts";
+import type { SupervisionPlan } from "./plan.ts";
+
+/**
+ * Why a supervision ended:
+ *
+ * - `"stopped"`: by `stop`
+ * - `"stop-when"`: `stopWhen` was true for the result
+ * - `"policy"`: `restart` says so: a success, or any end with `"never"`
+ * - `"gave-up"`: `giveUpWhen` was true for the crash
+ * - `"max-restarts"`: it crashed, or ended, once more than `maxRestarts` allows
+ */
+export type SupervisionStopReason =
+  | "stopped"
+  | "stop-when"
+  | "policy"
+  | "gave-up"
+  | "max-restarts";
+
+/** What came of a supervision. */
+export interface SupervisionOutcome {
+  /** Why it ended. */
+  readonly reason: SupervisionStopReason;
+  /** What came of the last run; `null` if it came to an `error`. */
+  readonly result: ProcessResult<string> | null;
+  /** What the last run failed with, if it came to no result: it could not be started, say. */
+  readonly error: AnyProcessKitError | null;
+  /** How many times the program was started again. */
+  readonly restarts: number;
+  /** How many times a storm of crashes was paused for. */
+  readonly stormPauses: number;
+  /** How many times the program was ended because its health check failed. */
+  readonly livenessKills: number;
+}
+
+/** What a supervised program is doing. */
+export type SupervisionState =
+  | "starting"
+  | "running"
+  | "backing-off"
+  | "storm-pause"
+  | "stopping"
+  | "ended";
+
+/** How a supervision stands. */
+export interface SupervisionStatus {
+  /** What the program is doing. */
+  readonly state: SupervisionState;
+  /** The number of its process; `null` where there is none just now, or at all. */
+  readonly pid: number | null;
+  /** How many times it was started again. */
+  readonly restarts: number;
+  /** How many times a storm of crashes was paused for. */
+  readonly stormPauses: number;
+  /** How many times it was ended because its health check failed. */
+  readonly livenessKills: number;
+}
+
+/** Makes a session, which begins at once; set by {@linkcode SupervisionSession} itself. */
+export let superviseBy: (plan: SupervisionPlan) => SupervisionSession;
+
+/** What one run came to: a result, or an error in its place. */
+type RunEnd =
+  & { readonly lasted: number; readonly failure: unknown }
+  & (
+    | { readonly result: ProcessResult<string>; readonly error: null }
+    | { readonly result: null; readonly error: AnyProcessKitError }
+  );
+
+/** How much of each stream is kept of a run that may last for months. */
+const KEPT_BYTES = 2 ** 20;
+
+/**
+ * A supervision that is under way. Disposing it ends the program, and the
+ * supervision with it.
+ *
+ * @example
+ * ```ts
+ * import { Command, Supervisor } from "@processkit/processkit";
+ *
+ * await using session = new Supervisor(new Command("sleep", ["600"])).start();
+ * console.log(session.status());
+ * const { reason, result } = await session.stop(2000);
+ * console.log(reason, result?.outcome); // stopped
+ * ```
+ */
+export class SupervisionSession implements AsyncDisposable {
+  static {
+    superviseBy = (plan) => new SupervisionSession(plan);
+  }
+
+  readonly #plan: SupervisionPlan;
+  readonly #command: Command;
+  readonly #backoff: Backoff;
+  readonly #storm: FailureStorm;
+  readonly #outcome: Promise<SupervisionOutcome>;
+  /** Fires when nothing is to be waited for any more. */
+  readonly #wake = new AbortController();
+  readonly #onAbort = () => this.#wake.abort();
+  #state: SupervisionState = "starting";
+  #process: RunningProcess | null = null;
+  #restarts = 0;
+  #stormPauses = 0;
+  #livenessKills = 0;
+  /** How long the program has to end by itself, in milliseconds, once it was to stop. */
+  #grace: number | null = null;
+
+  private constructor(plan: SupervisionPlan) {
+    this.#plan = plan;
+    this.#command = supervised(plan);
+    this.#backoff = new Backoff(plan);
+    this.#storm = new FailureStorm(plan);
+    for (const signal of specOf(this.#command).cancelOn) {
+      signal.addEventListener("abort", this.#onAbort);
+    }
+    this.#outcome = this.#supervise().finally(() => this.#end());
+    // Whoever waits still sees it; until then it is nobody's fault.
+    this.#outcome.catch(() => {});
+  }
+
+  /** How it stands. */
+  status(): SupervisionStatus {
+    return Object.freeze({
+      state: this.#state,
+      pid: this.#process?.pid ?? null,
+      ...this.#counts,
+    });
+  }
+
+  /**
+   * Waits for the end.
+   *
+   * @throws {CancelledError} if an abort signal of the supervisor, or of the command, fired
+   * @throws what starting it again could not mend: {@linkcode UnsupportedError}, a cassette that has no such recording
+   */
+  async wait(): Promise<SupervisionOutcome> {
+    return await this.#outcome;
+  }
+
+  /**
+   * Ends the program, if it is there: SIGTERM to it and all it started, `grace`
+   * milliseconds to go by themselves, and SIGKILL to who is left; and the supervision
+   * with it. A second call may shorten the grace.
+   *
+   * @throws {RangeError} if the grace is negative or too long for a timer; and what {@linkcode SupervisionSession.wait} throws
+   */
+  async stop(grace: number): Promise<SupervisionOutcome> {
+    checkMilliseconds("stop", grace);
+    this.#grace = Math.min(grace, this.#grace ?? Infinity);
+    if (this.#state !== "ended") this.#state = "stopping";
+    this.#wake.abort();
+    this.#shutDown();
+    return await this.#outcome;
+  }
+
+  /** Ends the program at once, and the supervision with it. Never rejects. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop(0).catch(() => {});
+  }
+
+  get #counts(): Pick<
+    SupervisionStatus,
+    "restarts" | "stormPauses" | "livenessKills"
+  > {
+    return {
+      restarts: this.#restarts,
+      stormPauses: this.#stormPauses,
+      livenessKills: this.#livenessKills,
+    };
+  }
+
+  async #supervise(): Promise<SupervisionOutcome> {
+    for (;; this.#restarts++) {
+      const end = await this.#run();
+      const reason = this.#reasonToStop(end) ?? await this.#pause(end);
+      if (reason !== null) {
+        const { result, error } = end;
+        return Object.freeze({ reason, result, error, ...this.#counts });
+      }
+    }
+  }
+
+  /** Asks those who may say that it is not started again, in the order in which they count. */
+  #reasonToStop(
+    { result, failure }: RunEnd,
+  ): SupervisionStopReason | null {
+    const { restart, maxRestarts, stopWhen, giveUpWhen } = this.#plan;
+    if (this.#grace !== null) return "stopped";
+    if (result !== null && stopWhen?.(result)) return "stop-when";
+    const isCrash = failure !== null;
+    if (restart === "never" || (restart === "on-crash" && !isCrash)) {
+      return "policy";
+    }
+    if (isCrash && giveUpWhen?.(failure)) return "gave-up";
+    return this.#restarts >= maxRestarts ? "max-restarts" : null;
+  }
+
+  /** Waits before the program is started again; why it is not to be after all. */
+  async #pause({ failure, lasted }: RunEnd): Promise<"stopped" | null> {
+    const { clock, runner, stormPause } = this.#plan;
+    const isCrash = failure !== null;
+    this.#backoff.ended({ isCrash, lasted });
+    const isStorm = isCrash && this.#storm.crashed();
+    if (isStorm) this.#stormPauses++;
+    this.#state = isStorm ? "storm-pause" : "backing-off";
+    const delay = Math.max(this.#backoff.next(), isStorm ? stormPause : 0);
+    if (runner === null || waitsBetweenRuns(runner)) {
+      await clock.sleep(delay, this.#wake.signal);
+    }
+    throwIfCancelled(specOf(this.#command));
+    return this.#grace === null ? null : "stopped";
+  }
+
+  async #run(): Promise<RunEnd> {
+    const { clock, runner } = this.#plan;
+    const started = clock.now();
+    this.#enter("starting");
+    try {
+      const starting = (runner ?? defaultRunner()).start(this.#command);
+      return await this.#live(await starting, started);
+    } catch (error) {
+      if (!isCrash(error)) throw error;
+      const lasted = clock.now() - started;
+      return { result: null, error, failure: error, lasted };
+    } finally {
+      this.#process = null;
+    }
+  }
+
+  async #live(starting: RunningProcess, started: number): Promise<RunEnd> {
+    await using process = starting;
+    this.#process = process;
+    this.#enter("running");
+    // It may have been told to stop before it was there.
+    this.#shutDown();
+    const hasEnded = new AbortController();
+    const watching = this.#watch(process, hasEnded.signal);
+    try {
+      const result = await process.outputString();
+      hasEnded.abort();
+      const failure = await watching ?? failureOf(result);
+      const lasted = this.#plan.clock.now() - started;
+      return { result, error: null, failure, lasted };
+    } finally {
+      hasEnded.abort();
+    }
+  }
+
+  /** Ends a program that is not well, as at its deadline; the error that this is, or `null`. */
+  async #watch(
+    process: RunningProcess,
+    signal: AbortSignal,
+  ): Promise<NotReadyError | null> {
+    if (!await isWedged(process, this.#plan, signal)) return null;
+    this.#livenessKills++;
+    const { program, timeoutSignal, timeoutGrace } = specOf(this.#command);
+    runOf(process).tearDown(timeoutSignal, timeoutGrace);
+    return new NotReadyError(
+      program,
+      `its health check failed ${
+        this.#plan.health!.failures
+      } times in a row, and it was ended`,
+    );
+  }
+
+  #shutDown(): void {
+    if (this.#grace === null) return;
+    // What it ends with is told by who waits for it.
+    this.#process?.shutdown(this.#grace).catch(() => {});
+  }
+
+  #enter(state: "starting" | "running"): void {
+    if (this.#grace === null) this.#state = state;
+  }
+
+  #end(): void {
+    this.#state = "ended";
+    for (const signal of specOf(this.#command).cancelOn) {
+      signal.removeEventListener("abort", this.#onAbort);
+    }
+  }
+}
+
+/** The command as it is run: with the supervisor's own signals, and with less of its output than all. */
+function supervised({ command, cancelOn, restart }: SupervisionPlan): Command {
+  const { program, stdin, outputBuffer } = specOf(command);
+  if (restart !== "never" && stdin !== "inherit" && stdin.isOneShot) {
+    throw new UnsupportedError(
+      "supervising a command with a one-shot stdin",
+      'it could be started once only; use Stdin.fromBytes or Stdin.fromFile, or restart("never")',
+      { program },
+    );
+  }
+  const bounded = isLimited(outputBuffer)
+    ? command
+    : command.outputBuffer({ maxBytes: KEPT_BYTES });
+  return cancelOn.reduce((so, signal) => so.cancelOn(signal), bounded);
+}
+
+/** What a result is an error of, or `null` for a success. */
+function failureOf(result: ProcessResult<string>): unknown {
+  try {
+    result.ensureSuccess();
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** The errors of a run that may go better the next time; all others no new start can mend. */
+const CRASHES: ReadonlySet<string> = new Set([
+  "not-found",
+  "spawn",
+  "stdin",
+  "timeout",
+  "output-too-large",
+]);
+
+function isCrash(error: unknown): error is AnyProcessKitError {
+  return isProcessKitError(error) && CRASHES.has(error.kind);
+}

@@ -1,0 +1,281 @@
+import { checkMilliseconds } from "../command/checks.ts";
+import { Command } from "../command/command.ts";
+import type { ProcessResult } from "../outcome/result.ts";
+import type { ProcessRunner } from "../runner/process_runner.ts";
+import type { Clock } from "./clock.ts";
+import {
+  DEFAULTS,
+  type HealthCheck,
+  type HealthCheckOptions,
+  type RestartPolicy,
+  type SupervisionPlan,
+} from "./plan.ts";
+import {
+  superviseBy,
+  type SupervisionOutcome,
+  type SupervisionSession,
+} from "./supervision_session.ts";
+
+/**
+ * Keeps a program running: starts it again when it ends, later and later if it keeps
+ * crashing. Immutable, like a command.
+ *
+ * A crash is an end that is no success: an exit code outside of `okCodes`, a signal, a
+ * deadline, a failed health check, a program that cannot be started. When a run has
+ * ended, these are asked in this order whether there is to be another: an abort
+ * (`CancelledError`), `stop`, `stopWhen`, `restart`, `giveUpWhen` and `maxRestarts`.
+ *
+ * Of a command without an `outputBuffer` the last 1 MiB of each stream is kept, since it
+ * may run for months. Its `retry` does not apply.
+ *
+ * @example
+ * ```ts
+ * import { Command, Supervisor } from "@processkit/processkit";
+ *
+ * const supervisor = new Supervisor(new Command("sh", ["-c", "exit 3"]))
+ *   .maxRestarts(2)
+ *   .backoff(10);
+ * const { reason, restarts, result } = await supervisor.run();
+ * console.log(reason, restarts, result?.code); // max-restarts 2 3
+ * ```
+ */
+export class Supervisor {
+  #plan: SupervisionPlan;
+
+  /** Describes the supervision of a command; nothing is started. */
+  constructor(command: Command) {
+    if (!(command instanceof Command)) {
+      throw new TypeError("a supervisor needs a Command");
+    }
+    this.#plan = { ...DEFAULTS, command };
+    Object.freeze(this);
+  }
+
+  /**
+   * Says after which ends the program is started again; `"on-crash"` unless it is said.
+   *
+   * @throws {TypeError} if the policy is unknown
+   */
+  restart(policy: RestartPolicy): Supervisor {
+    if (!POLICIES.includes(policy)) {
+      throw new TypeError(
+        `restart: expected "on-crash", "always" or "never", got ${
+          JSON.stringify(policy)
+        }`,
+      );
+    }
+    return this.#with({ restart: policy });
+  }
+
+  /**
+   * Says how often it may be started again; without this there is no limit.
+   *
+   * @throws {RangeError} if it is no whole number, nor `Infinity`
+   */
+  maxRestarts(restarts: number): Supervisor {
+    if (
+      !((Number.isInteger(restarts) || restarts === Infinity) && restarts >= 0)
+    ) {
+      throw new RangeError(
+        `maxRestarts: expected a whole number of at least 0, got ${restarts}`,
+      );
+    }
+    return this.#with({ maxRestarts: restarts });
+  }
+
+  /**
+   * Says how long to wait before it is started again: `base` milliseconds, and `factor`
+   * times as long with every further crash in a row. 500 ms and 2 unless it is said. A
+   * success, and a run that lasted ({@linkcode Supervisor.resetAfter}), begin anew.
+   *
+   * @throws {RangeError} if `base` is no duration, or `factor` is below 1
+   */
+  backoff(base: number, factor: number = DEFAULTS.backoff.factor): Supervisor {
+    checkMilliseconds("backoff", base);
+    return this.#with({
+      backoff: { base, factor: checkNumber("backoff: factor", factor, 1) },
+    });
+  }
+
+  /**
+   * Bounds that wait, in milliseconds; 30 seconds unless it is said.
+   *
+   * @throws {RangeError} if it is no duration
+   */
+  maxBackoff(ms: number): Supervisor {
+    return this.#with({ maxBackoff: checkMilliseconds("maxBackoff", ms) });
+  }
+
+  /**
+   * Says which part of that wait is left to chance, so that many programs that crashed
+   * together do not come back together: from 0 for none of it to 1 for all; 0.5 unless it
+   * is said, which makes it between half and all of what it would be.
+   *
+   * @throws {RangeError} if it is not from 0 to 1
+   */
+  jitter(fraction: number): Supervisor {
+    return this.#with({ jitter: checkNumber("jitter", fraction, 0, 1) });
+  }
+
+  /**
+   * Says how long a run has to last, in milliseconds, for its crash to count as the first
+   * one again; 30 seconds unless it is said.
+   *
+   * @throws {RangeError} if it is no duration
+   */
+  resetAfter(ms: number): Supervisor {
+    return this.#with({ resetAfter: checkMilliseconds("resetAfter", ms) });
+  }
+
+  /**
+   * Has it wait at least `ms` milliseconds when crashes come too fast: when a score, to
+   * which each adds 1 and which halves every {@linkcode Supervisor.failureDecay}, is
+   * above {@linkcode Supervisor.failureThreshold}. The score then begins at 0 again. No
+   * such pause unless this says how long.
+   *
+   * @throws {RangeError} if it is no duration
+   */
+  stormPause(ms: number): Supervisor {
+    return this.#with({ stormPause: checkMilliseconds("stormPause", ms) });
+  }
+
+  /**
+   * Sets the score above which there is a {@linkcode Supervisor.stormPause}; 5 unless it
+   * is said.
+   *
+   * @throws {RangeError} if it is negative
+   */
+  failureThreshold(score: number): Supervisor {
+    return this.#with({
+      failureThreshold: checkNumber("failureThreshold", score, 0),
+    });
+  }
+
+  /**
+   * Sets how long that score takes to halve, in milliseconds; a minute unless it is said.
+   *
+   * @throws {RangeError} if it is no duration above 0
+   */
+  failureDecay(ms: number): Supervisor {
+    checkMilliseconds("failureDecay", ms);
+    if (ms === 0) throw new RangeError("failureDecay: expected more than 0 ms");
+    return this.#with({ failureDecay: ms });
+  }
+
+  /**
+   * Has the program checked while it runs. When several checks in a row have failed (it
+   * was `false`, it threw, it took too long), the program is ended as it is at a deadline,
+   * with its `timeoutSignal` and `timeoutGrace`, and that counts as a crash, however it
+   * then ends: a `NotReadyError` for {@linkcode Supervisor.giveUpWhen}.
+   *
+   * @throws {RangeError} if one of the options is out of range
+   *
+   * @example
+   * ```ts no-eval
+   * import { Command, Supervisor } from "@processkit/processkit";
+   *
+   * const server = new Supervisor(new Command("my-server").timeoutGrace(2000))
+   *   .healthCheck(async () => (await fetch("http://127.0.0.1:8123/health")).ok, {
+   *     every: 5000,
+   *   });
+   * await server.run();
+   * ```
+   */
+  healthCheck(check: HealthCheck, options: HealthCheckOptions): Supervisor {
+    if (typeof check !== "function") {
+      throw new TypeError("healthCheck: expected a function");
+    }
+    const { every, within = every, failures = 3, startAfter = every } = options;
+    checkMilliseconds("healthCheck: every", every);
+    if (every === 0) {
+      throw new RangeError("healthCheck: every: expected more than 0 ms");
+    }
+    checkMilliseconds("healthCheck: within", within);
+    checkMilliseconds("healthCheck: startAfter", startAfter);
+    if (!(Number.isInteger(failures) && failures >= 1)) {
+      throw new RangeError(
+        `healthCheck: failures: expected a whole number of at least 1, got ${failures}`,
+      );
+    }
+    return this.#with({
+      health: { check, every, within, failures, startAfter },
+    });
+  }
+
+  /** Ends the supervision after a run for whose result this is true, whatever it is. It is not asked of a run that came to an error. */
+  stopWhen(predicate: (result: ProcessResult<string>) => boolean): Supervisor {
+    return this.#with({ stopWhen: predicate });
+  }
+
+  /**
+   * Ends the supervision after a crash that no new start would mend. The predicate gets
+   * what `checked` would have thrown: `ExitError`, `SignalledError`, `TimeoutError`,
+   * `NotFoundError` and the like, or the `NotReadyError` of a failed health check.
+   */
+  giveUpWhen(predicate: (error: unknown) => boolean): Supervisor {
+    return this.#with({ giveUpWhen: predicate });
+  }
+
+  /** Ends the program, with all it started, and the supervision, when the signal fires. A second call adds a signal. */
+  cancelOn(signal: AbortSignal): Supervisor {
+    return this.#with({ cancelOn: [...this.#plan.cancelOn, signal] });
+  }
+
+  /** Has this runner start the program, in place of the one behind a command's own verbs. */
+  withRunner(runner: ProcessRunner): Supervisor {
+    return this.#with({ runner });
+  }
+
+  /** Takes the time from this clock: for tests, which need not wait then. */
+  withClock(clock: Clock): Supervisor {
+    return this.#with({ clock });
+  }
+
+  /** Takes chance from this function, which returns numbers from 0 up to 1: for tests. */
+  withRandom(random: () => number): Supervisor {
+    return this.#with({ random });
+  }
+
+  /**
+   * Keeps the program running until that has an end.
+   *
+   * @throws {CancelledError} if an abort signal of this, or of the command, fired
+   * @throws {UnsupportedError} if the command's stdin is a one-shot source, unless it is to be started once only
+   * @throws what no new start can mend: a cassette that has no such recording, what a predicate throws
+   */
+  async run(): Promise<SupervisionOutcome> {
+    return await superviseBy(this.#plan).wait();
+  }
+
+  /**
+   * Keeps the program running, and returns at once: to see how it stands, and to stop it.
+   *
+   * @throws {UnsupportedError} if the command's stdin is a one-shot source, unless it is to be started once only
+   */
+  start(): SupervisionSession {
+    return superviseBy(this.#plan);
+  }
+
+  #with(changes: Partial<SupervisionPlan>): Supervisor {
+    const copy = new Supervisor(this.#plan.command);
+    copy.#plan = Object.freeze({ ...this.#plan, ...changes });
+    return copy;
+  }
+}
+
+const POLICIES: readonly RestartPolicy[] = ["on-crash", "always", "never"];
+
+function checkNumber(
+  what: string,
+  value: number,
+  least: number,
+  most: number = Number.MAX_VALUE,
+): number {
+  if (typeof value === "number" && value >= least && value <= most) {
+    return value;
+  }
+  const range = most === Number.MAX_VALUE
+    ? `of at least ${least}`
+    : `from ${least} to ${most}`;
+  throw new RangeError(`${what}: expected a number ${range}, got ${value}`);
+}
