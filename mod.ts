@@ -15,6 +15,8 @@
 export { Cassette } from "./src/cassette/cassette.ts";
 export type { CassetteEntry } from "./src/cassette/entry.ts";
 export { RecordReplayRunner } from "./src/cassette/record_replay_runner.ts";
+export { CliClient, type CliClientOptions } from "./src/client/cli_client.ts";
+export { outputString, run, type RunOptions } from "./src/client/one_liners.ts";
 export { Command } from "./src/command/command.ts";
 export type { Invocation } from "./src/command/invocation.ts";
 export type { OutputBufferPolicy } from "./src/command/output_buffer.ts";
@@ -93,6 +95,7 @@ export { ProcessRunner } from "./src/runner/process_runner.ts";
 export { ProcessStdin } from "./src/runner/process_stdin.ts";
 export type { RunProfile } from "./src/runner/profile.ts";
 export { RunningProcess } from "./src/runner/running_process.ts";
+export { which } from "./src/runner/which.ts";
 export type { Clock } from "./src/supervisor/clock.ts";
 export type {
   HealthCheck,

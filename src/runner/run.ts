@@ -44,7 +44,7 @@ const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
 export type RunUse = "text" | "bytes" | "live";
 
 /** What a run is made of. */
-export interface RunOptions {
+export interface RunParts {
   readonly use: RunUse;
   readonly backend: RunBackend;
   /** What is written to stdin. */
@@ -90,7 +90,7 @@ export class Run {
   #onComplete: ((outcome: Outcome) => void)[] = [];
 
   /** Takes charge of a backend that was made in this same turn. */
-  constructor(spec: CommandSpec, options: RunOptions) {
+  constructor(spec: CommandSpec, options: RunParts) {
     const { use, backend, supply, limits } = options;
     this.spec = spec;
     // The text of a verb is whole by itself, unless it is limited.

@@ -25,7 +25,8 @@ export class RunLimits implements Disposable {
       this.#timer = setTimeout(() => this.#end("timed-out"), spec.timeout);
     }
     for (const signal of spec.cancelOn) {
-      signal.addEventListener("abort", this.#onAbort);
+      if (signal.aborted) this.#endedBy = "cancelled";
+      else signal.addEventListener("abort", this.#onAbort);
     }
   }
 

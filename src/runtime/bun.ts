@@ -1,7 +1,7 @@
 import { bunFiles } from "./bun_files.ts";
 import { bunNetwork } from "./bun_network.ts";
 import { bunPipes } from "./bun_pipes.ts";
-import { bunSpawn } from "./bun_spawn.ts";
+import { bunSpawn, bunWhich } from "./bun_spawn.ts";
 import { bunSystem } from "./bun_system.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -9,6 +9,7 @@ import type { Runtime } from "./runtime.ts";
 export function bunRuntime(): Runtime {
   return {
     spawn: bunSpawn,
+    which: bunWhich,
     pipes: bunPipes,
     files: bunFiles,
     system: bunSystem,

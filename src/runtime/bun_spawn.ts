@@ -1,6 +1,6 @@
 import type { FileSink, Subprocess } from "bun";
 import type {} from "bun-types/s3.d.ts";
-import { SpawnError } from "../outcome/errors.ts";
+import { SpawnError, UnsupportedError } from "../outcome/errors.ts";
 import { builtin, signalNumber } from "./builtin.ts";
 import { bunSystem } from "./bun_system.ts";
 import { couldNotEnter, enteringArgs, SHELL } from "./cgroup_entry.ts";
@@ -77,6 +77,18 @@ export function bunSpawn(spec: SpawnSpec): Child {
   } catch (cause) {
     throw explain(spec, cause);
   }
+}
+
+/** Tells where a program would be found. */
+export function bunWhich(spec: SpawnSpec): string {
+  const lookup = lookUp(spec);
+  if (lookup?.kind === "found") return lookup.path;
+  if (lookup !== null) throw explain(spec, null);
+  throw new UnsupportedError(
+    "looking a program up",
+    "Windows has rules of its own for that; run it instead",
+    { program: spec.program },
+  );
 }
 
 const STDIO: Readonly<Record<StdioMode, BunStdio>> = {

@@ -39,6 +39,20 @@ export function denoSpawn(spec: SpawnSpec): Child {
   }
 }
 
+/** Tells where a program would be found. */
+export function denoWhich(spec: SpawnSpec): string {
+  const lookup = lookUp(spec);
+  if (lookup?.kind === "found") return lookup.path;
+  if (lookup !== null) throw explain(spec, null);
+  throw new UnsupportedError(
+    "looking a program up",
+    Deno.build.os === "windows"
+      ? "Windows has rules of its own for that; run it instead"
+      : "grant --allow-env=PATH and --allow-read",
+    { program: spec.program },
+  );
+}
+
 /** Deno takes a descriptor as well; its types do not know. */
 function stdio(mode: SpawnSpec["stdout"]): StdioMode {
   return mode as StdioMode;

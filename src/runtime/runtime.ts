@@ -213,6 +213,14 @@ export interface Runtime {
    * @throws {UnsupportedError} if a permission is missing for what was asked for by name
    */
   spawn(spec: SpawnSpec): Child;
+  /**
+   * Where the program of a child would be found, as the caller names it.
+   *
+   * @throws {NotFoundError} if it is not there
+   * @throws {SpawnError} if it may not be executed
+   * @throws {UnsupportedError} if a permission is missing for it, or the system has other rules
+   */
+  which(spec: SpawnSpec): string;
   /** Makes pipes; `null` where they cannot be had: for want of a permission, or of `mkfifo`. */
   pipes(count: number): Pipe[] | null;
   readonly files: Files;

@@ -201,6 +201,7 @@ export class SupervisionSession implements AsyncDisposable {
     { result, failure }: RunEnd,
   ): SupervisionStopReason | null {
     const { restart, maxRestarts, stopWhen, giveUpWhen } = this.#plan;
+    throwIfCancelled(specOf(this.#command));
     if (this.#grace !== null) return "stopped";
     if (result !== null && stopWhen?.(result)) return "stop-when";
     const isCrash = failure !== null;

@@ -14,11 +14,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   runner: ["containment", "output", "command", "outcome", "runtime"],
   cassette: ["runner", "command", "outcome", "output", "runtime"],
   doubles: ["runner", "command", "outcome", "output"],
+  pipeline: ["runner", "command", "outcome", "output"],
+  supervisor: ["runner", "command", "outcome", "output"],
+  client: ["runner", "command", "outcome", "output"],
 };
 
-/** What a command's own verbs return is of a room above. */
-const BROKEN_CIRCLE =
-  'import type { RunningProcess } from "../runner/running_process.ts"';
+/** A command's own verbs need what is of rooms above: the types alone. */
+const BROKEN_CIRCLE = [
+  'import type { Pipeline } from "../pipeline/pipeline.ts"',
+  'import type { ProcessRunner } from "../runner/process_runner.ts"',
+  'import type { RunningProcess } from "../runner/running_process.ts"',
+];
 
 async function sources(): Promise<
   { room: string; path: string; text: string }[]
@@ -50,9 +56,10 @@ test("imports run downwards only", async () => {
     ) {
       const targetRoom =
         relative(".", join(dirname(path), target)).split("/")[0];
-      // The named place where that circle is broken: a type alone.
+      // The named place where that circle is broken.
       if (
-        statement === BROKEN_CIRCLE && path === "command/default_runner.ts"
+        BROKEN_CIRCLE.includes(statement) &&
+        path === "command/default_runner.ts"
       ) continue;
       if (targetRoom !== room && !MAY_IMPORT[room]?.includes(targetRoom)) {
         wrong.push(`${path} imports ${target}`);

@@ -1,0 +1,50 @@
+import type { ProcessResult } from "../outcome/result.ts";
+import { CliClient, type CliClientOptions } from "./cli_client.ts";
+
+/** What a one-liner may say beside the program and its arguments. */
+export type RunOptions = Omit<CliClientOptions, "args">;
+
+/**
+ * Runs a program, which must succeed, and returns its stdout without trailing
+ * whitespace: `new Command(program, args).run()`, for a line of a script.
+ *
+ * @throws {ExitError} if it exits with another code than 0
+ * @throws {NotFoundError} if it is not there; and what {@linkcode Command.run} throws
+ *
+ * @example
+ * ```ts
+ * import { run } from "@processkit/processkit";
+ *
+ * console.log(await run("git", ["--version"]));
+ * ```
+ */
+// deno-lint-ignore require-await -- what a command refuses is a rejection here as with any run
+export async function run(
+  program: string | URL,
+  args: Iterable<string> = [],
+  options: RunOptions = {},
+): Promise<string> {
+  return new CliClient(program, options).run(args);
+}
+
+/**
+ * Runs a program and captures its output as text, whatever its exit code.
+ *
+ * @throws {NotFoundError} if it is not there; and what {@linkcode Command.outputString} throws
+ *
+ * @example
+ * ```ts
+ * import { outputString } from "@processkit/processkit";
+ *
+ * const { code, stderr } = await outputString("ls", ["/nope"]);
+ * console.log(code, stderr);
+ * ```
+ */
+// deno-lint-ignore require-await -- what a command refuses is a rejection here as with any run
+export async function outputString(
+  program: string | URL,
+  args: Iterable<string> = [],
+  options: RunOptions = {},
+): Promise<ProcessResult<string>> {
+  return new CliClient(program, options).outputString(args);
+}
