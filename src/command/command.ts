@@ -223,10 +223,11 @@ export class Command {
    * `.foreground().stdout("piped")` for `fzf`.
    *
    * @example
-   * ```ts no-eval
+   * ```ts
    * import { Command } from "@processkit/processkit";
    *
-   * const code = await new Command("git", ["commit"]).foreground().exitCode();
+   * const commit = new Command("git", ["commit"]).foreground();
+   * const main = async () => console.log("it exited with", await commit.exitCode());
    * ```
    */
   foreground(): Command {

@@ -3,6 +3,7 @@ import { type Command, specOf } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import {
   type AnyProcessKitError,
+  isNotFound,
   isProcessKitError,
   NotReadyError,
   UnsupportedError,
@@ -147,6 +148,7 @@ export class SupervisionSession implements AsyncDisposable {
    * Waits for the end.
    *
    * @throws {CancelledError} if an abort signal of the supervisor, or of the command, fired
+   * @throws {NotFoundError} if the program was not there to begin with
    * @throws what starting it again could not mend: {@linkcode UnsupportedError}, a cassette that has no such recording
    */
   async wait(): Promise<SupervisionOutcome> {
@@ -236,7 +238,10 @@ export class SupervisionSession implements AsyncDisposable {
       const starting = (runner ?? defaultRunner()).start(this.#command);
       return await this.#live(await starting, started);
     } catch (error) {
-      if (!isCrash(error)) throw error;
+      // A program that was never there is a mistake, and would be tried for ever.
+      if (!isCrash(error) || (isNotFound(error) && this.#restarts === 0)) {
+        throw error;
+      }
       const lasted = clock.now() - started;
       return { result: null, error, failure: error, lasted };
     } finally {

@@ -21,8 +21,8 @@ import {
  * crashing. Immutable, like a command.
  *
  * A crash is an end that is no success: an exit code outside of `okCodes`, a signal, a
- * deadline, a failed health check, a program that cannot be started. When a run has
- * ended, these are asked in this order whether there is to be another: an abort
+ * deadline, a failed health check, a program that cannot be started; but for one that is
+ * not there to begin with, which is a `NotFoundError` at once. When a run has ended, these are asked in this order whether there is to be another: an abort
  * (`CancelledError`), `stop`, `stopWhen`, `restart`, `giveUpWhen` and `maxRestarts`.
  *
  * Of a command without an `outputBuffer` the last 1 MiB of each stream is kept, since it
@@ -171,14 +171,13 @@ export class Supervisor {
    * @throws {RangeError} if one of the options is out of range
    *
    * @example
-   * ```ts no-eval
+   * ```ts
    * import { Command, Supervisor } from "@processkit/processkit";
    *
+   * const isWell = async () => (await fetch("http://127.0.0.1:8123/health")).ok;
    * const server = new Supervisor(new Command("my-server").timeoutGrace(2000))
-   *   .healthCheck(async () => (await fetch("http://127.0.0.1:8123/health")).ok, {
-   *     every: 5000,
-   *   });
-   * await server.run();
+   *   .healthCheck(isWell, { every: 5000, within: 1000 });
+   * const main = () => server.run();
    * ```
    */
   healthCheck(check: HealthCheck, options: HealthCheckOptions): Supervisor {
@@ -240,6 +239,7 @@ export class Supervisor {
    * Keeps the program running until that has an end.
    *
    * @throws {CancelledError} if an abort signal of this, or of the command, fired
+   * @throws {NotFoundError} if the program is not there to begin with
    * @throws {UnsupportedError} if the command's stdin is a one-shot source, unless it is to be started once only
    * @throws what no new start can mend: a cassette that has no such recording, what a predicate throws
    */

@@ -119,10 +119,16 @@ test("never starts it once, whatever comes of it", async () => {
     0,
     1,
   ]);
-  const missing = await scripted(Reply.notFound()).supervisor.restart("never")
-    .run();
-  assertEquals(missing.result, null);
-  assertInstanceOf(missing.error, NotFoundError);
+  const refused = await scripted(Reply.spawnError("no")).supervisor
+    .restart("never").run();
+  assertEquals(refused.result, null);
+  assertInstanceOf(refused.error, SpawnError);
+});
+
+test("a program that is not there to begin with is not tried for ever", async () => {
+  const { supervisor, calls } = scripted(Reply.notFound(), success);
+  await assertRejects(() => supervisor.run(), NotFoundError);
+  assertEquals(calls.calls().length, 1);
 });
 
 test("always starts it again after a success, and the limit ends that", async () => {
