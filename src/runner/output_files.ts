@@ -1,10 +1,9 @@
 import type { CommandSpec, OutputFile } from "../command/spec.ts";
-import type { LinkEnd } from "../command/stage_link.ts";
 import { messageOf, SpawnError } from "../outcome/errors.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { OutputDescriptor, StdioMode } from "../runtime/runtime.ts";
 
-/** The files, and pipes to other children, that a child is to have for its output streams, open. */
+/** The files that a child is to have for its output streams, open; and what it has instead. */
 export class OutputFiles {
   /** What each stream is to be. */
   readonly modes: {
@@ -12,7 +11,6 @@ export class OutputFiles {
     readonly stderr: StdioMode | number;
   };
   readonly #open: readonly OutputDescriptor[];
-  readonly #writer: LinkEnd | null;
 
   private constructor(
     spec: CommandSpec,
@@ -20,10 +18,7 @@ export class OutputFiles {
     open: readonly OutputDescriptor[],
   ) {
     this.#open = open;
-    this.#writer = writerFor(spec);
-    this.modes = this.#writer === null
-      ? modes
-      : { ...modes, stdout: this.#writer.descriptor };
+    this.modes = { ...modes, stdout: writerFor(spec) ?? modes.stdout };
   }
 
   /**
@@ -57,14 +52,13 @@ export class OutputFiles {
   close(): void {
     // Nothing was written by way of these: there is nothing that could get lost.
     for (const file of this.#open) file.close().catch(() => {});
-    this.#writer?.close();
   }
 }
 
 /** The pipe to the next stage, unless what goes into it is to be heard here as well. */
 function writerFor(
   { link, stdoutHandlers, stdoutTees }: CommandSpec,
-): LinkEnd | null {
+): number | null {
   return link === null || stdoutHandlers.length > 0 || stdoutTees.length > 0
     ? null
     : link.takeWriter();

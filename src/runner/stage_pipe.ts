@@ -1,58 +1,45 @@
-import type { LinkEnd, StageLink } from "../command/stage_link.ts";
+import type { StageLink } from "../command/stage_link.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { Pipe } from "../runtime/runtime.ts";
 import type { Run } from "./run.ts";
 import { type RunningProcess, runOf } from "./running_process.ts";
 
-/** The links between the stages of one pipeline that is started. To be disposed of when all have started, or one could not. */
+/**
+ * The links between the stages of one pipeline. To be disposed of when all stages have
+ * started, or one could not: then the children have their ends, and nobody else does.
+ */
 export class StagePipes implements Disposable {
   readonly links: readonly StagePipe[];
   /** `undefined` before anybody asked for one. */
-  #pipes: Pipe[] | null | undefined;
-  readonly #open = new Set<LinkEnd>();
+  #pipes: readonly Pipe[] | null | undefined;
 
   /** Makes them; no pipe is made before one is asked for. */
   constructor(count: number) {
     this.links = Array.from(
       { length: count },
-      (_, index) => new StagePipe(() => this.#take(index)),
+      (_, index) => new StagePipe(() => this.#pipe(index)),
     );
   }
 
-  /** Closes the ends that nobody took. */
+  /** Closes the ends of all pipes. */
   [Symbol.dispose](): void {
-    for (const end of this.#open) end.close();
-    this.#open.clear();
+    for (const { reader, writer } of this.#pipes ?? []) {
+      reader.close();
+      writer.close();
+    }
   }
 
   /** All of them are made at once: one takes as long as twenty. */
-  #take(index: number): Pipe | null {
-    if (this.#pipes === undefined) {
-      this.#pipes = runtime().pipes(this.links.length);
-      for (const { reader, writer } of this.#pipes ?? []) {
-        this.#open.add(reader).add(writer);
-      }
-    }
-    const pipe = this.#pipes?.[index];
-    return pipe === undefined
-      ? null
-      : { reader: this.#owned(pipe.reader), writer: this.#owned(pipe.writer) };
-  }
-
-  #owned(end: LinkEnd): LinkEnd {
-    return {
-      descriptor: end.descriptor,
-      close: () => {
-        if (this.#open.delete(end)) end.close();
-      },
-    };
+  #pipe(index: number): Pipe | null {
+    this.#pipes ??= runtime().pipes(this.links.length);
+    return this.#pipes?.[index] ?? null;
   }
 }
 
 /** Joins one stage to the next. */
 export class StagePipe implements StageLink {
   readonly #pipe: () => Pipe | null;
-  #reader: LinkEnd | null = null;
+  #reader: number | null = null;
   #isRead = false;
   #source: Run | null = null;
   #captured: ReadableStream<Uint8Array> | null = null;
@@ -72,18 +59,18 @@ export class StagePipe implements StageLink {
     return this.#reader !== null && !this.#isRead;
   }
 
-  /** Whether the one stage was still running when what is captured of it was given up. */
+  /** Whether the one stage is a process, and was still running when its capture was given up. */
   get wasCut(): boolean {
     return this.#wasCut;
   }
 
-  takeWriter(): LinkEnd | null {
+  takeWriter(): number | null {
     const pipe = this.#pipe();
-    this.#reader = pipe?.reader ?? null;
-    return pipe?.writer ?? null;
+    this.#reader = pipe?.reader.descriptor ?? null;
+    return pipe?.writer.descriptor ?? null;
   }
 
-  takeReader(): LinkEnd | null {
+  takeReader(): number | null {
     this.#isRead = true;
     return this.#reader;
   }
@@ -111,11 +98,11 @@ export class StagePipe implements StageLink {
    * with a pipe of the kernel's. What was printed before is still heard.
    */
   readerLeft(): void {
-    const { stdout, hasExited } = this.#source!;
+    const { stdout, hasExited, backend: { pid } } = this.#source!;
     if (stdout === null) return;
     stdout.giveUp();
     if (hasExited) return stdout.drain();
-    if (!stdout.ended) this.#wasCut = true;
+    this.#wasCut ||= !stdout.ended && pid !== null;
     stdout.cut();
   }
 }

@@ -42,11 +42,10 @@ export async function startRun(
       const backend = new LiveBackend(
         containment(),
         spec,
-        reader?.descriptor ?? stdinOf(spec, use, supply),
+        reader ?? stdinOf(spec, use, supply),
         files,
       );
       files.close();
-      reader?.close();
       return new Run(spec, { use, backend, supply, limits });
     }
   } catch (error) {

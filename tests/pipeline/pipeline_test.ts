@@ -192,6 +192,24 @@ test("an abort ends the chain, even while a handler is pending, and wins over a 
   );
 });
 
+test("an abort wins over a failure, while what it has ended is not over", async () => {
+  const controller = new AbortController();
+  await using session = await sh("echo x; exit 3")
+    .pipe(cat.onStdoutLine(never)).cancelOn(controller.signal).start();
+  assertEquals(await session.stages[0].wait(), { kind: "exited", code: 3 });
+  controller.abort();
+  await assertRejects(() => session.wait(), CancelledError);
+});
+
+test("two stages that fail together are told apart by their places", async () => {
+  const runner = new ScriptedRunner()
+    .on(["first"], Reply.fail(3).withStdout("x\n").withLineDelay(3))
+    .on(["second"], Reply.fail(4));
+  const chain = new Command("first").pipe(new Command("second"))
+    .withRunner(runner);
+  assertEquals((await chain.outputString()).code, 3);
+});
+
 test("a live chain is read while it runs", async () => {
   await using session = await sh("echo one; sleep 600")
     .pipe(heardCat).pipe(cat).start();
@@ -236,6 +254,18 @@ test("a live chain is shut down with a grace, and disposal leaves nothing", asyn
   assertEquals(await session.shutdown(LONG), { kind: "exited", code: 0 });
   assertEquals(await collect(lines), ["bye"]);
   await session[Symbol.asyncDispose]();
+
+  // That one of them fails on the way takes the grace of none.
+  const thorough = sh(
+    "trap 'sleep 0.3; echo swept; exit 0' TERM; echo ready; while :; do sleep 0.05; done",
+  );
+  await using swept = await sh(
+    "trap 'exit 3' TERM; while :; do sleep 0.05; done",
+  )
+    .pipe(thorough).start();
+  await swept.stages[1].waitForLine(() => true, LONG);
+  assertEquals(await swept.shutdown(LONG), { kind: "exited", code: 3 });
+  assertEquals(await collect(swept.stdoutLines()), ["swept"]);
 
   const mark = newMark();
   const tree = sh('trap "" TERM; setsid sleep "$1" & sleep "$1"; :', mark);

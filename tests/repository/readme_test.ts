@@ -39,3 +39,14 @@ test("the README's server is started, waited for, used and stopped, in under fif
   );
   assertEquals(await printedBy(conversation), "Hello, Ada");
 });
+
+test("the README's supervisor, one-liners and client do what they say", async () => {
+  const [supervisor] = await examplesOf("Supervision");
+  assertEquals(await printedBy(supervisor), "starting\nstopped 0");
+  const [oneLiners, client] = await examplesOf("Clients and one-liners");
+  const lines = (await printedBy(oneLiners)).split("\n");
+  assert(lines[0].startsWith("git version "), lines[0]);
+  assertEquals(lines[1], "2");
+  assert(lines[2].endsWith("/git"), lines[2]);
+  assertEquals(await printedBy(client), "2f1c");
+});
