@@ -44,3 +44,24 @@ export function keeper(): { sink: WritableStream<string>; text(): string } {
   });
   return { sink, text: () => text };
 }
+
+/** An abort signal, and how many listeners it has. */
+export function countedSignal(): {
+  signal: AbortSignal;
+  listeners(): number;
+} {
+  const { signal } = new AbortController();
+  let count = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    count++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (
+    ...args: Parameters<typeof removeEventListener>
+  ) => {
+    count--;
+    removeEventListener.apply(signal, args);
+  };
+  return { signal, listeners: () => count };
+}

@@ -76,10 +76,10 @@ export class StagePipe implements StageLink {
   }
 
   /** To be told when the one stage is started. */
-  startedBy(process: RunningProcess): void {
-    this.#source = runOf(process);
+  startedBy(stage: RunningProcess): void {
+    this.#source = runOf(stage);
     if (this.#source.stdout === null) return;
-    const reader = process.stdoutStream().getReader();
+    const reader = stage.stdoutStream().getReader();
     this.#captured = new ReadableStream<Uint8Array>({
       async pull(controller) {
         const { done, value } = await reader.read();

@@ -249,19 +249,19 @@ export class SupervisionSession implements AsyncDisposable {
     }
   }
 
-  async #live(starting: RunningProcess, started: number): Promise<RunEnd> {
-    await using process = starting;
-    this.#process = process;
+  async #live(started: RunningProcess, since: number): Promise<RunEnd> {
+    await using live = started;
+    this.#process = live;
     this.#enter("running");
     // It may have been told to stop before it was there.
     this.#shutDown();
     const hasEnded = new AbortController();
-    const watching = this.#watch(process, hasEnded.signal);
+    const watching = this.#watch(live, hasEnded.signal);
     try {
-      const result = await process.outputString();
+      const result = await live.outputString();
       hasEnded.abort();
       const failure = await watching ?? failureOf(result);
-      const lasted = this.#plan.clock.now() - started;
+      const lasted = this.#plan.clock.now() - since;
       return { result, error: null, failure, lasted };
     } finally {
       hasEnded.abort();

@@ -67,6 +67,15 @@ test("it has events, bytes and a whole result as well", async () => {
   assertEquals([outcome.kind, cpuTime, peakMemory], ["exited", null, null]);
 });
 
+test("an abort while a process is being started ends it", async () => {
+  const controller = new AbortController();
+  const command = x.cancelOn(controller.signal);
+  const starting = scripted(Reply.pending()).start(command);
+  controller.abort();
+  await using process = await starting;
+  await assertRejects(() => process.wait(), CancelledError);
+});
+
 test("lines come with their delay, and can be waited for", async () => {
   const reply = Reply.lines(["booting", "ready", "serving"]).withLineDelay(50);
   await using process = await scripted(reply).start(x);

@@ -1,5 +1,4 @@
 import { readdir, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import {
   CancelledError,
   Command,
@@ -25,7 +24,14 @@ import {
   TimeoutError,
   UnsupportedError,
 } from "../../mod.ts";
-import { collect, failureOf, keeper, never, sh } from "../commands.ts";
+import {
+  collect,
+  countedSignal,
+  failureOf,
+  keeper,
+  never,
+  sh,
+} from "../commands.ts";
 import {
   eventually,
   isAlive,
@@ -210,6 +216,18 @@ test("two stages that fail together are told apart by their places", async () =>
   assertEquals((await chain.outputString()).code, 3);
 });
 
+test("nobody listens to an abort signal any more when a pipeline is over", async () => {
+  const { signal, listeners } = countedSignal();
+  const chain = sh("echo x").pipe(cat).cancelOn(signal);
+  assertEquals(await chain.run(), "x");
+  await assertRejects(() => chain.pipe(sh("exit 3")).run(), ExitError);
+  await assertRejects(
+    () => chain.pipe(new Command("no-such-program")).run(),
+    NotFoundError,
+  );
+  assertEquals(listeners(), 0);
+});
+
 test("a live chain is read while it runs", async () => {
   await using session = await sh("echo one; sleep 600")
     .pipe(heardCat).pipe(cat).start();
@@ -354,7 +372,9 @@ test("what a stage's background processes still print is read", async () => {
   // Not for ever: it ends with its run.
   const mark = newMark();
   const started = performance.now();
-  assertEquals(await sh('sleep "$1" & echo x', mark).pipe(cat).run(), "x");
+  const stays = sh('sleep "$1" & echo x', mark);
+  assertEquals(await stays.pipe(cat).run(), "x");
+  assertEquals(await stays.stderr("null").pipe(cat).run(), "x");
   assert(performance.now() - started < LONG);
   await untilNobodyHas(mark);
 });
@@ -413,12 +433,14 @@ test("much on stderr in the middle stops nobody", async () => {
 });
 
 test("nothing is left in the folder for temporary files", async () => {
-  const left = async () =>
-    (await readdir(tmpdir())).filter((name) =>
-      name.startsWith("processkit-pipes-")
-    );
-  assertEquals(await cat.stdin("x").pipe(cat).run(), "x");
-  assertEquals(await left(), []);
+  await using folder = await temporaryFolder();
+  const { program, args } = scriptWords(
+    runtimeName,
+    "tests/fixtures/pipeline.ts",
+  );
+  const command = new Command(program, args).env("TMPDIR", folder.path);
+  assertEquals(await command.parse(JSON.parse), ["HELLO", "signalled"]);
+  assertEquals(await readdir(folder.path), []);
 });
 
 test("where no pipe can be made, what goes from stage to stage is passed on", async () => {

@@ -24,7 +24,7 @@ import {
   Supervisor,
   UnsupportedError,
 } from "../../mod.ts";
-import { failureOf, never, sh } from "../commands.ts";
+import { countedSignal, failureOf, never, sh } from "../commands.ts";
 import { temporaryFolder, test } from "../harness.ts";
 import {
   assert,
@@ -420,6 +420,14 @@ test("an abort ends it while it runs and while it waits, and before it starts", 
   await untilState(waiting, "backing-off");
   own.abort();
   await assertRejects(() => waiting.wait(), CancelledError);
+});
+
+test("nobody listens to an abort signal any more when a supervision is over", async () => {
+  const { signal, listeners } = countedSignal();
+  const { supervisor } = scripted(crash, crash, success);
+  await supervisor.cancelOn(signal).healthCheck(() => true, { every: 10 })
+    .run();
+  assertEquals(listeners(), 0);
 });
 
 test("the status tells where it stands", async () => {
