@@ -102,11 +102,11 @@ export type {
   HealthCheckOptions,
   RestartPolicy,
 } from "./src/supervisor/plan.ts";
-export {
-  type SupervisionOutcome,
-  SupervisionSession,
-  type SupervisionState,
-  type SupervisionStatus,
-  type SupervisionStopReason,
-} from "./src/supervisor/supervision_session.ts";
+export type {
+  SupervisionOutcome,
+  SupervisionState,
+  SupervisionStatus,
+  SupervisionStopReason,
+} from "./src/supervisor/supervision_outcome.ts";
+export { SupervisionSession } from "./src/supervisor/supervision_session.ts";
 export { Supervisor } from "./src/supervisor/supervisor.ts";

@@ -10,11 +10,8 @@ import {
   type RestartPolicy,
   type SupervisionPlan,
 } from "./plan.ts";
-import {
-  superviseBy,
-  type SupervisionOutcome,
-  type SupervisionSession,
-} from "./supervision_session.ts";
+import type { SupervisionOutcome } from "./supervision_outcome.ts";
+import { superviseBy, type SupervisionSession } from "./supervision_session.ts";
 
 /**
  * Keeps a program running: starts it again when it ends, later and later if it keeps
