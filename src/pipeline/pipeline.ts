@@ -3,8 +3,8 @@ import { type Command, specOf } from "../command/command.ts";
 import { providePipeline } from "../command/default_runner.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { TimeoutError } from "../outcome/errors.ts";
-import { timedOut } from "../outcome/outcome.ts";
-import { ProcessResult } from "../outcome/result.ts";
+import type { ProcessResult } from "../outcome/result.ts";
+import { neverStarted } from "../runner/live_verbs.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import {
   answerOf,
@@ -195,19 +195,10 @@ export class Pipeline {
     );
   }
 
-  /** The result of a pipeline whose deadline came before all stages were started. */
+  /** The result of a pipeline whose deadline came before all stages were started: it is about the first. */
   #neverStarted<T extends string | Uint8Array>(stdout: T): ProcessResult<T> {
     const { stages: [first], timeout } = this.#chain;
-    const { program, okCodes } = specOf(first);
-    return new ProcessResult({
-      program,
-      stdout,
-      stderr: "",
-      outcome: timedOut(),
-      okCodes,
-      configuredTimeout: timeout,
-      duration: timeout ?? 0,
-    });
+    return neverStarted(first.timeout(timeout!), stdout);
   }
 
   #with(changes: Partial<Chain>): Pipeline {

@@ -38,8 +38,8 @@ export async function startLive(
   throw new TimeoutError({ program, stdout: "", stderr: "" }, timeout);
 }
 
-/** The result of a run whose deadline came while a file of its was still being opened. */
-function neverStarted<T extends string | Uint8Array>(
+/** The result of a run whose deadline came before it was started: while a file of its was still being opened, say. */
+export function neverStarted<T extends string | Uint8Array>(
   command: Command,
   stdout: T,
 ): ProcessResult<T> {
