@@ -41,6 +41,18 @@ export function checkMilliseconds(what: string, ms: number): number {
   return ms;
 }
 
+/** Refuses what cannot end anything. */
+export function checkAbortSignal(what: string, signal: unknown): AbortSignal {
+  if (signal instanceof AbortSignal) return signal;
+  throw new TypeError(`${what}: expected an AbortSignal, got ${typeof signal}`);
+}
+
+/** Refuses what cannot be called. */
+export function checkFunction<T>(what: string, value: T): T {
+  if (typeof value === "function") return value;
+  throw new TypeError(`${what}: expected a function, got ${typeof value}`);
+}
+
 /** Both runtimes' timers count in 32 bits and fire at once beyond it (about 24 days). */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 

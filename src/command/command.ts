@@ -1,5 +1,6 @@
 import type { ProcessResult } from "../outcome/result.ts";
 import {
+  checkAbortSignal,
   checkMilliseconds,
   checkNoNul,
   checkVariableName,
@@ -429,10 +430,17 @@ export class Command {
     });
   }
 
-  /** Ends the run, whole group and all, when the signal fires. A second call adds a signal. */
+  /**
+   * Ends the run, whole group and all, when the signal fires. A second call adds a signal.
+   *
+   * @throws {TypeError} if it is no `AbortSignal`
+   */
   cancelOn(signal: AbortSignal): Command {
     return this.#with({
-      cancelOn: Object.freeze([...this.#spec.cancelOn, signal]),
+      cancelOn: Object.freeze([
+        ...this.#spec.cancelOn,
+        checkAbortSignal("cancelOn", signal),
+      ]),
     });
   }
 
@@ -595,6 +603,12 @@ export class Command {
     copy.#spec = Object.freeze({ ...this.#spec, ...changes });
     return copy;
   }
+}
+
+/** Refuses what is no command: a text, or another pipeline, say. */
+export function checkCommand(what: string, command: unknown): Command {
+  if (command instanceof Command) return command;
+  throw new TypeError(`${what}: expected a Command, got ${typeof command}`);
 }
 
 function checkedArgs(values: Iterable<string>): readonly string[] {

@@ -80,6 +80,13 @@ export interface CommandSpec {
   readonly foreground: boolean;
 }
 
+/** Whether anybody listens to its stdout. */
+export function isHeardOnStdout(
+  { stdoutHandlers, stdoutTees }: CommandSpec,
+): boolean {
+  return stdoutHandlers.length > 0 || stdoutTees.length > 0;
+}
+
 /** What a command says that only names a program. */
 export const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
   args: Object.freeze([]),

@@ -1,14 +1,24 @@
+/** The end of a pipe that a stage is to read from. */
+export interface LinkEnd {
+  readonly descriptor: number;
+  close(): void;
+}
+
 /**
- * What joins a stage of a pipeline to the next: a pipe of the kernel's, whose ends
- * whoever starts the stages as real processes takes for them. Where the first is not
- * taken, the next stage is fed with what is captured. The pipeline closes both ends when
- * all stages are started.
+ * What joins a stage of a pipeline to the next: a pipe of the kernel's, if whoever
+ * starts them as real processes can make one of it. Otherwise the next stage is fed with
+ * what is captured of the one before. The pipeline closes what it was given when all
+ * stages are started.
  */
 export interface StageLink {
-  /** The descriptor that the one stage writes to; `null` where there is no such pipe. */
+  /** The descriptor that the one stage is to write to; `null` where there is none beforehand. */
   takeWriter(): number | null;
-  /** The descriptor that the next stage reads from; `null` where the other one was not taken. */
+  /** Says from what the one stage, which is started, can be read. */
+  giveReader(end: LinkEnd): void;
+  /** The descriptor that the next stage is to read from; `null` where there is none. */
   takeReader(): number | null;
-  /** What is captured of the one stage; `null` where it writes to the pipe. */
+  /** What is captured of the one stage; `null` where it writes to a pipe. */
   readonly captured: ReadableStream<Uint8Array> | null;
+  /** Resolves when the next stage reads no more. */
+  readonly readerGone: Promise<void>;
 }

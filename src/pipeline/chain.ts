@@ -30,10 +30,13 @@ export async function startChain(
   const { stages, timeout } = chain;
   const runner = chain.runner ?? defaultRunner();
   const limits = new RunLimits(chain);
+  // Fires only before all have started: nobody starts after that.
+  const overdue = new AbortController();
   using pipes = new StagePipes(stages.length - 1);
   const started: RunningProcess[] = [];
   try {
-    for (const [index, command] of stagesOf(chain, pipes).entries()) {
+    const commands = stagesOf(chain, pipes, overdue.signal);
+    for (const [index, command] of commands.entries()) {
       const process = await limits.within(
         runner.start(command),
         (late) => late[Symbol.asyncDispose](),
@@ -56,6 +59,7 @@ export async function startChain(
     await end(started, limits);
     throw error;
   }
+  overdue.abort();
   await end(started, limits);
   return null;
 }
@@ -64,13 +68,14 @@ export async function startChain(
 function stagesOf(
   { stages, cancelOn }: Chain,
   { links }: StagePipes,
+  overdue: AbortSignal,
 ): readonly Command[] {
   return stages.map((stage, index) => {
     let command = stage;
     if (index > 0) command = command.stdin(stdinFrom(links[index - 1]));
     if (index < links.length) command = linkedTo(command, links[index]);
     for (const signal of cancelOn) command = command.cancelOn(signal);
-    return command;
+    return command.cancelOn(overdue);
   });
 }
 

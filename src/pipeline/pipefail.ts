@@ -11,28 +11,19 @@ const SIGPIPE = 13;
 /** What a shell exits with when SIGPIPE has ended what it ran. */
 const SIGPIPE_OF_SHELL = 128 + SIGPIPE;
 
-/** What is known of who reads a stage. */
-export interface StageReader {
-  /** Whether no other stage does. */
-  readonly isLast: boolean;
-  /** Whether the stage was still running when its reader was known to have left. */
-  readonly hasLeft: boolean;
-}
-
 /** What the end of a stage means for its chain. */
 export function stageFailure(
   { okCodes, uncheckedInPipe }: CommandSpec,
   outcome: Outcome,
-  reader: StageReader,
+  isLast: boolean,
 ): StageFailure {
   if (outcome.kind === "timed-out") return "real";
   if (outcome.kind === "exited" && okCodes.includes(outcome.code)) {
     return "none";
   }
   if (uncheckedInPipe) return "none";
-  const lostReader = reader.hasLeft ||
-    (!reader.isLast && wasBySigpipe(outcome));
-  return lostReader ? "reader-left" : "real";
+  // Nobody reads the last stage by a pipe between stages.
+  return !isLast && wasBySigpipe(outcome) ? "reader-left" : "real";
 }
 
 /** The stage that is to blame: the leftmost that failed, or else that lost its reader; `null` for none. */

@@ -1,11 +1,11 @@
-import { checkMilliseconds } from "../command/checks.ts";
-import { type Command, specOf } from "../command/command.ts";
+import { checkAbortSignal, checkMilliseconds } from "../command/checks.ts";
+import { checkCommand, type Command, specOf } from "../command/command.ts";
 import { providePipeline } from "../command/default_runner.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { TimeoutError } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { neverStarted } from "../runner/live_verbs.ts";
-import type { ProcessRunner } from "../runner/process_runner.ts";
+import { checkRunner, type ProcessRunner } from "../runner/process_runner.ts";
 import {
   answerOf,
   exitCodeOf,
@@ -52,6 +52,7 @@ export class Pipeline {
     if (all.length === 0) {
       throw new TypeError("a pipeline needs at least one command, got none");
     }
+    for (const stage of all) checkCommand("pipe", stage);
     all.map(specOf).forEach((spec, index) => {
       if (index > 0) checkReads(spec);
       if (index < all.length - 1) checkWrites(spec);
@@ -81,14 +82,24 @@ export class Pipeline {
     return this.#with({ timeout: checkMilliseconds("timeout", ms) });
   }
 
-  /** Ends every stage, with all it started, when the signal fires. A second call adds a signal. */
+  /**
+   * Ends every stage, with all it started, when the signal fires. A second call adds a signal.
+   *
+   * @throws {TypeError} if it is no `AbortSignal`
+   */
   cancelOn(signal: AbortSignal): Pipeline {
-    return this.#with({ cancelOn: [...this.#chain.cancelOn, signal] });
+    return this.#with({
+      cancelOn: [...this.#chain.cancelOn, checkAbortSignal("cancelOn", signal)],
+    });
   }
 
-  /** Has this runner start the stages, in place of the one behind a command's own verbs. */
+  /**
+   * Has this runner start the stages, in place of the one behind a command's own verbs.
+   *
+   * @throws {TypeError} if it is no `ProcessRunner`
+   */
   withRunner(runner: ProcessRunner): Pipeline {
-    return this.#with({ runner });
+    return this.#with({ runner: checkRunner("withRunner", runner) });
   }
 
   /** The stages as a POSIX shell would read them: for display only. */

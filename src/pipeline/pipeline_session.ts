@@ -47,12 +47,6 @@ type StageEnd =
   | { readonly error: unknown };
 
 /**
- * How long a failure waits for others: two stages that fail together are heard of in
- * any order, and the leftmost is to blame.
- */
-const TOGETHER_MS = 10;
-
-/**
  * A pipeline while it runs. Disposing it ends every stage, with all it started.
  *
  * What the last stage prints is there once: `stdoutLines`, `stdoutStream`,
@@ -238,10 +232,14 @@ export class PipelineSession implements AsyncDisposable {
 
   async #watch(): Promise<Verdict> {
     await Promise.all(this.#runs.map(async (run, stage) => {
+      // What else it started, and who listens to it, may take longer.
+      await run.exited;
+      if (this.#failureOf(stage, endOf(run)) === "real") this.#tearDown();
       await run.ended;
-      this.#ends[stage] = endOf(run);
+      const end = endOf(run);
+      this.#ends[stage] = end;
       this.#chain.links[stage - 1]?.readerLeft();
-      if (this.#failureOf(stage) === "real") await this.#tearDown(stage);
+      if (this.#failureOf(stage, end) === "real") this.#tearDown();
     }));
     // What was printed when its reader left is still heard.
     await Promise.all(this.#runs.slice(0, -1).map((run) => run.closed));
@@ -253,15 +251,18 @@ export class PipelineSession implements AsyncDisposable {
   }
 
   /** Ends all stages because one has failed. */
-  async #tearDown(failed: number): Promise<void> {
+  #tearDown(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    if (this.#runs.slice(0, failed).some((run) => !run.hasExited)) {
-      await new Promise((resolve) => setTimeout(resolve, TOGETHER_MS));
-    }
-    // Whoever ends from here on may do so for want of the others.
-    this.#hadEnded = this.#runs.map((run) => run.hasExited);
-    for (const run of this.#runs) run.kill();
+    // Whoever ends from here on may do so for want of the others; who has ended, and
+    // was not heard of yet, has not.
+    this.#hadEnded = this.#runs.map(({ hasExited, backend }) =>
+      hasExited || backend.hasEnded()
+    );
+    this.#runs.forEach((run, stage) => {
+      if (this.#hadEnded![stage]) run.endLeftovers();
+      else run.kill();
+    });
   }
 
   #timeOut(): void {
@@ -278,9 +279,7 @@ export class PipelineSession implements AsyncDisposable {
     );
     if (cancelled !== undefined) throw cancelled.error;
     if (this.#overdue !== null) return this.#overdueVerdict(this.#overdue);
-    const failures = this.#runs.map((_, stage) =>
-      this.#hadEnded?.[stage] === false ? "none" : this.#failureOf(stage)
-    );
+    const failures = this.#failures();
     const stage = blamedStage(failures);
     const end = this.#ends[stage ?? this.#runs.length - 1];
     if ("error" in end) throw end.error;
@@ -295,20 +294,31 @@ export class PipelineSession implements AsyncDisposable {
     };
   }
 
+  #failures(): StageFailure[] {
+    const failures = this.#runs.map((_, stage) =>
+      this.#hadEnded?.[stage] === false
+        ? "none"
+        : this.#failureOf(stage, this.#ends[stage])
+    );
+    // A socket of Bun's that is cut is no broken pipe to who writes to it.
+    return failures.map((failure, stage) =>
+      failure === "real" && failures[stage + 1] === "real" &&
+        this.#chain.links[stage].wasCut
+        ? "reader-left"
+        : failure
+    );
+  }
+
   #overdueVerdict(stage: number): Verdict {
     // Where all had exited, it was the last one's output that took so long.
     const run = this.#runs[stage] ?? this.#last;
     return { run, outcome: timedOut(), timeout: this.#chain.timeout };
   }
 
-  #failureOf(stage: number): StageFailure {
-    const end = this.#ends[stage];
+  #failureOf(stage: number, end: StageEnd): StageFailure {
     if ("error" in end) return "real";
     const run = this.#runs[stage];
-    return stageFailure(run.spec, end.outcome, {
-      isLast: run === this.#last,
-      hasLeft: this.#chain.links[stage]?.wasCut ?? false,
-    });
+    return stageFailure(run.spec, end.outcome, run === this.#last);
   }
 }
 

@@ -23,6 +23,8 @@ export interface RunBackend {
   readonly end: Promise<Outcome>;
   /** Who is to be ended with it. */
   readonly tree: RunTree;
+  /** Whether it has ended, as far as that can be told before {@linkcode RunBackend.end} does. */
+  hasEnded(): boolean;
   /** Throws what it failed with, if it could not be started after all. To be called when it has ended. */
   throwIfFailed(stderr: string): void;
   /** What it and what it started have used; `null` where it is not there. */

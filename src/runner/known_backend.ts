@@ -75,6 +75,10 @@ export class KnownBackend implements RunBackend, RunTree {
     return this.#hasEnded;
   }
 
+  hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   throwIfFailed(): void {
     if (this.#failure !== null) throw this.#failure.error;
   }

@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../command/spec.ts";
+import { type CommandSpec, isHeardOnStdout } from "../command/spec.ts";
 import type { Containment } from "../containment/containment.ts";
 import type { RunTree } from "../containment/tree.ts";
 import { type TreeUsage, treeUsageOf } from "../containment/usage.ts";
@@ -15,6 +15,7 @@ export class LiveBackend implements RunBackend {
   readonly encoding = null;
   readonly isInTurn = false;
   readonly truncated = [];
+  readonly stdout: Child["stdout"];
   readonly #child: Child;
   readonly #containment: Containment;
   #status: ExitStatus | null = null;
@@ -33,6 +34,7 @@ export class LiveBackend implements RunBackend {
     );
     this.#child = child;
     this.tree = tree;
+    this.stdout = feedsByPipe(spec, child) ? null : child.stdout;
     this.end = child.status.then((status) => {
       this.#status = status;
       return outcomeOf(status);
@@ -47,12 +49,14 @@ export class LiveBackend implements RunBackend {
     return this.#child.stdin;
   }
 
-  get stdout(): Child["stdout"] {
-    return this.#child.stdout;
-  }
-
   get stderr(): Child["stderr"] {
     return this.#child.stderr;
+  }
+
+  hasEnded(): boolean {
+    if (this.#status !== null) return true;
+    const stat = runtime().system.readText(`/proc/${this.pid}/stat`);
+    return stat !== null && stat[stat.lastIndexOf(")") + 2] === "Z";
   }
 
   throwIfFailed(stderr: string): void {
@@ -74,6 +78,14 @@ export class LiveBackend implements RunBackend {
   close(): void | Promise<void> {
     return this.#containment.finish(this.tree);
   }
+}
+
+/** Whether the child's stdout is another stage's stdin, so that nothing of it comes by here. */
+function feedsByPipe(spec: CommandSpec, child: Child): boolean {
+  if (spec.link === null || isHeardOnStdout(spec)) return false;
+  const end = child.giveStdoutAway();
+  if (end !== null) spec.link.giveReader(end);
+  return end !== null;
 }
 
 function outcomeOf({ code, signal }: ExitStatus): Outcome {

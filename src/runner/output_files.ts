@@ -1,4 +1,8 @@
-import type { CommandSpec, OutputFile } from "../command/spec.ts";
+import {
+  type CommandSpec,
+  isHeardOnStdout,
+  type OutputFile,
+} from "../command/spec.ts";
 import { messageOf, SpawnError } from "../outcome/errors.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { OutputDescriptor, StdioMode } from "../runtime/runtime.ts";
@@ -56,12 +60,10 @@ export class OutputFiles {
 }
 
 /** The pipe to the next stage, unless what goes into it is to be heard here as well. */
-function writerFor(
-  { link, stdoutHandlers, stdoutTees }: CommandSpec,
-): number | null {
-  return link === null || stdoutHandlers.length > 0 || stdoutTees.length > 0
+function writerFor(spec: CommandSpec): number | null {
+  return spec.link === null || isHeardOnStdout(spec)
     ? null
-    : link.takeWriter();
+    : spec.link.takeWriter();
 }
 
 /** The same file is one descriptor: two would write over each other. */

@@ -181,7 +181,7 @@ export abstract class ProcessRunner {
 
   /**
    * Whether there is a reason to wait before a command is run again, by `retry` or a
-   * supervisor: not for a runner that starts nothing.
+   * supervisor: not for a replay, whose answer is known.
    *
    * @default {true}
    */
@@ -229,4 +229,12 @@ async function pause(command: Command, ms: number): Promise<void> {
   clearTimeout(timer);
   for (const signal of spec.cancelOn) signal.removeEventListener("abort", wake);
   throwIfCancelled(spec);
+}
+
+/** Refuses what is no runner. */
+export function checkRunner(what: string, runner: unknown): ProcessRunner {
+  if (runner instanceof ProcessRunner) return runner;
+  throw new TypeError(
+    `${what}: expected a ProcessRunner, got ${typeof runner}`,
+  );
 }

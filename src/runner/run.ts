@@ -1,3 +1,4 @@
+import { UNBOUNDED } from "../command/output_buffer.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { Teardown } from "../containment/teardown.ts";
 import { StdinError } from "../outcome/errors.ts";
@@ -229,6 +230,11 @@ export class Run {
     );
   }
 
+  /** Ends those whom a child that has ended left behind. */
+  endLeftovers(): void {
+    if (!this.#isClosed) this.backend.tree.endLeftovers();
+  }
+
   /** Ends the tree, and with it the time that everything else has. */
   kill(): void {
     this.#teardown?.[Symbol.dispose]();
@@ -325,7 +331,8 @@ export class Run {
       name,
       encoding: this.backend.encoding ?? spec.encoding,
       terminator: spec.lineTerminator,
-      limits: spec.outputBuffer,
+      // What goes to another stage is not for the result.
+      limits: isStdout && spec.link !== null ? UNBOUNDED : spec.outputBuffer,
       handlers: isStdout ? spec.stdoutHandlers : spec.stderrHandlers,
       tees: isStdout ? spec.stdoutTees : spec.stderrTees,
       errors: this.#handlerErrors,
@@ -369,7 +376,8 @@ export class Run {
     await Promise.all([
       stdout && Promise.race([stdout.finished, stdout.handedOver]),
       stderr?.finished,
-      this.spec.link !== null && stdout === null && this.#untilNobodyWrites(),
+      this.spec.link !== null && stdout === null &&
+      Promise.race([this.spec.link.readerGone, this.#untilNobodyWrites()]),
     ]);
   }
 
@@ -381,6 +389,7 @@ export class Run {
     const { tree } = this.backend;
     const end = performance.now() + IDLE_AFTER_EXIT_MS;
     for (let isOver = tree.isOver(); !isOver; isOver = tree.isEmpty()) {
+      if (this.#isClosed) return;
       if (performance.now() > end) return tree.endLeftovers();
       await new Promise<void>((resolve) => this.#after(LOOK_EVERY_MS, resolve));
     }

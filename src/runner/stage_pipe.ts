@@ -1,4 +1,4 @@
-import type { StageLink } from "../command/stage_link.ts";
+import type { LinkEnd, StageLink } from "../command/stage_link.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { Pipe } from "../runtime/runtime.ts";
 import type { Run } from "./run.ts";
@@ -12,6 +12,7 @@ export class StagePipes implements Disposable {
   readonly links: readonly StagePipe[];
   /** `undefined` before anybody asked for one. */
   #pipes: readonly Pipe[] | null | undefined;
+  #isOver = false;
 
   /** Makes them; no pipe is made before one is asked for. */
   constructor(count: number) {
@@ -21,17 +22,20 @@ export class StagePipes implements Disposable {
     );
   }
 
-  /** Closes the ends of all pipes. */
+  /** Closes the ends of all pipes. Whoever starts later gets none. */
   [Symbol.dispose](): void {
-    for (const { reader, writer } of this.#pipes ?? []) {
-      reader.close();
-      writer.close();
-    }
+    this.#isOver = true;
+    for (const { writer } of this.#pipes ?? []) writer.close();
+    for (const { reader } of this.#pipes ?? []) reader.close();
+    for (const link of this.links) link.close();
   }
 
   /** All of them are made at once: one takes as long as twenty. */
   #pipe(index: number): Pipe | null {
-    this.#pipes ??= runtime().pipes(this.links.length);
+    if (this.#isOver) return null;
+    if (this.#pipes === undefined) {
+      this.#pipes = runtime().pipes(this.links.length);
+    }
     return this.#pipes?.[index] ?? null;
   }
 }
@@ -39,8 +43,11 @@ export class StagePipes implements Disposable {
 /** Joins one stage to the next. */
 export class StagePipe implements StageLink {
   readonly #pipe: () => Pipe | null;
+  readonly #readerGone = Promise.withResolvers<void>();
   #reader: number | null = null;
+  #given: LinkEnd | null = null;
   #isRead = false;
+  #isClosed = false;
   #source: Run | null = null;
   #captured: ReadableStream<Uint8Array> | null = null;
   #wasCut = false;
@@ -52,6 +59,10 @@ export class StagePipe implements StageLink {
 
   get captured(): ReadableStream<Uint8Array> | null {
     return this.#captured;
+  }
+
+  get readerGone(): Promise<void> {
+    return this.#readerGone.promise;
   }
 
   /** Whether the one stage writes to a pipe that the next one has not got. */
@@ -66,13 +77,27 @@ export class StagePipe implements StageLink {
 
   takeWriter(): number | null {
     const pipe = this.#pipe();
-    this.#reader = pipe?.reader.descriptor ?? null;
+    if (pipe !== null) this.#reader = pipe.reader.descriptor;
     return pipe?.writer.descriptor ?? null;
   }
 
+  giveReader(end: LinkEnd): void {
+    if (this.#isClosed) return end.close();
+    this.#reader = end.descriptor;
+    this.#given = end;
+  }
+
   takeReader(): number | null {
+    if (this.#isClosed) return null;
     this.#isRead = true;
     return this.#reader;
+  }
+
+  /** Closes what was given, and takes and gives no more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#given?.close();
+    this.#given = null;
   }
 
   /** To be told when the one stage is started. */
@@ -98,6 +123,7 @@ export class StagePipe implements StageLink {
    * with a pipe of the kernel's. What was printed before is still heard.
    */
   readerLeft(): void {
+    this.#readerGone.resolve();
     const { stdout, hasExited, backend: { pid } } = this.#source!;
     if (stdout === null) return;
     stdout.giveUp();

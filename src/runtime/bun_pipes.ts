@@ -1,6 +1,5 @@
 import { builtin } from "./builtin.ts";
-import { makePipes } from "./kernel_pipes.ts";
-import type { Pipe } from "./runtime.ts";
+import type { Pipe, PipeEnd } from "./runtime.ts";
 
 /** What is used of the runtime's globals. */
 interface BunGlobals {
@@ -13,22 +12,58 @@ interface BunGlobals {
   readonly process: { readonly platform: string };
 }
 
-/** Makes pipes. */
+/**
+ * Makes pipes of the kernel's; `null` if that fails, for whatever reason. Bun cannot,
+ * but it can open a FIFO, which is one that has a name: so it is given one, for a
+ * moment, where nobody else looks.
+ */
 export function bunPipes(count: number): Pipe[] | null {
-  const { process } = globals();
-  if (process.platform === "win32") return null;
-  return makePipes(count, { temporary: builtin("node:os").tmpdir(), mkfifo });
+  if (globals().process.platform === "win32") return null;
+  const { mkdtempSync, rmSync } = builtin("node:fs");
+  let folder: string | null = null;
+  const pipes: Pipe[] = [];
+  try {
+    folder = mkdtempSync(`${builtin("node:os").tmpdir()}/processkit-pipes-`);
+    const paths = Array.from(
+      { length: count },
+      (_, index) => `${folder}/${index}`,
+    );
+    const { success } = globals().Bun.spawnSync(["mkfifo", ...paths], {
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    if (!success) return null;
+    for (const path of paths) pipes.push(open(path));
+    return pipes;
+  } catch {
+    for (const { reader, writer } of pipes) {
+      reader.close();
+      writer.close();
+    }
+    return null;
+  } finally {
+    if (folder !== null) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
-function mkfifo(paths: readonly string[]): boolean {
+function open(path: string): Pipe {
+  const { openSync, closeSync } = builtin("node:fs");
+  // Each end waits for the other to be opened, unless somebody has both.
+  const both = openSync(path, "r+");
   try {
-    return globals().Bun.spawnSync(["mkfifo", ...paths], {
-      stdio: ["ignore", "ignore", "ignore"],
-    }).success;
-  } catch {
-    // It is not there, or may not be executed.
-    return false;
+    const reader = end(openSync(path, "r"));
+    try {
+      return { reader, writer: end(openSync(path, "w")) };
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
+  } finally {
+    closeSync(both);
   }
+}
+
+function end(descriptor: number): PipeEnd {
+  return { descriptor, close: () => builtin("node:fs").closeSync(descriptor) };
 }
 
 function globals(): BunGlobals {

@@ -82,7 +82,8 @@ export function bunSpawn(spec: SpawnSpec): Child {
 /** Tells where a program would be found. */
 export function bunWhich(spec: SpawnSpec): string {
   const lookup = lookUp(spec);
-  if (lookup?.kind === "found") return lookup.path;
+  const isThere = spec.cwd === null || isFolder(spec.cwd);
+  if (lookup?.kind === "found" && isThere) return lookup.path;
   if (lookup !== null) throw explain(spec, null);
   throw new UnsupportedError(
     "looking a program up",
@@ -271,6 +272,11 @@ class BunChild implements Child {
   }
 
   leaveToWatcher(): void {}
+
+  // It is a socket, and Bun has begun to read it.
+  giveStdoutAway(): null {
+    return null;
+  }
 
   lateFailure(status: ExitStatus, stderr: string): Error | null {
     return this.entersCgroup && couldNotEnter(status.code, stderr)

@@ -1,5 +1,5 @@
 import { messageOf, SpawnError, UnsupportedError } from "../outcome/errors.ts";
-import { signalNumber } from "./builtin.ts";
+import { builtin, signalNumber } from "./builtin.ts";
 import {
   type ChildEnvironment,
   childEnvironment,
@@ -13,6 +13,7 @@ import type {
   ByteSink,
   Child,
   ExitStatus,
+  PipeEnd,
   SpawnSpec,
   StdioMode,
 } from "./runtime.ts";
@@ -42,7 +43,9 @@ export function denoSpawn(spec: SpawnSpec): Child {
 /** Tells where a program would be found. */
 export function denoWhich(spec: SpawnSpec): string {
   const lookup = lookUp(spec);
-  if (lookup?.kind === "found") return lookup.path;
+  if (lookup?.kind === "found" && isFolder(spec.cwd) !== false) {
+    return lookup.path;
+  }
   if (lookup !== null) throw explain(spec, null);
   throw new UnsupportedError(
     "looking a program up",
@@ -228,6 +231,14 @@ class DenoChild implements Child {
     return denoSystem.signal(-this.pid, name);
   }
 
+  // Nothing has been read of it: Deno waits until somebody asks.
+  giveStdoutAway(): PipeEnd | null {
+    if (this.stdout === null) return null;
+    const end = readingEndOf(this.pid);
+    if (end !== null) this.stdout.cancel().catch(() => {});
+    return end;
+  }
+
   unref(): void {
     unlessEnded(() => this.#child.unref());
     this.#keepsAlive?.[Symbol.dispose]();
@@ -270,6 +281,26 @@ class DenoChild implements Child {
       ? null
       : explain(this.#spec, new Error(reason));
   }
+}
+
+/** The other end of what a child has for stdout, if that is a pipe, and the child still there. */
+function readingEndOf(pid: number): PipeEnd | null {
+  // All permissions are what `/proc` takes.
+  if (Deno.build.os !== "linux" || !isGrantedWhole({ name: "read" })) {
+    return null;
+  }
+  const { openSync, closeSync, fstatSync } = builtin("node:fs");
+  let descriptor: number;
+  try {
+    descriptor = openSync(`/proc/${pid}/fd/1`, "r");
+  } catch {
+    return null;
+  }
+  const close = () => closeSync(descriptor);
+  // A shell by which a child enters its cgroup has a file there for a moment.
+  if (fstatSync(descriptor).isFIFO()) return { descriptor, close };
+  close();
+  return null;
 }
 
 /** A child that has ended is no resource of Deno's any more: from some time before its status is told. */

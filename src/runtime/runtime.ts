@@ -60,6 +60,11 @@ export interface Child {
   readonly stderr: ReadableStream<Uint8Array> | null;
   /** Resolves when the child itself has ended. Never rejects. */
   readonly status: Promise<ExitStatus>;
+  /**
+   * Gives the end that its stdout is read from away, if that can be had as a descriptor:
+   * then nobody reads it here. To be called in the turn in which it was started.
+   */
+  giveStdoutAway(): PipeEnd | null;
   /** Signals the child itself; nothing happens if it has ended. */
   signal(name: string): void;
   /** Signals the group that the child leads. False if there is nobody in it. */
@@ -221,7 +226,7 @@ export interface Runtime {
    * @throws {UnsupportedError} if a permission is missing for it, or the system has other rules
    */
   which(spec: SpawnSpec): string;
-  /** Makes pipes; `null` where they cannot be had: for want of a permission, or of `mkfifo`. */
+  /** Makes pipes for children that are still to be started; `null` where they cannot be had, for want of `mkfifo` say. */
   pipes(count: number): Pipe[] | null;
   readonly files: Files;
   readonly system: System;

@@ -22,8 +22,10 @@ export class Backoff {
     const { backoff: { base, factor }, maxBackoff, jitter, random } =
       this.#plan;
     const exponent = Math.max(0, this.#crashes - 1);
-    // At the largest exponents a number overflows to infinity, which is bounded too.
-    const whole = Math.min(base * factor ** exponent, maxBackoff);
+    // The largest powers overflow to infinity, which is bounded too, but not times 0.
+    const whole = base === 0
+      ? 0
+      : Math.min(base * factor ** exponent, maxBackoff);
     return whole * (1 - jitter * random());
   }
 }

@@ -7,7 +7,10 @@ import { type Clock, REAL_CLOCK } from "./clock.ts";
 /** After which ends a supervised program is started again: after a crash, after any, or after none. */
 export type RestartPolicy = "on-crash" | "always" | "never";
 
-/** Whether a supervised program is well; a check that throws says no. */
+/**
+ * Whether a supervised program is well; a check that throws says no. Its stdout is taken,
+ * for the result: a check asks by the network, a file, what the process uses.
+ */
 export type HealthCheck = (
   process: RunningProcess,
 ) => boolean | Promise<boolean>;
@@ -54,8 +57,10 @@ export interface SupervisionPlan {
   readonly health:
     | (Required<HealthCheckOptions> & { check: HealthCheck })
     | null;
-  readonly stopWhen: ((result: ProcessResult<string>) => boolean) | null;
-  readonly giveUpWhen: ((error: unknown) => boolean) | null;
+  readonly stopWhen:
+    | ((result: ProcessResult<string>) => boolean | Promise<boolean>)
+    | null;
+  readonly giveUpWhen: ((error: unknown) => boolean | Promise<boolean>) | null;
   readonly cancelOn: readonly AbortSignal[];
   readonly clock: Clock;
   readonly random: () => number;

@@ -21,9 +21,12 @@ export type SupervisionStopReason =
 export interface SupervisionOutcome {
   /** Why it ended. */
   readonly reason: SupervisionStopReason;
-  /** What came of the last run; `null` if it came to an `error`. */
+  /** What came of the last run; `null` if it was never started. */
   readonly result: ProcessResult<string> | null;
-  /** What the last run failed with, if it came to no result: it could not be started, say. */
+  /**
+   * What the last run failed with beyond its result: it could not be started, or its
+   * health check failed (`NotReadyError`). `null` otherwise.
+   */
   readonly error: AnyProcessKitError | null;
   /** How many times the program was started again. */
   readonly restarts: number;

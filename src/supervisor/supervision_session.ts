@@ -3,6 +3,7 @@ import { type Command, specOf } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import {
   type AnyProcessKitError,
+  CancelledError,
   isNotFound,
   isProcessKitError,
   NotReadyError,
@@ -27,13 +28,19 @@ import type {
 /** Makes a session, which begins at once; set by {@linkcode SupervisionSession} itself. */
 export let superviseBy: (plan: SupervisionPlan) => SupervisionSession;
 
-/** What one run came to: a result, or an error in its place. */
-type RunEnd =
-  & { readonly lasted: number; readonly failure: unknown }
-  & (
-    | { readonly result: ProcessResult<string>; readonly error: null }
-    | { readonly result: null; readonly error: AnyProcessKitError }
-  );
+/** What one run came to. */
+interface RunEnd {
+  readonly result: ProcessResult<string> | null;
+  /** What it failed with beyond that. */
+  readonly error: AnyProcessKitError | null;
+  /** What it is a crash by; `null` for none. */
+  readonly failure: unknown;
+  /** In milliseconds. */
+  readonly lasted: number;
+}
+
+/** How long a start that was given up may take to notice. */
+const PATIENCE_TO_START_MS = 1000;
 
 /** How much of each stream is kept of a run that may last for months. */
 const KEPT_BYTES = 2 ** 20;
@@ -141,7 +148,7 @@ export class SupervisionSession implements AsyncDisposable {
   async #supervise(): Promise<SupervisionOutcome> {
     for (;; this.#restarts++) {
       const end = await this.#run();
-      const reason = this.#reasonToStop(end) ?? await this.#pause(end);
+      const reason = await this.#reasonToStop(end) ?? await this.#pause(end);
       if (reason !== null) {
         const { result, error } = end;
         return Object.freeze({ reason, result, error, ...this.#counts });
@@ -150,18 +157,20 @@ export class SupervisionSession implements AsyncDisposable {
   }
 
   /** Asks those who may say that it is not started again, in the order in which they count. */
-  #reasonToStop(
-    { result, failure }: RunEnd,
-  ): SupervisionStopReason | null {
+  async #reasonToStop(
+    { result, error, failure }: RunEnd,
+  ): Promise<SupervisionStopReason | null> {
     const { restart, maxRestarts, stopWhen, giveUpWhen } = this.#plan;
     throwIfCancelled(specOf(this.#command));
     if (this.#grace !== null) return "stopped";
-    if (result !== null && stopWhen?.(result)) return "stop-when";
+    if (result !== null && error === null && await stopWhen?.(result)) {
+      return "stop-when";
+    }
     const isCrash = failure !== null;
     if (restart === "never" || (restart === "on-crash" && !isCrash)) {
       return "policy";
     }
-    if (isCrash && giveUpWhen?.(failure)) return "gave-up";
+    if (isCrash && await giveUpWhen?.(failure)) return "gave-up";
     return this.#restarts >= maxRestarts ? "max-restarts" : null;
   }
 
@@ -174,20 +183,21 @@ export class SupervisionSession implements AsyncDisposable {
     if (isStorm) this.#stormPauses++;
     this.#state = isStorm ? "storm-pause" : "backing-off";
     const delay = Math.max(this.#backoff.next(), isStorm ? stormPause : 0);
-    if (runner === null || waitsBetweenRuns(runner)) {
-      await clock.sleep(delay, this.#wake.signal);
-    }
+    const waits = runner === null || waitsBetweenRuns(runner);
+    // Others have their turn in any case: a recording repeats its end for ever.
+    await clock.sleep(waits ? delay : 0, this.#wake.signal);
     throwIfCancelled(specOf(this.#command));
     return this.#grace === null ? null : "stopped";
   }
 
   async #run(): Promise<RunEnd> {
-    const { clock, runner } = this.#plan;
+    const { clock } = this.#plan;
     const started = clock.now();
     this.#enter("starting");
     try {
-      const starting = (runner ?? defaultRunner()).start(this.#command);
-      return await this.#live(await starting, started);
+      const live = await this.#start();
+      if (live !== null) return await this.#live(live, started);
+      return { result: null, error: null, failure: null, lasted: 0 };
     } catch (error) {
       // A program that was never there is a mistake, and would be tried for ever.
       if (!isCrash(error) || (isNotFound(error) && this.#restarts === 0)) {
@@ -200,20 +210,52 @@ export class SupervisionSession implements AsyncDisposable {
     }
   }
 
+  /** Starts the program; `null` if it was to stop before it was there. */
+  async #start(): Promise<RunningProcess | null> {
+    const noStart = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<null>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const giveUp = () => {
+      noStart.abort();
+      timer = setTimeout(() => resolve(null), PATIENCE_TO_START_MS);
+    };
+    const { signal } = this.#wake;
+    signal.addEventListener("abort", giveUp);
+    if (signal.aborted) giveUp();
+    const command = this.#command.cancelOn(noStart.signal);
+    const runner = this.#plan.runner ?? defaultRunner();
+    const starting = Promise.try(() => runner.start(command));
+    try {
+      const live = await Promise.race([starting, promise]);
+      if (live === null) {
+        starting.then((late) => late[Symbol.asyncDispose](), () => {});
+      }
+      if (!noStart.signal.aborted) return live;
+      await live?.[Symbol.asyncDispose]();
+      return null;
+    } catch (error) {
+      if (noStart.signal.aborted && error instanceof CancelledError) {
+        return null;
+      }
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+      clearTimeout(timer);
+    }
+  }
+
   async #live(started: RunningProcess, since: number): Promise<RunEnd> {
     await using live = started;
     this.#process = live;
     this.#enter("running");
-    // It may have been told to stop before it was there.
-    this.#shutDown();
     const hasEnded = new AbortController();
     const watching = this.#watch(live, hasEnded.signal);
     try {
       const result = await live.outputString();
       hasEnded.abort();
-      const failure = await watching ?? failureOf(result);
+      const error = await watching;
       const lasted = this.#plan.clock.now() - since;
-      return { result, error: null, failure, lasted };
+      return { result, error, failure: error ?? failureOf(result), lasted };
     } finally {
       hasEnded.abort();
     }

@@ -1,7 +1,11 @@
-import { checkMilliseconds } from "../command/checks.ts";
-import { Command } from "../command/command.ts";
+import {
+  checkAbortSignal,
+  checkFunction,
+  checkMilliseconds,
+} from "../command/checks.ts";
+import { checkCommand, type Command } from "../command/command.ts";
 import type { ProcessResult } from "../outcome/result.ts";
-import type { ProcessRunner } from "../runner/process_runner.ts";
+import { checkRunner, type ProcessRunner } from "../runner/process_runner.ts";
 import type { Clock } from "./clock.ts";
 import {
   DEFAULTS,
@@ -41,9 +45,7 @@ export class Supervisor {
 
   /** Describes the supervision of a command; nothing is started. */
   constructor(command: Command) {
-    if (!(command instanceof Command)) {
-      throw new TypeError("a supervisor needs a Command");
-    }
+    checkCommand("a supervisor", command);
     this.#plan = { ...DEFAULTS, command };
     Object.freeze(this);
   }
@@ -178,9 +180,7 @@ export class Supervisor {
    * ```
    */
   healthCheck(check: HealthCheck, options: HealthCheckOptions): Supervisor {
-    if (typeof check !== "function") {
-      throw new TypeError("healthCheck: expected a function");
-    }
+    checkFunction("healthCheck", check);
     const { every, within = every, failures = 3, startAfter = every } = options;
     checkMilliseconds("healthCheck: every", every);
     if (every === 0) {
@@ -198,38 +198,70 @@ export class Supervisor {
     });
   }
 
-  /** Ends the supervision after a run for whose result this is true, whatever it is. It is not asked of a run that came to an error. */
-  stopWhen(predicate: (result: ProcessResult<string>) => boolean): Supervisor {
-    return this.#with({ stopWhen: predicate });
+  /**
+   * Ends the supervision after a run for whose result this is true, whatever it is. It is
+   * not asked of a run that came to an error: that could not be started, or whose health
+   * check failed.
+   *
+   * @throws {TypeError} if it is no function
+   */
+  stopWhen(
+    predicate: (result: ProcessResult<string>) => boolean | Promise<boolean>,
+  ): Supervisor {
+    return this.#with({ stopWhen: checkFunction("stopWhen", predicate) });
   }
 
   /**
    * Ends the supervision after a crash that no new start would mend. The predicate gets
    * what `checked` would have thrown: `ExitError`, `SignalledError`, `TimeoutError`,
    * `NotFoundError` and the like, or the `NotReadyError` of a failed health check.
+   *
+   * @throws {TypeError} if it is no function
    */
-  giveUpWhen(predicate: (error: unknown) => boolean): Supervisor {
-    return this.#with({ giveUpWhen: predicate });
+  giveUpWhen(
+    predicate: (error: unknown) => boolean | Promise<boolean>,
+  ): Supervisor {
+    return this.#with({ giveUpWhen: checkFunction("giveUpWhen", predicate) });
   }
 
-  /** Ends the program, with all it started, and the supervision, when the signal fires. A second call adds a signal. */
+  /**
+   * Ends the program, with all it started, and the supervision, when the signal fires. A
+   * second call adds a signal.
+   *
+   * @throws {TypeError} if it is no `AbortSignal`
+   */
   cancelOn(signal: AbortSignal): Supervisor {
-    return this.#with({ cancelOn: [...this.#plan.cancelOn, signal] });
+    const added = checkAbortSignal("cancelOn", signal);
+    return this.#with({ cancelOn: [...this.#plan.cancelOn, added] });
   }
 
-  /** Has this runner start the program, in place of the one behind a command's own verbs. */
+  /**
+   * Has this runner start the program, in place of the one behind a command's own verbs.
+   *
+   * @throws {TypeError} if it is no `ProcessRunner`
+   */
   withRunner(runner: ProcessRunner): Supervisor {
-    return this.#with({ runner });
+    return this.#with({ runner: checkRunner("withRunner", runner) });
   }
 
-  /** Takes the time from this clock: for tests, which need not wait then. */
+  /**
+   * Takes the time from this clock: for tests, which need not wait then.
+   *
+   * @throws {TypeError} if it has not both functions
+   */
   withClock(clock: Clock): Supervisor {
+    checkFunction("withClock: now", clock?.now);
+    checkFunction("withClock: sleep", clock.sleep);
     return this.#with({ clock });
   }
 
-  /** Takes chance from this function, which returns numbers from 0 up to 1: for tests. */
+  /**
+   * Takes chance from this function, which returns numbers from 0 up to 1: for tests.
+   *
+   * @throws {TypeError} if it is no function
+   */
   withRandom(random: () => number): Supervisor {
-    return this.#with({ random });
+    return this.#with({ random: checkFunction("withRandom", random) });
   }
 
   /**

@@ -96,12 +96,15 @@ interface Way {
   readonly runnerFor?: (row: Row) => ProcessRunner;
   /** What a result may be instead. */
   readonly also?: (result: string) => string;
+  /** The rows that do not hold. */
+  readonly except?: (row: Row) => boolean;
 }
 
 async function checkRows(way: Way): Promise<void> {
   const rows = await table();
   assert(rows.length > 20);
   for (const row of rows) {
+    if (way.except?.(row)) continue;
     const stages = row.stages.map((cell, index) => {
       const position = POSITIONS[index];
       const command = commandOf(cell, position, way.programOf(position));
@@ -153,7 +156,11 @@ test("every row of the pipefail table holds when somebody hears every line in be
   await checkRows({
     programOf: folder.programOf,
     change: (command) => command.onStdoutLine(() => {}),
-    // Bun gives a child a socket, and to lose the reader of one is another error to `yes`.
+    // Bun gives a child a socket, and to lose the reader of one is another error to
+    // `yes`, which fails by it like any other: the README says so.
+    except: ({ stages: [first, second, third] }) =>
+      runtimeName === "bun" && first.startsWith("loses its reader") &&
+      second === "leaves early" && third === "exits 4",
     also: (result) =>
       runtimeName === "bun"
         ? { "signal 13": "code 1", "code 141": "code 1" }[result] ?? result

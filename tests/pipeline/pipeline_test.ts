@@ -210,8 +210,7 @@ test("an abort wins over a failure, while what it has ended is not over", async 
 
 test("two stages that fail together are told apart by their places", async () => {
   const runner = new ScriptedRunner()
-    .on(["first"], Reply.fail(3).withStdout("x\n").withLineDelay(3))
-    .on(["second"], Reply.fail(4));
+    .on(["first"], Reply.fail(3)).on(["second"], Reply.fail(4));
   const chain = new Command("first").pipe(new Command("second"))
     .withRunner(runner);
   assertEquals((await chain.outputString()).code, 3);
