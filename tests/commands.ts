@@ -65,3 +65,11 @@ export function countedSignal(): {
   };
   return { signal, listeners: () => count };
 }
+
+/** Signals a process. */
+export function signal(pid: number, name: string): void {
+  const { process } = globalThis as unknown as {
+    process: { kill(pid: number, signal: string): void };
+  };
+  process.kill(pid, name);
+}

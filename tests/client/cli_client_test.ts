@@ -153,6 +153,11 @@ test("which finds what a run would start, by the same rules", async () => {
     SpawnError,
     "working directory",
   );
+  await assertRejects(
+    () => which(new Command("sh").cwd(folder.file("gone"))),
+    SpawnError,
+    "working directory",
+  );
   await assertRejects(() => which(""), TypeError);
 });
 

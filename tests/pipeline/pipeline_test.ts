@@ -31,6 +31,7 @@ import {
   keeper,
   never,
   sh,
+  signal,
 } from "../commands.ts";
 import {
   eventually,
@@ -40,7 +41,7 @@ import {
   test,
 } from "../harness.ts";
 import { scriptWords } from "../runtimes.ts";
-import { newMark, untilNobodyHas } from "../shapes.ts";
+import { marked, newMark, untilNobodyHas } from "../shapes.ts";
 import {
   assert,
   assertEquals,
@@ -333,6 +334,24 @@ test("what cannot be joined is refused where it is said", () => {
     assertThrows(() => cat.pipe(writer).pipe(cat), TypeError, "goes elsewhere");
   }
   assertThrows(() => new Pipeline([]), TypeError, "at least one");
+  for (const stage of ["cat", undefined, cat.pipe(cat)]) {
+    assertThrows(
+      () => cat.pipe(stage as unknown as Command),
+      TypeError,
+      "expected a Command",
+    );
+  }
+  const chain = cat.pipe(cat);
+  assertThrows(
+    () => chain.cancelOn({} as AbortSignal),
+    TypeError,
+    "expected an AbortSignal",
+  );
+  assertThrows(
+    () => chain.withRunner({} as ProcessRunner),
+    TypeError,
+    "expected a ProcessRunner",
+  );
   assertThrows(() => cat.pipe(cat).timeout(-1), RangeError);
   // Who is in the foreground has said nothing of its own about its streams.
   cat.foreground().pipe(cat).pipe(cat.foreground());
@@ -377,6 +396,85 @@ test("what a stage's background processes still print is read", async () => {
   assertEquals(await stays.stderr("null").pipe(cat).run(), "x");
   assert(performance.now() - started < LONG);
   await untilNobodyHas(mark);
+});
+
+test("a stage has one copy of what it writes to, and the next one sees its end", async () => {
+  const script = 'list=$(ls -l /proc/$$/fd); echo "$list" >&2; ' +
+    "echo a; exec >&-; sleep 600";
+  await using session = await sh(script).pipe(cat).start();
+  assertEquals(await collect(session.stdoutLines()), ["a"]);
+  session.kill();
+  const { stderr } = await session.stages[0].finish();
+  const [, stdout] = / 1 -> (.*)/.exec(stderr)!;
+  assert(/pipe/.test(stdout), stderr);
+  assertEquals(stderr.split(` -> ${stdout}\n`).length - 1, 1);
+});
+
+test("a daemon that has nothing to do with the pipe holds up nobody", async () => {
+  const mark = newMark();
+  const started = performance.now();
+  const detached = "</dev/null >/dev/null 2>&1 & echo hi";
+  assertEquals(
+    await sh(`sleep "$1" ${detached}`, mark).pipe(cat).run(),
+    "hi",
+  );
+  await untilNobodyHas(mark);
+  assertEquals(
+    await sh(`setsid sleep "$1" ${detached}`, mark).pipe(cat).run(),
+    "hi",
+  );
+  // Some milliseconds; with the patience for who might still write it is seconds.
+  assert(performance.now() - started < 1500);
+  // It called setsid on purpose, and stays.
+  for (const pid of await marked(mark)) signal(pid, "SIGKILL");
+  await untilNobodyHas(mark);
+});
+
+test("a failure ends the others at once, whatever else the one that failed has left", async () => {
+  const mark = newMark();
+  const started = performance.now();
+  await using session = await sh('sleep "$1"; :', mark)
+    .pipe(sh("sleep 600 & exit 3")).start();
+  await session.stages[0].wait();
+  assert(performance.now() - started < 1500);
+  assertEquals(await session.wait(), { kind: "exited", code: 3 });
+  await untilNobodyHas(mark);
+});
+
+test("who catches a broken pipe is not to blame for the failure of its reader", async () => {
+  // As an interpreter does, which takes its time to end.
+  const careful = sh(
+    "trap '' PIPE; while echo x; do :; done 2>/dev/null; sleep 0.3; exit 1",
+  );
+  const chain = careful.pipe(
+    new Command("sh", ["-c", "head -c 1 >/dev/null; exit 3"]),
+  );
+  assertEquals((await chain.outputString()).code, 3);
+});
+
+test("who could be started only after the chain's deadline is not", async () => {
+  await using folder = await temporaryFolder();
+  class Late extends JobRunner {
+    override async start(command: Command): Promise<RunningProcess> {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return await super.start(command);
+    }
+  }
+  await using runner = new Late();
+  const chain = sh('echo started >"$1"', folder.file("started")).pipe(cat)
+    .timeout(50).withRunner(runner);
+  assertEquals((await chain.outputString()).timedOut, true);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assertEquals(await readdir(folder.path), []);
+});
+
+test("what is kept of a stage's output has nothing to do with what goes to the next", async () => {
+  const much = sh("head -c 5000 /dev/zero")
+    .outputBuffer({ maxBytes: 1000, overflow: "error" });
+  const count = new Command("wc", ["-c"]);
+  assertEquals(Number(await much.pipe(count).run()), 5000);
+  const heard = much.onStdoutLine(() => {});
+  assertEquals(Number(await heard.pipe(count).run()), 5000);
 });
 
 test("handlers and tees of every stage hear what it prints", async () => {

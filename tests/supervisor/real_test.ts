@@ -1,15 +1,16 @@
 // Supervision of real processes, by the time as it passes.
 
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import {
   Command,
   JobRunner,
+  NotReadyError,
   ProcessGroup,
   type RunningProcess,
   SpawnError,
   Supervisor,
 } from "../../mod.ts";
-import { sh, sleep } from "../commands.ts";
+import { sh, signal, sleep } from "../commands.ts";
 import { eventually, temporaryFolder, test } from "../harness.ts";
 import { marked, newMark, untilNobodyHas } from "../shapes.ts";
 import { assert, assertEquals, assertInstanceOf } from "../std.ts";
@@ -46,20 +47,19 @@ test("a wedged program is ended as at its deadline, and has crashed even if it t
   // The first one is wedged, and goes politely when it is asked to.
   const script = 'echo x >>"$1"; test "$(wc -l <"$1")" -gt 1 && exit 0; ' +
     'trap "exit 0" TERM; echo up; while :; do sleep 0.05; done';
-  const outcome = await new Supervisor(sh(script, runs).timeoutGrace(LONG))
-    .backoff(10).healthCheck(
-      async (process) => {
-        await process.waitForLine((line) => line === "well", 20);
-        return true;
-      },
-      { every: 100, failures: 2 },
-    ).run();
+  const supervisor = new Supervisor(sh(script, runs).timeoutGrace(LONG))
+    .backoff(10).healthCheck(() => false, { every: 100, failures: 2 });
+  const outcome = await supervisor.stopWhen(({ success }) => success).run();
   assertEquals([outcome.reason, outcome.restarts, outcome.livenessKills], [
-    "policy",
+    "stop-when",
     1,
     1,
   ]);
   assertEquals(await readFile(runs, "utf8"), "x\nx\n");
+  await writeFile(runs, "");
+  const once = await supervisor.maxRestarts(0).run();
+  assertEquals([once.reason, once.result?.code], ["max-restarts", 0]);
+  assertInstanceOf(once.error, NotReadyError);
 });
 
 test("a program that answers its checks is left alone, and checks end with it", async () => {
@@ -157,10 +157,3 @@ test("a group, and a runner of one's own, run a supervised program", async () =>
     .run();
   assertEquals(result?.stdout, "x\n");
 });
-
-function signal(pid: number, name: string): void {
-  const { process } = globalThis as unknown as {
-    process: { kill(pid: number, signal: string): void };
-  };
-  process.kill(pid, name);
-}

@@ -279,6 +279,17 @@ test("jitter takes a part of the wait by chance", async () => {
   });
 });
 
+test("without a wait there is none, after any number of crashes", async () => {
+  const slept: number[] = [];
+  const clock: Clock = {
+    now: () => 0,
+    sleep: (ms) => Promise.resolve(void slept.push(ms)),
+  };
+  await new Supervisor(x).withRunner(new ScriptedRunner().fallback(crash))
+    .withClock(clock).backoff(0).maxRestarts(1100).run();
+  assertEquals(slept, Array.from({ length: 1100 }, () => 0));
+});
+
 test("a storm of crashes is paused for, and one that is forgotten is not", async () => {
   const fast = scripted(crash, crash, crash, crash, crash, crash, success);
   const outcome = await fast.supervisor.backoff(10, 1).stormPause(60_000)
@@ -335,6 +346,7 @@ test("a program whose health check fails is ended, and that is a crash", async (
     clock.slept.filter((ms) => ms !== 30),
     [1000, 100, 100, 100, 100, 500, 1000],
   );
+  assertEquals([outcome.result?.stdout, outcome.error], ["done\n", null]);
   assertInstanceOf(seen[0], NotReadyError);
   assertStringIncludes(seen[0].message, "2 times in a row");
 });
@@ -395,6 +407,21 @@ test("it is stopped while it runs, while it waits, and before it is there", asyn
   const stopping = early.stop(0);
   assertEquals(early.status().state, "stopping");
   assertEquals((await stopping).reason, "stopped");
+});
+
+test("it is stopped, and aborted, while a start is pending that never comes to anything", async () => {
+  class Never extends ScriptedRunner {
+    override start(): Promise<RunningProcess> {
+      return never() as Promise<never>;
+    }
+  }
+  const supervisor = new Supervisor(x).withRunner(new Never());
+  const { reason, result, error } = await supervisor.start().stop(0);
+  assertEquals([reason, result, error], ["stopped", null, null]);
+  const controller = new AbortController();
+  const aborted = supervisor.cancelOn(controller.signal).start();
+  controller.abort();
+  await assertRejects(() => aborted.wait(), CancelledError);
 });
 
 test("an abort ends it while it runs and while it waits, and before it starts", async () => {
@@ -459,6 +486,32 @@ test("the status tells where it stands", async () => {
   assertEquals(session.status().restarts, 2);
 });
 
+test("a gate may take its time", async () => {
+  const { supervisor } = scripted(crash, crash, success);
+  const later = async (answer: boolean) => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return answer;
+  };
+  const outcome = await supervisor.giveUpWhen(() => later(false))
+    .stopWhen(({ success }) => later(success)).run();
+  assertEquals([outcome.reason, outcome.restarts], ["stop-when", 2]);
+});
+
+test("a replay of what keeps crashing can be stopped", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("cassette.json");
+  const supervisor = new Supervisor(sh("exit 1"));
+  await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => supervisor.maxRestarts(0).withRunner(runner).run(),
+  );
+  const replayer = await RecordReplayRunner.replay(path);
+  const session = supervisor.withRunner(replayer).start();
+  await untilState(session, "backing-off");
+  assertEquals((await session.stop(0)).reason, "stopped");
+});
+
 test("what no new start can mend ends it at once", async () => {
   class Unable extends ProcessRunner {
     override outputString(): Promise<ProcessResult<string>> {
@@ -508,6 +561,17 @@ test("what is out of range is refused where it is said", () => {
   for (const say of wrong) assertThrows(say, RangeError);
   assertThrows(() => supervisor.restart("sometimes" as "never"), TypeError);
   assertThrows(() => new Supervisor("x" as unknown as Command), TypeError);
+  const no = 5 as never;
+  const wrongKinds: (() => unknown)[] = [
+    () => supervisor.stopWhen(no),
+    () => supervisor.giveUpWhen(no),
+    () => supervisor.cancelOn(no),
+    () => supervisor.withRunner(no),
+    () => supervisor.withClock(no),
+    () => supervisor.withRandom(no),
+    () => supervisor.healthCheck(no, { every: 1 }),
+  ];
+  for (const say of wrongKinds) assertThrows(say, TypeError, "expected a");
   supervisor.maxRestarts(Infinity);
 });
 
