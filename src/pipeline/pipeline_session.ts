@@ -260,8 +260,11 @@ export class PipelineSession implements AsyncDisposable {
       hasExited || backend.hasEnded()
     );
     this.#runs.forEach((run, stage) => {
-      if (this.#hadEnded![stage]) run.endLeftovers();
-      else run.kill();
+      // Who may be to blame is still heard; nobody else is waited for.
+      const hasSucceeded = run.hasExited &&
+        this.#failureOf(stage, endOf(run)) === "none";
+      if (hasSucceeded || !this.#hadEnded![stage]) run.kill();
+      else run.endLeftovers();
     });
   }
 

@@ -55,8 +55,10 @@ export class LiveBackend implements RunBackend {
 
   hasEnded(): boolean {
     if (this.#status !== null) return true;
-    const stat = runtime().system.readText(`/proc/${this.pid}/stat`);
-    return stat !== null && stat[stat.lastIndexOf(")") + 2] === "Z";
+    const { system } = runtime();
+    const stat = system.readText(`/proc/${this.pid}/stat`);
+    if (stat !== null) return stat[stat.lastIndexOf(")") + 2] === "Z";
+    return system.whyNoGroups() === null && !system.exists(this.pid);
   }
 
   throwIfFailed(stderr: string): void {

@@ -248,6 +248,8 @@ export class SupervisionSession implements AsyncDisposable {
     await using live = started;
     this.#process = live;
     this.#enter("running");
+    // It may have been told to stop just before.
+    this.#shutDown();
     const hasEnded = new AbortController();
     const watching = this.#watch(live, hasEnded.signal);
     try {

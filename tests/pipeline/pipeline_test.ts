@@ -441,6 +441,22 @@ test("a failure ends the others at once, whatever else the one that failed has l
   await untilNobodyHas(mark);
 });
 
+test("a handler that never ends holds up no chain that has failed, but is heard out by who failed", async () => {
+  const started = performance.now();
+  const waiting = sh("echo x").onStdoutLine(never);
+  assertEquals(await waiting.pipe(sh("exit 3")).exitCode(), 3);
+  assert(performance.now() - started < LONG);
+  const heard: string[] = [];
+  const noisy = sh("printf '1\\n2\\n3\\n' >&2; exit 3").onStderrLine(
+    async (line) => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      heard.push(line);
+    },
+  );
+  assertEquals(await stuck.pipe(noisy).exitCode(), 3);
+  assertEquals(heard, ["1", "2", "3"]);
+});
+
 test("who catches a broken pipe is not to blame for the failure of its reader", async () => {
   // As an interpreter does, which takes its time to end.
   const careful = sh(
