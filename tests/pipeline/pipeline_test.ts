@@ -558,13 +558,16 @@ test("where no pipe can be made, what goes from stage to stage is passed on", as
     return await (path === undefined ? command : command.env("PATH", path))
       .parse(JSON.parse);
   };
-  // Bun gives a child a socket, and to lose the reader of one is another error to `yes`.
-  const passedOn = ["HELLO", runtimeName === "bun" ? "exited" : "signalled"];
-  assertEquals(await printed(["-A"], folder.path), passedOn);
   assertEquals(await printed(["-A"]), ["HELLO", "signalled"]);
-  if (runtimeName === "bun") return; // It has no permissions.
-  assertEquals(await printed(["--allow-run"]), passedOn);
-  assertEquals(await printed(["--allow-run=cat,tr,yes,head"]), passedOn);
+  const [text, ending] = await printed(["-A"], folder.path);
+  assertEquals(text, "HELLO");
+  // Bun gives a child a socket: to lose the reader of one may be another error to `yes`.
+  if (runtimeName === "bun") return;
+  // Bun has no permissions, and Deno has no need of `mkfifo`.
+  assertEquals(ending, "signalled");
+  for (const permissions of ["--allow-run", "--allow-run=cat,tr,yes,head"]) {
+    assertEquals(await printed([permissions]), ["HELLO", "signalled"]);
+  }
 });
 
 test("many pipelines at once do not hold each other's pipes open", async () => {
