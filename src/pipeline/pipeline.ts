@@ -27,8 +27,9 @@ import type { PipelineSession } from "./pipeline_session.ts";
  * at once. A stage with {@linkcode Command.uncheckedInPipe} is never to blame for its
  * exit status; as the last one it counts as exit code 0.
  *
- * A stage's own `timeout`, abort signals, `okCodes`, `outputBuffer`, handlers and tees
- * hold; `retry` does not. A pipeline cannot be recorded into a cassette.
+ * A stage's own `timeout`, abort signals, `okCodes`, handlers and tees hold, and so does
+ * its `outputBuffer`, but for what goes to the next stage; `retry` does not. A pipeline of
+ * several stages cannot be recorded into a cassette.
  *
  * @example
  * ```ts
@@ -131,7 +132,7 @@ export class Pipeline {
    *
    * @throws what {@linkcode Pipeline.start} throws, but for the deadline
    * @throws {StdinError} if the stdin source of the first stage failed
-   * @throws {OutputTooLargeError} if the text is too long for one string, or the `outputBuffer` of a stage makes it an error
+   * @throws {OutputTooLargeError} if the text is too long for one string, or an `outputBuffer` makes it an error
    */
   async outputString(): Promise<ProcessResult<string>> {
     await using session = await this.#start();
