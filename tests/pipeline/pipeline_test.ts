@@ -23,6 +23,7 @@ import {
   StdinError,
   TimeoutError,
   UnsupportedError,
+  which,
 } from "../../mod.ts";
 import {
   collect,
@@ -546,7 +547,7 @@ test("nothing is left in the folder for temporary files", async () => {
 test("where no pipe can be made, what goes from stage to stage is passed on", async () => {
   await using folder = await temporaryFolder();
   for (const name of ["cat", "tr", "yes", "head", "setsid", "sh"]) {
-    await symlink(`/usr/bin/${name}`, folder.file(name));
+    await symlink(await which(name), folder.file(name));
   }
   const printed = async (permissions: string[], path?: string) => {
     const words = scriptWords(
