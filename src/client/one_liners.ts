@@ -18,13 +18,12 @@ export type RunOptions = Omit<CliClientOptions, "args">;
  * console.log(await run("git", ["--version"]));
  * ```
  */
-// deno-lint-ignore require-await -- what a command refuses is a rejection here as with any run
 export async function run(
   program: string | URL,
   args: Iterable<string> = [],
   options: RunOptions = {},
 ): Promise<string> {
-  return new CliClient(program, options).run(args);
+  return await new CliClient(program, options).run(args);
 }
 
 /**
@@ -40,11 +39,10 @@ export async function run(
  * console.log(code, stderr);
  * ```
  */
-// deno-lint-ignore require-await -- what a command refuses is a rejection here as with any run
 export async function outputString(
   program: string | URL,
   args: Iterable<string> = [],
   options: RunOptions = {},
 ): Promise<ProcessResult<string>> {
-  return new CliClient(program, options).outputString(args);
+  return await new CliClient(program, options).outputString(args);
 }

@@ -41,6 +41,18 @@ export function checkMilliseconds(what: string, ms: number): number {
   return ms;
 }
 
+/** Refuses what is no whole number, or below `least`. */
+export function checkWholeNumber(
+  what: string,
+  value: number,
+  least: number,
+): number {
+  if (Number.isInteger(value) && value >= least) return value;
+  throw new RangeError(
+    `${what}: expected a whole number of at least ${least}, got ${value}`,
+  );
+}
+
 /** Refuses what cannot end anything. */
 export function checkAbortSignal(what: string, signal: unknown): AbortSignal {
   if (signal instanceof AbortSignal) return signal;

@@ -40,3 +40,11 @@ export function signalled(signal: number | null): Outcome {
 export function timedOut(): Outcome {
   return Object.freeze({ kind: "timed-out" });
 }
+
+/** Whether a run that ended so was a success, where these exit codes count as one. */
+export function isSuccess(
+  outcome: Outcome,
+  okCodes: readonly number[],
+): boolean {
+  return outcome.kind === "exited" && okCodes.includes(outcome.code);
+}

@@ -1,5 +1,5 @@
 import { ExitError, SignalledError, TimeoutError } from "./errors.ts";
-import type { Outcome } from "./outcome.ts";
+import { isSuccess, type Outcome } from "./outcome.ts";
 
 /** What a {@linkcode ProcessResult} is made of; for those who write a runner of their own. */
 export interface ProcessResultFields<T extends string | Uint8Array> {
@@ -151,8 +151,7 @@ export class ProcessResult<T extends string | Uint8Array> {
 
   /** Whether the run ended with one of {@linkcode ProcessResult.okCodes}. */
   get success(): boolean {
-    return this.outcome.kind === "exited" &&
-      this.okCodes.includes(this.outcome.code);
+    return isSuccess(this.outcome, this.okCodes);
   }
 
   /** How long the run took by the wall clock, in milliseconds; 0 for a scripted or replayed result. */

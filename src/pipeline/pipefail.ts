@@ -1,5 +1,5 @@
 import type { CommandSpec } from "../command/spec.ts";
-import type { Outcome } from "../outcome/outcome.ts";
+import { isSuccess, type Outcome } from "../outcome/outcome.ts";
 
 /**
  * What the end of a stage means for its chain: nothing; that only its reader left;
@@ -18,10 +18,7 @@ export function stageFailure(
   isLast: boolean,
 ): StageFailure {
   if (outcome.kind === "timed-out") return "real";
-  if (outcome.kind === "exited" && okCodes.includes(outcome.code)) {
-    return "none";
-  }
-  if (uncheckedInPipe) return "none";
+  if (uncheckedInPipe || isSuccess(outcome, okCodes)) return "none";
   // Nobody reads the last stage by a pipe between stages.
   return !isLast && wasBySigpipe(outcome) ? "reader-left" : "real";
 }

@@ -1,6 +1,11 @@
 import { checkMilliseconds } from "../command/checks.ts";
 import { CancelledError } from "../outcome/errors.ts";
-import { exited, type Outcome, timedOut } from "../outcome/outcome.ts";
+import {
+  exited,
+  isSuccess,
+  type Outcome,
+  timedOut,
+} from "../outcome/outcome.ts";
 import { type OutputStream, ProcessResult } from "../outcome/result.ts";
 import type { ProcessStdin } from "../runner/process_stdin.ts";
 import type { Run } from "../runner/run.ts";
@@ -288,8 +293,7 @@ export class PipelineSession implements AsyncDisposable {
     if ("error" in end) throw end.error;
     const run = stage === null ? this.#last : this.#runs[stage];
     const { okCodes, timeout } = run.spec;
-    const isForgiven = stage === null && !(end.outcome.kind === "exited" &&
-      okCodes.includes(end.outcome.code));
+    const isForgiven = stage === null && !isSuccess(end.outcome, okCodes);
     return {
       run,
       outcome: isForgiven ? exited(0) : end.outcome,

@@ -1,3 +1,4 @@
+import { checkWholeNumber } from "../command/checks.ts";
 import type { Command } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import type { Outcome } from "../outcome/outcome.ts";
@@ -93,11 +94,7 @@ export async function outputAll(
   options: OutputAllOptions,
 ): Promise<PromiseSettledResult<ProcessResult<string>>[]> {
   const { concurrency, runner = defaultRunner(), onProgress } = options;
-  if (!(Number.isInteger(concurrency) && concurrency >= 1)) {
-    throw new RangeError(
-      `outputAll: concurrency: expected a whole number of at least 1, got ${concurrency}`,
-    );
-  }
+  checkWholeNumber("outputAll: concurrency", concurrency, 1);
   const all = [...commands];
   const results: PromiseSettledResult<ProcessResult<string>>[] = [];
   const failures: unknown[] = [];

@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../command/spec.ts";
+import { type CommandSpec, isHeardOnStdout } from "../command/spec.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import { type OutputStream, ProcessResult } from "../outcome/result.ts";
 import { isLimited } from "../output/keep_limits.ts";
@@ -75,9 +75,8 @@ function takesTime({ lineDelay, answer }: KnownRun): boolean {
 
 /** Whether anybody but the result has to do with the output. */
 function isHeard(spec: CommandSpec): boolean {
-  return spec.stdoutHandlers.length > 0 || spec.stderrHandlers.length > 0 ||
-    spec.stdoutTees.length > 0 || spec.stderrTees.length > 0 ||
-    isLimited(spec.outputBuffer);
+  return isHeardOnStdout(spec) || spec.stderrHandlers.length > 0 ||
+    spec.stderrTees.length > 0 || isLimited(spec.outputBuffer);
 }
 
 function resultOf(

@@ -9,6 +9,7 @@ import type { ProcessResult } from "../outcome/result.ts";
 import { answerOf, exitCodeOf, parsedOf, wholeOf } from "./result_verbs.ts";
 import { throwIfCancelled } from "./run_limits.ts";
 import { type RunningProcess, runOf } from "./running_process.ts";
+import { sleep } from "./sleep.ts";
 
 /** Reads what only a supervisor needs to know; set by {@linkcode ProcessRunner} itself. */
 export let waitsBetweenRuns: (runner: ProcessRunner) => boolean;
@@ -221,13 +222,7 @@ async function pause(command: Command, ms: number): Promise<void> {
   const spec = specOf(command);
   throwIfCancelled(spec);
   if (ms === 0) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  const wake = () => resolve();
-  for (const signal of spec.cancelOn) signal.addEventListener("abort", wake);
-  await promise;
-  clearTimeout(timer);
-  for (const signal of spec.cancelOn) signal.removeEventListener("abort", wake);
+  await sleep(ms, spec.cancelOn);
   throwIfCancelled(spec);
 }
 

@@ -1,6 +1,6 @@
 import type { FileSink, Subprocess } from "bun";
 import type {} from "bun-types/s3.d.ts";
-import { SpawnError, UnsupportedError } from "../outcome/errors.ts";
+import { SpawnError } from "../outcome/errors.ts";
 import { builtin, signalNumber } from "./builtin.ts";
 import { bunSystem } from "./bun_system.ts";
 import { couldNotEnter, enteringArgs, SHELL } from "./cgroup_entry.ts";
@@ -27,7 +27,12 @@ import type {
   SpawnSpec,
   StdioMode,
 } from "./runtime.ts";
-import { errorCode, explainSpawnFailure } from "./spawn_failure.ts";
+import {
+  errorCode,
+  explainSpawnFailure,
+  foundPath,
+  NO_LOOKUP_ON_WINDOWS,
+} from "./spawn_failure.ts";
 
 /** What is used of the runtime's globals; typed here so that nothing else of them is. */
 interface BunGlobals {
@@ -81,15 +86,12 @@ export function bunSpawn(spec: SpawnSpec): Child {
 
 /** Tells where a program would be found. */
 export function bunWhich(spec: SpawnSpec): string {
-  const lookup = lookUp(spec);
-  const isThere = spec.cwd === null || isFolder(spec.cwd);
-  if (lookup?.kind === "found" && isThere) return lookup.path;
-  if (lookup !== null) throw explain(spec, null);
-  throw new UnsupportedError(
-    "looking a program up",
-    "Windows has rules of its own for that; run it instead",
-    { program: spec.program },
-  );
+  return foundPath({
+    program: spec.program,
+    cwd: spec.cwd,
+    cwdIsFolder: spec.cwd === null ? null : isFolder(spec.cwd),
+    lookup: lookUp(spec),
+  }, NO_LOOKUP_ON_WINDOWS);
 }
 
 const STDIO: Readonly<Record<StdioMode, BunStdio>> = {

@@ -17,7 +17,12 @@ import type {
   SpawnSpec,
   StdioMode,
 } from "./runtime.ts";
-import { errorCode, explainSpawnFailure } from "./spawn_failure.ts";
+import {
+  errorCode,
+  explainSpawnFailure,
+  foundPath,
+  NO_LOOKUP_ON_WINDOWS,
+} from "./spawn_failure.ts";
 
 /** Starts a child by way of `Deno.Command`. */
 export function denoSpawn(spec: SpawnSpec): Child {
@@ -42,17 +47,16 @@ export function denoSpawn(spec: SpawnSpec): Child {
 
 /** Tells where a program would be found. */
 export function denoWhich(spec: SpawnSpec): string {
-  const lookup = lookUp(spec);
-  if (lookup?.kind === "found" && isFolder(spec.cwd) !== false) {
-    return lookup.path;
-  }
-  if (lookup !== null) throw explain(spec, null);
-  throw new UnsupportedError(
-    "looking a program up",
+  return foundPath(
+    {
+      program: spec.program,
+      cwd: spec.cwd,
+      cwdIsFolder: isFolder(spec.cwd),
+      lookup: lookUp(spec),
+    },
     Deno.build.os === "windows"
-      ? "Windows has rules of its own for that; run it instead"
+      ? NO_LOOKUP_ON_WINDOWS
       : "grant --allow-env=PATH and --allow-read",
-    { program: spec.program },
   );
 }
 

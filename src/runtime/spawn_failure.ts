@@ -1,4 +1,9 @@
-import { messageOf, NotFoundError, SpawnError } from "../outcome/errors.ts";
+import {
+  messageOf,
+  NotFoundError,
+  SpawnError,
+  UnsupportedError,
+} from "../outcome/errors.ts";
 import type { ProgramLookup } from "./program_lookup.ts";
 
 /** What is known of a child that a runtime could not start. */
@@ -74,6 +79,27 @@ export function explainSpawnFailure(
       return new SpawnError(program, messageOf(cause), { cause });
   }
 }
+
+/**
+ * The path that a program was found at; throws what a run of it would.
+ *
+ * @throws {UnsupportedError} with this advice if it could not be looked for
+ */
+export function foundPath(
+  failure: Omit<SpawnFailure, "cause" | "code">,
+  advice: string,
+): string {
+  const { program, lookup, cwdIsFolder } = failure;
+  if (lookup === null) {
+    throw new UnsupportedError("looking a program up", advice, { program });
+  }
+  if (lookup.kind === "found" && cwdIsFolder !== false) return lookup.path;
+  throw explainSpawnFailure({ ...failure, cause: null, code: undefined });
+}
+
+/** What is said where a system has rules of its own for looking a program up. */
+export const NO_LOOKUP_ON_WINDOWS =
+  "Windows has rules of its own for that; run it instead";
 
 /** A system error's code, such as `"ENOENT"`. */
 export function errorCode(error: unknown): string | undefined {

@@ -1,3 +1,5 @@
+import { sleep } from "../runner/sleep.ts";
+
 /**
  * Where a {@linkcode Supervisor} takes the time from: a test has one of its own, by
  * which nobody waits.
@@ -12,17 +14,5 @@ export interface Clock {
 /** The time as it passes. */
 export const REAL_CLOCK: Clock = Object.freeze({
   now: () => performance.now(),
-
-  sleep(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const wake = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, ms);
-      signal.addEventListener("abort", wake);
-    });
-  },
+  sleep: (ms: number, signal: AbortSignal) => sleep(ms, [signal]),
 });

@@ -2,6 +2,7 @@ import {
   checkAbortSignal,
   checkFunction,
   checkMilliseconds,
+  checkWholeNumber,
 } from "../command/checks.ts";
 import { checkCommand, type Command } from "../command/command.ts";
 import type { ProcessResult } from "../outcome/result.ts";
@@ -23,7 +24,8 @@ import { superviseBy, type SupervisionSession } from "./supervision_session.ts";
  *
  * A crash is an end that is no success: an exit code outside of `okCodes`, a signal, a
  * deadline, a failed health check, a program that cannot be started; but for one that is
- * not there to begin with, which is a `NotFoundError` at once. When a run has ended, these are asked in this order whether there is to be another: an abort
+ * not there to begin with, which is a `NotFoundError` at once. When a run has ended,
+ * these are asked in this order whether there is to be another: an abort
  * (`CancelledError`), `stop`, `stopWhen`, `restart`, `giveUpWhen` and `maxRestarts`.
  *
  * Of a command without an `outputBuffer` the last 1 MiB of each stream is kept, since it
@@ -72,13 +74,7 @@ export class Supervisor {
    * @throws {RangeError} if it is no whole number, nor `Infinity`
    */
   maxRestarts(restarts: number): Supervisor {
-    if (
-      !((Number.isInteger(restarts) || restarts === Infinity) && restarts >= 0)
-    ) {
-      throw new RangeError(
-        `maxRestarts: expected a whole number of at least 0, got ${restarts}`,
-      );
-    }
+    if (restarts !== Infinity) checkWholeNumber("maxRestarts", restarts, 0);
     return this.#with({ maxRestarts: restarts });
   }
 
@@ -156,9 +152,7 @@ export class Supervisor {
    * @throws {RangeError} if it is no duration above 0
    */
   failureDecay(ms: number): Supervisor {
-    checkMilliseconds("failureDecay", ms);
-    if (ms === 0) throw new RangeError("failureDecay: expected more than 0 ms");
-    return this.#with({ failureDecay: ms });
+    return this.#with({ failureDecay: checkSomeTime("failureDecay", ms) });
   }
 
   /**
@@ -182,17 +176,10 @@ export class Supervisor {
   healthCheck(check: HealthCheck, options: HealthCheckOptions): Supervisor {
     checkFunction("healthCheck", check);
     const { every, within = every, failures = 3, startAfter = every } = options;
-    checkMilliseconds("healthCheck: every", every);
-    if (every === 0) {
-      throw new RangeError("healthCheck: every: expected more than 0 ms");
-    }
+    checkSomeTime("healthCheck: every", every);
     checkMilliseconds("healthCheck: within", within);
     checkMilliseconds("healthCheck: startAfter", startAfter);
-    if (!(Number.isInteger(failures) && failures >= 1)) {
-      throw new RangeError(
-        `healthCheck: failures: expected a whole number of at least 1, got ${failures}`,
-      );
-    }
+    checkWholeNumber("healthCheck: failures", failures, 1);
     return this.#with({
       health: { check, every, within, failures, startAfter },
     });
@@ -293,6 +280,12 @@ export class Supervisor {
 }
 
 const POLICIES: readonly RestartPolicy[] = ["on-crash", "always", "never"];
+
+/** Refuses what is no duration, or none at all. */
+function checkSomeTime(what: string, ms: number): number {
+  if (checkMilliseconds(what, ms) > 0) return ms;
+  throw new RangeError(`${what}: expected more than 0 ms`);
+}
 
 function checkNumber(
   what: string,
