@@ -13,8 +13,46 @@
  */
 
 export { Cassette } from "./src/cassette/cassette.ts";
+export {
+  type ChangedRun,
+  CheckReport,
+  type SkippedRun,
+} from "./src/cassette/check.ts";
+export type {
+  CassetteField,
+  NormalizeFunction,
+  RedactFunction,
+} from "./src/cassette/disguise.ts";
 export type { CassetteEntry } from "./src/cassette/entry.ts";
-export { RecordReplayRunner } from "./src/cassette/record_replay_runner.ts";
+export {
+  type CassetteBody,
+  withCassette,
+  type WithCassetteOptions,
+} from "./src/cassette/fixture.ts";
+export type { Guard, GuardRefusal } from "./src/cassette/guard.ts";
+export type { CassetteKey, EnvDigests } from "./src/cassette/key.ts";
+export type {
+  CassetteMode,
+  CassetteOptions,
+  MatchOptions,
+  OpenOptions,
+} from "./src/cassette/options.ts";
+export {
+  PathNormalizer,
+  paths,
+  type PathsOptions,
+} from "./src/cassette/paths.ts";
+export {
+  RecordReplayRunner,
+  type RunnerMode,
+} from "./src/cassette/record_replay_runner.ts";
+export {
+  EnvRedaction,
+  redactEnv,
+  redactPattern,
+} from "./src/cassette/redaction.ts";
+export type { TestIdentity } from "./src/cassette/test_name.ts";
+export type { CassetteTiming, TimedOutput } from "./src/cassette/timing.ts";
 export { CliClient, type CliClientOptions } from "./src/client/cli_client.ts";
 export { outputString, run, type RunOptions } from "./src/client/one_liners.ts";
 export { Command } from "./src/command/command.ts";
@@ -44,10 +82,13 @@ export {
   CassetteError,
   type CassetteErrorReason,
   CassetteMissError,
+  type CassetteMissOptions,
+  type CassetteMissReason,
   ExitError,
   type FinishedRun,
   isNotFound,
   isProcessKitError,
+  type NearRecording,
   NotFoundError,
   NotReadyError,
   OutputConsumedError,

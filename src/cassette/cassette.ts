@@ -1,6 +1,10 @@
 import { pathText } from "../command/checks.ts";
 import type { CassetteEntry } from "./entry.ts";
-import { readCassetteText, writeCassetteText } from "./file.ts";
+import {
+  readCassetteText,
+  updateCassetteText,
+  writeCassetteText,
+} from "./file.ts";
 import type { CassetteContent } from "./content.ts";
 import { parseCassette } from "./parse.ts";
 import { printCassette } from "./print.ts";
@@ -67,6 +71,28 @@ export class Cassette {
     const file = pathText("the cassette's path", path);
     await writeCassetteText(file, () => this.toString());
   }
+}
+
+/**
+ * Adds entries to a cassette's file, which is made if it is not there; whoever else adds
+ * to it, or saves it, comes before or after that. With nothing to add, a file that is
+ * there is left alone.
+ *
+ * @throws {CassetteError} if the file cannot be read, written or locked, or is no cassette
+ */
+export async function addToCassette(
+  path: string,
+  entries: readonly CassetteEntry[],
+): Promise<void> {
+  await updateCassetteText(path, (text) => {
+    if (text === null) return new Cassette(entries).toString();
+    const content = parseCassette(text, path);
+    if (entries.length === 0) return null;
+    return printCassette({
+      ...content,
+      entries: [...content.entries, ...entries],
+    });
+  });
 }
 
 /** Brings what was loaded past the public constructor. */

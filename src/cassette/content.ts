@@ -1,5 +1,10 @@
 import type { CassetteEntry } from "./entry.ts";
-import { EntrySchema, HeadSchema } from "./schema.ts";
+import {
+  EntrySchema,
+  HeadSchema,
+  PieceSchema,
+  TimingSchema,
+} from "./schema.ts";
 
 /** A cassette's content. */
 export interface CassetteContent {
@@ -22,6 +27,20 @@ export const KNOWN_HEAD: ReadonlySet<string> = new Set(
 export const KNOWN_FIELDS: ReadonlySet<string> = new Set(
   Object.keys(EntrySchema.entries),
 );
+
+const KNOWN_TIMING = new Set(Object.keys(TimingSchema.entries));
+const KNOWN_PIECE = new Set(Object.keys(PieceSchema.entries));
+
+/** Whether an entry has a field that is not known, at any level. */
+export function hasUnknownField(value: unknown): boolean {
+  if (hasUnknown(value, KNOWN_FIELDS)) return true;
+  const timing = isObject(value) ? value.timing : undefined;
+  if (!isObject(timing)) return false;
+  const { output } = timing;
+  return hasUnknown(timing, KNOWN_TIMING) ||
+    (Array.isArray(output) &&
+      output.some((piece) => hasUnknown(piece, KNOWN_PIECE)));
+}
 
 /** Whether a value has fields at all. */
 export function isObject(value: unknown): value is Fields {

@@ -5,26 +5,16 @@ import {
   signalled,
   timedOut,
 } from "../outcome/outcome.ts";
-import {
-  type OutputStream,
-  type ProcessResult,
-  truncatedStreamsOf,
-} from "../outcome/result.ts";
+import type { OutputStream } from "../outcome/result.ts";
 import { type KnownRun, SILENT_SUCCESS } from "../runner/known_run.ts";
-import type { MatchFacts } from "./key.ts";
+import type { Capture } from "./capture.ts";
+import type { Disguise } from "./disguise.ts";
+import type { CassetteKey, EnvDigests, MatchFacts } from "./key.ts";
+import { type CassetteTiming, scheduleOf, timingOf } from "./timing.ts";
+import { changeBytes } from "./byte_text.ts";
 
 /** One recorded run, as plain data. At most one of `code`, `timedOut` and `signal` is set. */
-export interface CassetteEntry {
-  /** The program, as given to the command. */
-  readonly program: string;
-  /** The arguments after the program. */
-  readonly args: readonly string[];
-  /** The working directory, as given, or `null`. */
-  readonly cwd: string | null;
-  /** The 64-bit digest of what was on stdin, or `null` for no input. */
-  readonly stdinDigest: bigint | null;
-  /** Whether there was input on stdin. */
-  readonly hasStdin: boolean;
+export interface CassetteEntry extends CassetteKey {
   /** The names of the environment variables that were set or removed; no value is kept. */
   readonly envNames: readonly string[];
   /** All of stdout, verbatim. */
@@ -39,50 +29,102 @@ export interface CassetteEntry {
   readonly signal: number | null;
   /** The streams that output is missing from; left out where there are none. */
   readonly truncatedStreams?: readonly OutputStream[];
+  /** stdout in bytes, by base64, where it was recorded in bytes that its text does not tell. */
+  readonly stdoutBase64?: string;
+  /** The digests of the variables that `matchOn.env` chose, if the command set or removed any: `null` for removed. */
+  readonly envDigests?: EnvDigests;
+  /** When the output came, if that was recorded. */
+  readonly timing?: CassetteTiming;
 }
 
 /** Makes an entry of a completed run. */
 export function entryOf(
   facts: MatchFacts,
   spec: CommandSpec,
-  result: ProcessResult<string>,
+  disguise: Disguise,
+  capture: Capture,
 ): CassetteEntry {
+  const { envDigests, args, ...key } = facts;
+  const { outcome, base64, timed } = capture;
+  const texts = { stdout: capture.stdout, stderr: capture.stderr };
   return Object.freeze({
-    ...facts,
-    args: Object.freeze(facts.args),
+    ...key,
+    args: Object.freeze([...args]),
     envNames: Object.freeze(namesOf(spec.envs)),
-    stdout: result.stdout.toWellFormed(),
-    stderr: result.stderr.toWellFormed(),
-    code: result.code,
-    timedOut: result.timedOut,
-    signal: result.signal,
-    ...truncation(truncatedStreamsOf(result)),
+    ...texts,
+    code: outcome.kind === "exited" ? outcome.code : null,
+    timedOut: outcome.kind === "timed-out",
+    signal: outcome.kind === "signalled" ? outcome.signal : null,
+    ...optional({
+      truncatedStreams: capture.truncated.length === 0
+        ? undefined
+        : capture.truncated,
+      stdoutBase64: base64 ?? undefined,
+      envDigests,
+      timing: timed === null
+        ? undefined
+        : timingOf(timed, texts, (stream, text) => disguise.hide(stream, text)),
+    }),
   });
 }
 
-/** The field of an entry that tells which streams output is missing from, if any. */
-export function truncation(
-  streams: readonly OutputStream[] | undefined,
-): Pick<CassetteEntry, "truncatedStreams"> {
-  return streams === undefined || streams.length === 0
-    ? {}
-    : { truncatedStreams: streams };
+/** The fields that are set. */
+export function optional<T extends object>(fields: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
+}
+
+/** How a recorded run is played. */
+export interface PlayOptions {
+  readonly disguise: Disguise;
+  readonly speed: number;
+  readonly encoding: string;
 }
 
 /** The recorded run, to be played. */
-export function knownRunOf(entry: CassetteEntry): KnownRun {
+export function knownRunOf(
+  entry: CassetteEntry,
+  { disguise, speed, encoding }: PlayOptions,
+): KnownRun {
+  const show = (text: string) => disguise.show(text);
+  const bytes = stdoutBytesOf(entry, disguise);
   return {
     ...SILENT_SUCCESS,
-    stdout: entry.stdout,
-    stderr: entry.stderr,
+    stdout: show(entry.stdout),
+    stdoutBytes: bytes,
+    stderr: show(entry.stderr),
     outcome: outcomeOf(entry),
     truncated: entry.truncatedStreams ?? SILENT_SUCCESS.truncated,
+    schedule: entry.timing === undefined || speed === Infinity
+      ? null
+      : scheduleOf(
+        entry.timing,
+        speed,
+        show,
+        bytes === null ? null : { bytes, encoding },
+      ),
   };
 }
 
-function outcomeOf(entry: CassetteEntry): Outcome {
-  if (entry.timedOut) return timedOut();
-  return entry.code === null ? signalled(entry.signal) : exited(entry.code);
+/** How the recorded run ended. */
+export function outcomeOf(
+  { timedOut: hasTimedOut, code, signal }: Pick<
+    CassetteEntry,
+    "timedOut" | "code" | "signal"
+  >,
+): Outcome {
+  if (hasTimedOut) return timedOut();
+  return code === null ? signalled(signal) : exited(code);
+}
+
+function stdoutBytesOf(
+  { stdoutBase64 }: CassetteEntry,
+  disguise: Disguise,
+): Uint8Array | null {
+  if (stdoutBase64 === undefined) return null;
+  const bytes = Uint8Array.fromBase64(stdoutBase64);
+  return changeBytes(bytes, (text) => disguise.show(text));
 }
 
 function namesOf(envs: ReadonlyMap<string, unknown>): string[] {

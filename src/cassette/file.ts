@@ -1,7 +1,7 @@
 import { CassetteError, messageOf } from "../outcome/errors.ts";
 import { concatBytes } from "../output/text.ts";
 import { runtime } from "../runtime/detect.ts";
-import type { FileFacts, Files } from "../runtime/runtime.ts";
+import type { FileFacts, Files, FolderLock } from "../runtime/runtime.ts";
 
 /** What cannot be read again is not written: 64 MiB, in bytes of UTF-8. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -21,8 +21,19 @@ export async function readCassetteText(path: string): Promise<string> {
 }
 
 /**
+ * Whether there is anything at a path.
+ *
+ * @throws {CassetteError} if that cannot be told
+ */
+export async function isCassetteThere(path: string): Promise<boolean> {
+  const { files } = runtime();
+  return await onDisk(path, "be read", () => files.facts(path)) !== null;
+}
+
+/**
  * Writes a cassette's text so that the file is only ever seen whole: beside its
- * target first, then, once it is on the disk itself, in its place.
+ * target first, then, once it is on the disk itself, in its place. What an earlier
+ * save left beside it, whose program was killed, goes.
  *
  * @throws {CassetteError} leaving the target as it was, and nothing beside it
  */
@@ -31,25 +42,108 @@ export async function writeCassetteText(
   text: () => string,
 ): Promise<void> {
   const bytes = encode(path, text);
-  if (bytes.length > MOST_BYTES) {
-    throw tooLarge(path, bytes.length, "could not be read again");
-  }
-  const { files } = runtime();
-  await onDisk(path, "be written", async () => {
-    const facts = await files.facts(path, { link: true });
-    if (facts?.kind === "symlink") {
-      throw new CassetteError(
-        path,
-        "symlink",
-        "is a symbolic link, and is not written through: name its target",
-      );
-    }
-    if (facts !== null) refuseUnlessFile(path, facts);
+  await inFolderOf(path, { isLockNeeded: false }, async (files) => {
+    await refuseUnlessReplaceable(files, path);
     await replace(files, path, bytes);
   });
 }
 
+/**
+ * Writes the text that `update` makes of what is there, `null` for no file, unless it
+ * makes `null`. Nobody else saves a cassette in the same folder meanwhile.
+ *
+ * @throws {CassetteError} leaving the target as it was, and nothing beside it
+ */
+export async function updateCassetteText(
+  path: string,
+  update: (text: string | null) => string | null,
+): Promise<void> {
+  await inFolderOf(path, { isLockNeeded: true }, async (files) => {
+    const isThere = await refuseUnlessReplaceable(files, path);
+    const before = isThere
+      ? decode(path, await readGuarded(files, path))
+      : null;
+    const after = update(before);
+    if (after !== null) await replace(files, path, encode(path, () => after));
+  });
+}
+
+/** Does something in the folder of a cassette, which is made if need be, while nobody else saves one there. */
+async function inFolderOf(
+  path: string,
+  { isLockNeeded }: { isLockNeeded: boolean },
+  action: (files: Files) => Promise<void>,
+): Promise<void> {
+  const { files } = runtime();
+  await onDisk(path, "be written", async () => {
+    const { folder, name } = splitPath(path);
+    await files.createFolder(folder);
+    const lock = await lockFolder(files, folder, isLockNeeded);
+    try {
+      // Whose it is cannot be told without the lock: somebody may be about to rename it.
+      if (lock !== null) await clearLeftovers(files, folder, name);
+      await action(files);
+    } finally {
+      await lock?.release();
+    }
+  });
+}
+
+async function lockFolder(
+  files: Files,
+  folder: string,
+  isNeeded: boolean,
+): Promise<FolderLock | null> {
+  try {
+    return await files.lockFolder(folder);
+  } catch (error) {
+    // Without locks (some network file systems, Windows) a file is still replaced as a whole.
+    if (isNeeded) throw error;
+    return null;
+  }
+}
+
+/** Removes what a save of this cassette left beside it whose program was killed. */
+async function clearLeftovers(
+  files: Files,
+  folder: string,
+  name: string,
+): Promise<void> {
+  const start = temporaryStart(name);
+  for (const other of await files.names(folder)) {
+    const isLeftover = other.startsWith(start) &&
+      /^[0-9a-f]{16}\.tmp$/.test(other.slice(start.length));
+    // It is not what this save is about: whoever comes next may have better luck.
+    if (isLeftover) await files.remove(`${folder}/${other}`).catch(() => {});
+  }
+}
+
+/** Whether a file is there; throws for anything else that is. */
+async function refuseUnlessReplaceable(
+  files: Files,
+  path: string,
+): Promise<boolean> {
+  const facts = await files.facts(path, { link: true });
+  if (facts?.kind === "symlink") {
+    throw new CassetteError(
+      path,
+      "symlink",
+      "is a symbolic link, and is not written through: name its target",
+    );
+  }
+  if (facts !== null) refuseUnlessFile(path, facts);
+  return facts !== null;
+}
+
 function encode(path: string, text: () => string): Uint8Array {
+  const bytes = encodeText(path, text);
+  if (bytes.length > MOST_BYTES) {
+    throw tooLarge(path, bytes.length, "could not be read again");
+  }
+  return bytes;
+}
+
+function encodeText(path: string, text: () => string): Uint8Array {
   try {
     return new TextEncoder().encode(text());
   } catch (cause) {
@@ -123,9 +217,7 @@ async function replace(
   bytes: Uint8Array,
 ): Promise<void> {
   const { folder, name } = splitPath(path);
-  await files.createFolder(folder);
-  // Not all of the name: together they could be longer than a name may be.
-  const beside = `${folder}/.${name.slice(0, 40)}.${freshSuffix()}.tmp`;
+  const beside = `${folder}/${temporaryStart(name)}${freshSuffix()}.tmp`;
   const file = await files.createPrivate(beside);
   try {
     try {
@@ -143,6 +235,12 @@ async function replace(
   // The file is in place. Where folders cannot be flushed, a crash right now might
   // bring the old one back, whole.
   await files.syncFolder(folder).catch(() => {});
+}
+
+/** What the names of the temporary files of a cassette begin with. */
+function temporaryStart(name: string): string {
+  // Not all of the name: with the rest it could be longer than a name may be.
+  return `.${name.slice(0, 40)}.`;
 }
 
 function splitPath(path: string): { folder: string; name: string } {

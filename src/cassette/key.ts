@@ -1,35 +1,114 @@
 import type { CommandSpec } from "../command/spec.ts";
 import { stdinSourceOf } from "../command/stdin.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
-import { stdinDigest } from "./digest.ts";
+import { type Disguise, NO_DISGUISE } from "./disguise.ts";
+import { stdinDigest, variableDigest } from "./digest.ts";
 
 /** What a recorded run and a live command are matched on. */
-export interface MatchFacts {
+export interface CassetteKey {
+  /** The program, as given to the command. */
   readonly program: string;
+  /** The arguments after the program. */
   readonly args: readonly string[];
+  /** The working directory, as given, or `null`. */
   readonly cwd: string | null;
+  /** Whether there is input on stdin. */
   readonly hasStdin: boolean;
+  /** The 64-bit digest of what is on stdin, or `null` for no input. */
   readonly stdinDigest: bigint | null;
 }
 
-/** The facts as one text, equal exactly when all of them are. */
-export function matchKey(facts: MatchFacts): string {
-  // JSON keeps apart what any separator could run together: a file may hold any text.
-  return JSON.stringify([
+/** The digests of chosen variables by their names; `null` for one that is removed. */
+export type EnvDigests = Readonly<Record<string, string | null>>;
+
+/** The key, and the variables that take part in it. */
+export interface MatchFacts extends CassetteKey {
+  /** Left out where none of them is set or removed. */
+  readonly envDigests?: EnvDigests;
+}
+
+/** What takes part in a match beside what always does. */
+export interface MatchRules {
+  readonly cwd: boolean;
+  /** The variables that take part. */
+  readonly env: readonly string[];
+}
+
+/** Everything as it is unless it is said otherwise. */
+export const PLAIN_MATCH: MatchRules = Object.freeze({
+  cwd: true,
+  env: Object.freeze([]),
+});
+
+/** The facts as one text, equal exactly when all of them are that take part. */
+export function matchKey(facts: MatchFacts, rules: MatchRules): string {
+  const key: unknown[] = [
     facts.program,
-    facts.cwd,
+    rules.cwd ? facts.cwd : null,
     facts.hasStdin,
     String(facts.stdinDigest),
     ...facts.args,
-  ]);
+  ];
+  // An object, so that it cannot be taken for arguments.
+  if (rules.env.length > 0) {
+    key.push({
+      env: rules.env.map((name) => variableIn(facts.envDigests, name)),
+    });
+  }
+  // JSON keeps apart what any separator could run together: a file may hold any text.
+  return JSON.stringify(key);
+}
+
+/** The digest of a variable, `null` where it is removed, and `false` where it is neither. */
+export function variableIn(
+  digests: EnvDigests | undefined,
+  name: string,
+): string | null | false {
+  return digests !== undefined && Object.hasOwn(digests, name)
+    ? digests[name]
+    : false;
 }
 
 /**
- * The facts of a command, with every text well-formed as in the file.
+ * The facts of a command, as they are in the file: with every text well-formed, and
+ * disguised.
  *
  * @throws {UnsupportedError} if its input cannot be known beforehand, or its output is not captured
  */
-export function matchFactsOf(spec: CommandSpec): MatchFacts {
+export function matchFactsOf(
+  spec: CommandSpec,
+  rules: MatchRules = PLAIN_MATCH,
+  disguise: Disguise = NO_DISGUISE,
+): MatchFacts {
+  refuseUnknowable(spec);
+  const { program, stdin, args, cwd } = spec;
+  const key = disguise.changeKey({
+    program: disguise.hide("program", program),
+    args: args.map((arg) => disguise.hide("args", arg)),
+    cwd: cwd === null ? null : disguise.hide("cwd", cwd),
+    hasStdin: stdin !== "inherit" && !stdin.isEmpty,
+    stdinDigest: stdin === "inherit"
+      ? null
+      : stdinDigest(stdinSourceOf(stdin), disguise.isNone ? null : disguise),
+  });
+  const digests = envDigestsOf(spec, rules.env);
+  return digests === null ? key : { ...key, envDigests: digests };
+}
+
+function envDigestsOf(
+  { envs }: CommandSpec,
+  names: readonly string[],
+): EnvDigests | null {
+  const digests: [string, string | null][] = [];
+  for (const name of names) {
+    const value = envs.get(name);
+    if (value === undefined) continue;
+    digests.push([name, value === null ? null : variableDigest(name, value)]);
+  }
+  return digests.length === 0 ? null : Object.fromEntries(digests);
+}
+
+function refuseUnknowable(spec: CommandSpec): void {
   const { program, stdin, stdout, stderr } = spec;
   if (spec.link !== null) {
     throw new UnsupportedError(
@@ -67,11 +146,4 @@ export function matchFactsOf(spec: CommandSpec): MatchFacts {
       { program },
     );
   }
-  return {
-    program: program.toWellFormed(),
-    args: spec.args.map((arg) => arg.toWellFormed()),
-    cwd: spec.cwd?.toWellFormed() ?? null,
-    hasStdin: !stdin.isEmpty,
-    stdinDigest: stdinDigest(stdinSourceOf(stdin)),
-  };
 }

@@ -5,11 +5,12 @@ import {
   type Fields,
   fieldsOfEntry,
   hasUnknown,
+  hasUnknownField,
   isObject,
   KNOWN_FIELDS,
   KNOWN_HEAD,
 } from "./content.ts";
-import { type CassetteEntry, truncation } from "./entry.ts";
+import { type CassetteEntry, optional } from "./entry.ts";
 import { exactDigits, numbersOf, parseExactly } from "./json.ts";
 import {
   digestProblem,
@@ -19,6 +20,7 @@ import {
   locate,
   type RawEntry,
 } from "./schema.ts";
+import { misfitOf } from "./timing.ts";
 
 /**
  * Makes a cassette of its text.
@@ -94,7 +96,7 @@ function readPlainEntries(
   const entries: CassetteEntry[] = [];
   for (const [index, value] of values.entries()) {
     const isPlain = isPlainEntry(value);
-    if (!isPlain && hasUnknown(value, KNOWN_FIELDS)) return null;
+    if (!isPlain && hasUnknownField(value)) return null;
     const raw = isPlain ? value : validEntry(value, index, refuse);
     let digits: string | null = null;
     if (raw.stdin_digest != null) {
@@ -133,6 +135,15 @@ function makeEntry(
       }`,
     );
   }
+  const { timing, stdout, stderr } = raw;
+  const misfit = timing === undefined
+    ? null
+    : misfitOf(timing, { stdout, stderr });
+  if (misfit !== null) {
+    throw refuse(
+      `entries[${index}].timing: its pieces of ${misfit} are not what is in "${misfit}": remove it, or record it again`,
+    );
+  }
   // The arrays are not frozen: on Bun that would take as long as half of the parse.
   return Object.freeze({
     program: raw.program,
@@ -141,12 +152,31 @@ function makeEntry(
     stdinDigest: digits === null ? null : exactDigest(digits, index, refuse),
     hasStdin: raw.has_stdin ?? false,
     envNames: raw.env_names ?? [],
-    stdout: raw.stdout,
-    stderr: raw.stderr,
+    stdout,
+    stderr,
     code,
     timedOut,
     signal,
-    ...truncation(raw.truncated_streams),
+    ...(hasOptional(raw) ? optionalFields(raw) : null),
+  });
+}
+
+/** Told apart first: an object of the four for every entry would take a while. */
+function hasOptional(raw: RawEntry): boolean {
+  return raw.truncated_streams !== undefined ||
+    raw.stdout_base64 !== undefined || raw.env_digests !== undefined ||
+    raw.timing !== undefined;
+}
+
+function optionalFields(raw: RawEntry): Partial<CassetteEntry> {
+  const { truncated_streams } = raw;
+  return optional({
+    truncatedStreams: truncated_streams?.length === 0
+      ? undefined
+      : truncated_streams,
+    stdoutBase64: raw.stdout_base64,
+    envDigests: raw.env_digests,
+    timing: raw.timing,
   });
 }
 
@@ -197,7 +227,7 @@ function parseWithUnknownFields(text: string, refuse: Refuse): CassetteContent {
       digest === null ? null : exactDigits(digest) ?? String(digest),
       refuse,
     );
-    if (hasUnknown(value, KNOWN_FIELDS)) {
+    if (hasUnknownField(value)) {
       fieldsOfEntry.set(entry, value as Fields);
     }
     return entry;
@@ -208,13 +238,21 @@ function parseWithUnknownFields(text: string, refuse: Refuse): CassetteContent {
 /** The known fields of an object, with ordinary numbers for the schema to look at. */
 function withPlainNumbers(value: unknown, known: ReadonlySet<string>): unknown {
   if (!isObject(value) || Array.isArray(value)) return value;
-  const plain = Object.entries(value).filter(([name]) => known.has(name)).map(
-    ([name, value]) => {
-      const digits = exactDigits(value);
-      return [name, digits === null ? value : Number(digits)];
-    },
+  return Object.fromEntries(
+    Object.entries(value).filter(([name]) => known.has(name)).map((
+      [name, field],
+    ) => [name, name === "entries" ? field : plain(field)]),
   );
-  return Object.fromEntries(plain);
+}
+
+function plain(value: unknown): unknown {
+  const digits = exactDigits(value);
+  if (digits !== null) return Number(digits);
+  if (Array.isArray(value)) return value.map(plain);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => [name, plain(field)]),
+  );
 }
 
 /** Makes every string well-formed, if the text shows that one may not be. */

@@ -8,6 +8,7 @@ import {
 import type { CassetteEntry } from "./entry.ts";
 import { exactNumber } from "./json.ts";
 import { VERSION } from "./schema.ts";
+import type { CassetteTiming } from "./timing.ts";
 
 /** A cassette as the text of a file. */
 export function printCassette({ entries, head }: CassetteContent): string {
@@ -17,6 +18,13 @@ export function printCassette({ entries, head }: CassetteContent): string {
     null,
     2,
   );
+}
+
+function printableTiming({ output, end }: CassetteTiming): unknown {
+  return {
+    output: output.map(({ at, stream, text }) => ({ at, stream, text })),
+    end,
+  };
 }
 
 /** An entry's fields in the order in which they are written, without those that need not be. */
@@ -39,6 +47,14 @@ function printable(entry: CassetteEntry): unknown {
   if (entry.truncatedStreams !== undefined) {
     known.truncated_streams = entry.truncatedStreams;
   }
+  if (entry.stdoutBase64 !== undefined) {
+    known.stdout_base64 = entry.stdoutBase64;
+  }
   const fields = fieldsOfEntry.get(entry);
+  // What is unknown within them stays.
+  if (entry.envDigests !== undefined) known.env_digests = entry.envDigests;
+  if (entry.timing !== undefined) {
+    known.timing = fields?.timing ?? printableTiming(entry.timing);
+  }
   return fields === undefined ? known : merged(fields, known, KNOWN_FIELDS);
 }

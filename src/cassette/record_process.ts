@@ -1,6 +1,6 @@
 import { type Command, transcribed } from "../command/command.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
-import type { ProcessResult } from "../outcome/result.ts";
+import type { RunTranscript } from "../outcome/transcript.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import { type RunningProcess, runOf } from "../runner/running_process.ts";
 
@@ -13,11 +13,12 @@ import { type RunningProcess, runOf } from "../runner/running_process.ts";
 export async function startRecorded(
   inner: ProcessRunner,
   command: Command,
-  onComplete: (result: ProcessResult<string>) => void,
+  transcript: "output" | "timed",
+  onComplete: (run: RunTranscript) => void,
 ): Promise<RunningProcess> {
-  const process = await inner.start(transcribed(command));
+  const process = await inner.start(transcribed(command, transcript));
   const run = runOf(process);
-  if (!run.spec.isTranscribed) {
+  if (run.spec.transcript === "none") {
     await process[Symbol.asyncDispose]();
     throw new UnsupportedError(
       `recording what ${inner.constructor.name} starts`,

@@ -1,36 +1,66 @@
 import { pathText } from "../command/checks.ts";
 import { type Command, specOf, transcribed } from "../command/command.ts";
 import type { CommandSpec } from "../command/spec.ts";
-import { CassetteMissError, UnsupportedError } from "../outcome/errors.ts";
-import { type ProcessResult, transcriptOf } from "../outcome/result.ts";
+import { UnsupportedError } from "../outcome/errors.ts";
+import type { ProcessResult } from "../outcome/result.ts";
 import { JobRunner } from "../runner/job_runner.ts";
 import {
   type KnownRun,
+  playKnownBytes,
   playKnownRun,
   startKnownRun,
 } from "../runner/known_run.ts";
-import { ProcessRunner, waitsBetweenRuns } from "../runner/process_runner.ts";
+import {
+  checkRunner,
+  ProcessRunner,
+  waitsBetweenRuns,
+} from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import {
   processOf,
   refuseBytes,
   type RunningProcess,
 } from "../runner/running_process.ts";
+import {
+  type Capture,
+  captureOf,
+  captureOfTranscript,
+  type CaptureOptions,
+} from "./capture.ts";
 import { Cassette } from "./cassette.ts";
-import { entryOf, knownRunOf } from "./entry.ts";
-import { type MatchFacts, matchFactsOf, matchKey } from "./key.ts";
+import { type CheckReport, checkTape } from "./check.ts";
+import type { Disguise } from "./disguise.ts";
+import { type CassetteEntry, entryOf, knownRunOf } from "./entry.ts";
+import { isCassetteThere } from "./file.ts";
+import { type MatchFacts, matchFactsOf } from "./key.ts";
+import { missOf, textOnly, unplayedError } from "./miss.ts";
+import {
+  type CassetteMode,
+  type CassetteOptions,
+  type CassettePlan,
+  checkedMode,
+  type OpenOptions,
+  planOf,
+} from "./options.ts";
 import { startRecorded } from "./record_process.ts";
 import { Recording } from "./recording.ts";
 import { Tape } from "./tape.ts";
 
-/** What a runner does: it has one or the other. */
-type Mode<R> =
-  | {
-    readonly kind: "record";
-    readonly inner: R;
-    readonly recording: Recording;
-  }
-  | { readonly kind: "replay"; readonly tape: Tape };
+/** What a runner is made of. */
+interface Deck<R> {
+  readonly path: string;
+  readonly mode: RunnerMode;
+  readonly plan: CassettePlan;
+  /** What is played, if anything is. */
+  readonly tape: Tape | null;
+  /** What is recorded, if anything is. */
+  readonly recording: Recording | null;
+  /** What runs the real thing; `null` where nothing does. */
+  readonly inner: R | null;
+}
+
+/** What {@linkcode RecordReplayRunner} does, once it is known whether the file is there. */
+export type RunnerMode = Exclude<CassetteMode, "auto">;
 
 /**
  * Records the runs of another runner into a cassette, or replays them from one.
@@ -59,13 +89,69 @@ type Mode<R> =
 export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   extends ProcessRunner
   implements AsyncDisposable {
-  readonly #path: string;
-  readonly #mode: Mode<R>;
+  readonly #deck: Deck<R>;
+  /** The first command that each entry was played for. */
+  readonly #commands = new Map<number, Command>();
 
-  private constructor(path: string, mode: Mode<R>) {
+  private constructor(deck: Deck<R>) {
     super();
-    this.#path = path;
-    this.#mode = mode;
+    this.#deck = deck;
+  }
+
+  /** The file of the cassette, as it was given. */
+  get path(): string {
+    return this.#deck.path;
+  }
+
+  /** What it does; `"auto"` has become `"record"` or `"replay"`. */
+  get mode(): RunnerMode {
+    return this.#deck.mode;
+  }
+
+  /**
+   * Opens a cassette to be recorded, replayed, or whatever the mode says.
+   *
+   * @throws {CassetteError} if it is to be replayed, or added to, and cannot be read, or is no cassette
+   * @throws {TypeError} if an option is not what it has to be
+   *
+   * @example
+   * ```ts
+   * import { Command, RecordReplayRunner } from "@processkit/processkit";
+   *
+   * const version = new Command("git", ["--version"]);
+   * for (let turn = 0; turn < 2; turn++) {
+   *   await using runner = await RecordReplayRunner.open("/tmp/version.json", { mode: "auto" });
+   *   console.log(runner.mode, await runner.run(version));
+   * }
+   * ```
+   */
+  static async open<R extends ProcessRunner = JobRunner>(
+    path: string | URL,
+    options: OpenOptions<R>,
+  ): Promise<RecordReplayRunner<R>> {
+    const file = pathText("the cassette's path", path);
+    const plan = planOf(options);
+    const mode = await modeFor(file, options);
+    const inner = mode === "replay" ? null : checkedInner(options.inner);
+    const content = mode === "replay"
+      ? (await Cassette.read(file)).entries
+      : mode === "new-episodes"
+      ? await entriesIfThere(file)
+      : null;
+    return new RecordReplayRunner<R>({
+      path: file,
+      mode,
+      plan,
+      tape: content === null ? null : new Tape(content, plan),
+      recording: mode === "record" || mode === "new-episodes"
+        ? new Recording(file, {
+          guards: plan.guards,
+          adds: mode === "new-episodes",
+          known: content?.length ?? 0,
+        })
+        : null,
+      inner: inner as R | null,
+    });
   }
 
   /**
@@ -81,16 +167,32 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   static record<R extends ProcessRunner>(
     path: string | URL,
     inner: R,
+    options?: CassetteOptions,
   ): RecordReplayRunner<R>;
+  /** Makes a runner that records what a `JobRunner` runs. */
   static record(
     path: string | URL,
-    inner: ProcessRunner = new JobRunner(),
+    inner: undefined,
+    options: CassetteOptions,
+  ): RecordReplayRunner<JobRunner>;
+  static record(
+    path: string | URL,
+    inner?: ProcessRunner,
+    options: CassetteOptions = {},
   ): RecordReplayRunner<ProcessRunner> {
     const file = pathText("the cassette's path", path);
-    return new RecordReplayRunner(file, {
-      kind: "record",
-      inner,
-      recording: new Recording(file),
+    const plan = planOf(options);
+    return new RecordReplayRunner<ProcessRunner>({
+      path: file,
+      mode: "record",
+      plan,
+      tape: null,
+      recording: new Recording(file, {
+        guards: plan.guards,
+        adds: false,
+        known: 0,
+      }),
+      inner: checkedInner(inner),
     });
   }
 
@@ -99,27 +201,26 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *
    * @throws {CassetteError} if there is no such file, it cannot be read, or it is no cassette
    */
-  static async replay(path: string | URL): Promise<RecordReplayRunner> {
-    const file = pathText("the cassette's path", path);
-    const { entries } = await Cassette.read(file);
-    return new RecordReplayRunner<JobRunner>(file, {
-      kind: "replay",
-      tape: new Tape(entries),
-    });
+  static replay(
+    path: string | URL,
+    options: CassetteOptions = {},
+  ): Promise<RecordReplayRunner> {
+    return RecordReplayRunner.open(path, { ...options, mode: "replay" });
   }
 
   /**
    * Records what `body` runs, and saves it when `body` returns. When it throws,
    * nothing is written, and an older file stays as it was.
    *
-   * @throws {CassetteError} if the file cannot be written
+   * @throws {CassetteError} if the file cannot be written, or a guard refused a run
    */
   static async recording<R extends ProcessRunner, T>(
     path: string | URL,
     inner: R,
     body: (runner: RecordReplayRunner<R>) => Promise<T>,
+    options: CassetteOptions = {},
   ): Promise<T> {
-    const runner = RecordReplayRunner.record(path, inner);
+    const runner = RecordReplayRunner.record(path, inner, options);
     const value = await body(runner);
     await runner.save();
     return value;
@@ -132,21 +233,31 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * @throws {UnsupportedError} if its stdin is a one-shot source or inherited, it writes to a file, or it runs in the
    *   foreground; nothing was started then, and the source was not touched
    */
-  override async outputString(
-    command: Command,
-  ): Promise<ProcessResult<string>> {
-    const spec = specOf(command);
-    const facts = matchFactsOf(spec);
-    if (this.#mode.kind === "replay") {
-      throwIfCancelled(spec);
-      const known = this.#recorded(command, this.#mode.tape, facts);
-      return await playKnownRun(spec, known);
-    }
-    const { inner, recording } = this.#mode;
-    const result = await inner.outputString(transcribed(command));
-    // All there was: what a replay keeps of it is the replaying command's to say.
-    recording.add(entryOf(facts, spec, transcriptOf(result)));
-    return result;
+  override outputString(command: Command): Promise<ProcessResult<string>> {
+    return this.#verb(
+      command,
+      (spec, { known }) => playKnownRun(spec, known),
+      (inner, command) => inner.outputString(command),
+    );
+  }
+
+  /**
+   * Runs and records the command, or replays it, with stdout in bytes. Bytes that their
+   * text does not tell are kept beside it; bytes that were recorded as text by another
+   * verb are played if that text does tell them.
+   *
+   * @throws {CassetteMissError} if there is no recording of it, or only one of its text; and what
+   *   {@linkcode RecordReplayRunner.outputString} throws
+   */
+  override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
+    return this.#verb(
+      command,
+      (spec, played) => {
+        this.#refuseUnlessBytes(spec, played);
+        return playKnownBytes(spec, played.known);
+      },
+      (inner, command) => inner.outputBytes(command),
+    );
   }
 
   /**
@@ -161,6 +272,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *   runs in the foreground; nothing was started then, and the source was not touched
    */
   override async start(command: Command): Promise<RunningProcess> {
+    const { inner, recording, plan } = this.#deck;
+    if (recording === null && inner !== null) return await inner.start(command);
     const spec = specOf(command);
     if (spec.keepStdinOpen) {
       throw new UnsupportedError(
@@ -169,39 +282,98 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
         { program: spec.program },
       );
     }
-    const facts = matchFactsOf(spec);
-    const process = this.#mode.kind === "replay"
-      ? this.#startReplay(command, this.#mode.tape, facts)
-      : await startRecorded(
-        this.#mode.inner,
-        command,
-        addTo(this.#mode.recording, facts, spec),
-      );
-    refuseBytes(
-      process,
-      "a cassette holds text; use stdoutLines or outputString",
+    const asked = this.#ask(spec);
+    const played = this.#play(command, asked);
+    if (played !== null) {
+      const process = processOf(startKnownRun(spec, played.known, "live"));
+      if (!tellsBytes(played, spec)) {
+        refuseBytes(
+          process,
+          "it was recorded as text, which does not tell its bytes; use stdoutLines or outputString, " +
+            "or record it again by what you use here",
+        );
+      }
+      return process;
+    }
+    return await startRecorded(
+      inner!,
+      command,
+      plan.timing ? "timed" : "output",
+      (run) =>
+        this.#keep(asked, captureOfTranscript(run, this.#capturing(asked))),
     );
-    return process;
   }
 
-  /** Always rejects: a cassette holds text. */
-  override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
-    return Promise.reject(unsupported("outputBytes", command));
+  /** The recorded runs that have not been played, in the order of the file; none where nothing is replayed. */
+  unplayed(): readonly CassetteEntry[] {
+    const { tape } = this.#deck;
+    return tape?.unplayed().map((index) => tape.entries[index]) ?? [];
   }
 
   /**
-   * Writes what was recorded, replacing the file, also when that is nothing. One
-   * save at a time: a further one waits for it. In replay it does nothing.
+   * Makes sure that every recorded run has been played: what nobody asks for any more
+   * is no longer tested.
    *
-   * @throws {CassetteError} if the file cannot be written; it is then as it was
+   * @throws {CassetteError} `unplayed`, naming those that were not
    */
-  async save(): Promise<void> {
-    if (this.#mode.kind === "record") await this.#mode.recording.save();
+  assertAllPlayed(): void {
+    const { tape, path } = this.#deck;
+    const indexes = tape?.unplayed() ?? [];
+    if (indexes.length > 0) throw unplayedError(path, tape!.entries, indexes);
   }
 
-  /** Forgets the runs that are not saved. In replay it does nothing. */
+  /**
+   * Runs the recorded commands again, on `runner`, one after another in the order of the
+   * file, and tells which results are others now. The cassette stays as it is.
+   *
+   * What is not in the file (values of variables, input) is taken from the commands that
+   * were played on this runner before; a run that takes more is skipped, and the report
+   * says so.
+   *
+   * @throws {UnsupportedError} if this runner does not replay anything
+   * @throws {NotFoundError} and what else {@linkcode ProcessRunner.outputString} throws
+   *
+   * @example
+   * ```ts
+   * import { Command, JobRunner, RecordReplayRunner, Reply, ScriptedRunner } from "@processkit/processkit";
+   *
+   * const old = new ScriptedRunner().fallback(Reply.ok("2.30.0\n"));
+   * const path = "/tmp/versions.json";
+   * await RecordReplayRunner.recording(path, old, (runner) => runner.run(new Command("echo", ["2.40.1"])));
+   *
+   * const replayer = await RecordReplayRunner.replay(path);
+   * const report = await replayer.check(new JobRunner());
+   * console.log(report.changed.length, String(report)); // 1, and a diff
+   * ```
+   */
+  async check(runner: ProcessRunner): Promise<CheckReport> {
+    const { tape, plan, path } = this.#deck;
+    if (tape === null) {
+      throw new UnsupportedError(
+        `checking a cassette in mode "${this.mode}"`,
+        'open it with mode "replay"',
+      );
+    }
+    return await checkTape(
+      { path, plan, entries: tape.entries, commands: this.#commands },
+      checkRunner("check", runner),
+    );
+  }
+
+  /**
+   * Writes what was recorded, replacing the file, also when that is nothing; with mode
+   * `"new-episodes"` it is added to what is in the file by then. One save at a time: a
+   * further one waits for it. Where nothing is recorded it does nothing.
+   *
+   * @throws {CassetteError} if the file cannot be written, or a guard refused a run; it is then as it was
+   */
+  async save(): Promise<void> {
+    await this.#deck.recording?.save();
+  }
+
+  /** Forgets the runs that are not saved, refused ones too. */
   discard(): void {
-    if (this.#mode.kind === "record") this.#mode.recording.discard();
+    this.#deck.recording?.discard();
   }
 
   /**
@@ -210,56 +382,119 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * was written, call {@linkcode RecordReplayRunner.save}.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#mode.kind === "record") {
-      await this.#mode.recording.saveIfUnsaved().catch(() => {});
-    }
+    await this.#deck.recording?.saveIfUnsaved().catch(() => {});
   }
 
   /** Not when replaying: nothing needs the time. */
   protected override get waitsBetweenRuns(): boolean {
-    return this.#mode.kind === "record" && waitsBetweenRuns(this.#mode.inner);
+    const { inner } = this.#deck;
+    return inner !== null && waitsBetweenRuns(inner);
   }
 
-  #startReplay(
+  async #verb<T extends string | Uint8Array>(
     command: Command,
-    tape: Tape,
-    facts: MatchFacts,
-  ): RunningProcess {
+    play: (spec: CommandSpec, played: Played) => Promise<ProcessResult<T>>,
+    run: (inner: R, command: Command) => Promise<ProcessResult<T>>,
+  ): Promise<ProcessResult<T>> {
+    const { inner, recording, plan } = this.#deck;
+    if (recording === null && inner !== null) return await run(inner, command);
     const spec = specOf(command);
+    const asked = this.#ask(spec);
+    const played = this.#play(command, asked);
+    if (played !== null) return await play(spec, played);
+    const result = await run(
+      inner!,
+      transcribed(command, plan.timing ? "timed" : "output"),
+    );
+    this.#keep(asked, captureOf(result, this.#capturing(asked)));
+    return result;
+  }
+
+  /** @throws {UnsupportedError} if it cannot be recorded, nor replayed */
+  #ask(spec: CommandSpec): Asked {
+    const { plan } = this.#deck;
+    const disguise = plan.disguiseOf(spec);
+    return { spec, disguise, facts: matchFactsOf(spec, plan.match, disguise) };
+  }
+
+  /** What is played for a command; `null` if it is to be run for real. */
+  #play(command: Command, { spec, disguise, facts }: Asked): Played | null {
+    const { tape, recording, plan, path } = this.#deck;
+    if (tape === null) return null;
     throwIfCancelled(spec);
-    const known = this.#recorded(command, tape, facts);
-    return processOf(startKnownRun(spec, known, "live"));
+    const found = tape.next(facts);
+    if (found.kind === "run") {
+      const entry = tape.entries[found.index];
+      if (!this.#commands.has(found.index)) {
+        this.#commands.set(found.index, command);
+      }
+      const { speed } = plan;
+      const { encoding } = spec;
+      return {
+        entry,
+        facts,
+        known: knownRunOf(entry, { disguise, speed, encoding }),
+      };
+    }
+    const isNew = found.kind === "unknown" || found.kind === "exhausted";
+    if (recording !== null && isNew) return null;
+    throw missOf(path, tape, facts, plan.match, found);
   }
 
-  #recorded(command: Command, tape: Tape, facts: MatchFacts): KnownRun {
-    const entry = tape.next(matchKey(facts));
-    if (entry !== undefined) return knownRunOf(entry);
-    throw new CassetteMissError(facts.program, this.#path, describe(command));
+  #keep({ facts, spec, disguise }: Asked, capture: Capture): void {
+    this.#deck.recording!.add(entryOf(facts, spec, disguise, capture));
+  }
+
+  #capturing({ spec, disguise }: Asked): CaptureOptions {
+    const { program, encoding } = spec;
+    return { program, encoding, disguise, timing: this.#deck.plan.timing };
+  }
+
+  #refuseUnlessBytes(spec: CommandSpec, played: Played): void {
+    if (!tellsBytes(played, spec)) {
+      throw textOnly(this.#deck.path, played.facts);
+    }
   }
 }
 
-function addTo(
-  recording: Recording,
-  facts: MatchFacts,
-  spec: CommandSpec,
-): (result: ProcessResult<string>) => void {
-  return (result) => recording.add(entryOf(facts, spec, result));
+/** A command, and how it looks in the file. */
+interface Asked {
+  readonly spec: CommandSpec;
+  readonly disguise: Disguise;
+  readonly facts: MatchFacts;
 }
 
-function unsupported(verb: string, command: Command): UnsupportedError {
-  return new UnsupportedError(
-    `${verb} with a cassette`,
-    "a cassette holds text; use outputString",
-    {
-      program: specOf(command).program,
-    },
-  );
+/** A recorded run that is played. */
+interface Played {
+  readonly entry: CassetteEntry;
+  readonly facts: MatchFacts;
+  readonly known: KnownRun;
 }
 
-function describe(command: Command): string {
-  const { cwd, hasStdin } = command.invocation;
-  const where = cwd === null ? "without a working directory" : `in ${cwd}`;
-  return `\`${command.commandLine()}\` ${where}, ${
-    hasStdin ? "with this stdin" : "without stdin"
-  }`;
+/** Whether it is known which bytes a recorded stdout was. */
+function tellsBytes({ entry }: Played, { encoding }: CommandSpec): boolean {
+  return entry.stdoutBase64 !== undefined ||
+    // Where there is a replacement character, a decoder has perhaps put it there.
+    (encoding === "utf-8" && !entry.stdout.includes("\ufffd"));
+}
+
+async function modeFor(
+  path: string,
+  { mode }: OpenOptions<ProcessRunner>,
+): Promise<RunnerMode> {
+  const checked = checkedMode("mode", mode);
+  if (checked !== "auto") return checked;
+  return await isCassetteThere(path) ? "replay" : "record";
+}
+
+async function entriesIfThere(
+  path: string,
+): Promise<readonly CassetteEntry[]> {
+  return await isCassetteThere(path) ? (await Cassette.read(path)).entries : [];
+}
+
+function checkedInner(inner: unknown): ProcessRunner {
+  return inner === undefined
+    ? new JobRunner()
+    : checkRunner("the inner runner", inner);
 }

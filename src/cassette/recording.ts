@@ -1,9 +1,21 @@
-import { Cassette } from "./cassette.ts";
+import { addToCassette, Cassette } from "./cassette.ts";
 import type { CassetteEntry } from "./entry.ts";
+import { type Guard, GuardPost } from "./guard.ts";
+
+/** How the runs of a recording get into its file. */
+export interface RecordingOptions {
+  readonly guards: readonly Guard[];
+  /** Whether they are added to what is in the file, or replace it. */
+  readonly adds: boolean;
+  /** How many entries there were in the file to begin with, if it is added to. */
+  readonly known: number;
+}
 
 /** The runs recorded for one file, and which of them are in it. */
 export class Recording {
   readonly #path: string;
+  readonly #options: RecordingOptions;
+  readonly #guard: GuardPost;
   readonly #entries: CassetteEntry[] = [];
   /** How many of the entries are in the file. */
   #saved = 0;
@@ -13,17 +25,43 @@ export class Recording {
   #discarded = 0;
   #waiting = 0;
   #saving: Promise<void> = Promise.resolve();
+  /** Entries are looked at one after another, so that they stay in their order. */
+  #looking: Promise<void> = Promise.resolve();
+  /** Counts how often what was unsaved was forgotten, with what is still looked at. */
+  #forgotten = 0;
 
-  constructor(path: string) {
+  constructor(path: string, options: RecordingOptions) {
     this.#path = path;
+    this.#options = options;
+    this.#guard = new GuardPost(options.guards);
   }
 
   /** Adds a run that has completed. */
   add(entry: CassetteEntry): void {
-    this.#entries.push(entry);
+    if (!this.#guard.isManned) {
+      this.#entries.push(entry);
+      return;
+    }
+    const forgotten = this.#forgotten;
+    this.#looking = this.#looking.then(async () => {
+      if (forgotten !== this.#forgotten) return;
+      const index = this.#options.known + this.#entries.length;
+      const admitted = await this.#guard.admits(entry, index, this.#path);
+      if (forgotten !== this.#forgotten) this.#guard.forget();
+      else if (admitted) this.#entries.push(entry);
+    });
   }
 
-  /** Writes all runs there are when its turn comes; saves take turns. */
+  /** Whether there are runs that are not in the file, refused ones included. */
+  get hasUnsaved(): boolean {
+    return this.#entries.length > this.#saved || this.#guard.hasRefused;
+  }
+
+  /**
+   * Writes all runs there are when its turn comes; saves take turns.
+   *
+   * @throws {CassetteError} if the file cannot be written, or a run was refused
+   */
   save(): Promise<void> {
     this.#claimed = this.#entries.length;
     this.#waiting++;
@@ -34,8 +72,9 @@ export class Recording {
 
   /** Writes, unless every run is in the file by the time that saves under way are done. */
   async saveIfUnsaved(): Promise<void> {
+    await this.#looking;
     await this.#saving;
-    if (this.#entries.length > this.#saved) await this.save();
+    if (this.hasUnsaved) await this.save();
   }
 
   /**
@@ -43,16 +82,22 @@ export class Recording {
    * are on their way it forgets if they do not get there.
    */
   discard(): void {
+    this.#forgotten++;
+    this.#guard.forget();
     this.#entries.length = this.#claimed;
     this.#discarded = this.#claimed;
   }
 
   async #write(): Promise<void> {
-    // A run that completes from here on is not in this text, and stays unsaved.
-    const entries = [...this.#entries];
-    this.#claimed = entries.length;
     try {
-      await new Cassette(entries).write(this.#path);
+      await this.#looking;
+      this.#guard.throwIfRefused();
+      // A run that completes from here on is not in this text, and stays unsaved.
+      const entries = [...this.#entries];
+      this.#claimed = entries.length;
+      if (this.#options.adds) {
+        await addToCassette(this.#path, entries.slice(this.#saved));
+      } else await new Cassette(entries).write(this.#path);
       this.#saved = entries.length;
     } finally {
       this.#waiting--;

@@ -13,13 +13,53 @@ const strings = v.array(
   string,
   (issue) => `expected an array of strings, got ${show(issue.input)}`,
 );
+const stream = v.picklist(
+  ["stdout", "stderr"],
+  (issue) => `expected "stdout" or "stderr", got ${show(issue.input)}`,
+);
 const streams = v.array(
-  v.picklist(
-    ["stdout", "stderr"],
-    (issue) => `expected "stdout" or "stderr", got ${show(issue.input)}`,
-  ),
+  stream,
   (issue) => `expected an array of streams, got ${show(issue.input)}`,
 );
+const milliseconds = v.custom<number>(
+  isMilliseconds,
+  (issue) =>
+    `expected milliseconds as a whole number, got ${show(issue.input)}`,
+);
+const base64 = v.custom<string>(
+  isBase64,
+  (issue) =>
+    `expected base64, got ${
+      typeof issue.input === "string"
+        ? "a string that is none"
+        : show(issue.input)
+    }`,
+);
+const variableDigest = v.custom<string | null>(
+  (input) =>
+    input === null ||
+    (typeof input === "string" && /^[0-9a-f]{16}$/.test(input)),
+  (issue) => `expected 16 hexadecimal digits or null, got ${show(issue.input)}`,
+);
+const object = (issue: v.BaseIssue<unknown>) =>
+  missing(issue) ?? `expected an object, got ${show(issue.input)}`;
+
+/** A piece of timed output as it stands in the file. */
+export const PieceSchema = v.object({
+  at: milliseconds,
+  stream,
+  text: string,
+}, object);
+
+/** The timing of an entry as it stands in the file. */
+export const TimingSchema = v.object({
+  output: v.array(
+    PieceSchema,
+    (issue) => `expected an array of pieces, got ${show(issue.input)}`,
+  ),
+  end: milliseconds,
+}, object);
+
 const int32 = v.custom<number>(isInt32, (issue) => {
   const isWhole = typeof issue.input === "number" &&
     Number.isInteger(issue.input);
@@ -45,7 +85,10 @@ export const EntrySchema = v.object({
   timed_out: v.optional(boolean),
   signal: v.nullish(int32),
   truncated_streams: v.optional(streams),
-}, (issue) => missing(issue) ?? `expected an object, got ${show(issue.input)}`);
+  stdout_base64: v.optional(base64),
+  env_digests: v.optional(v.record(v.string(), variableDigest, object)),
+  timing: v.optional(TimingSchema),
+}, object);
 
 /** One entry as it stands in the file. */
 export type RawEntry = v.InferOutput<typeof EntrySchema>;
@@ -63,7 +106,7 @@ export const HeadSchema = v.object({
     Array.isArray,
     (issue) => `expected an array, got ${show(issue.input)}`,
   ),
-}, (issue) => missing(issue) ?? `expected an object, got ${show(issue.input)}`);
+}, object);
 
 /**
  * Whether an entry is what {@linkcode EntrySchema} accepts, with no field beyond
@@ -88,8 +131,9 @@ export function isPlainEntry(value: unknown): value is RawEntry {
     (raw.has_stdin === undefined || typeof raw.has_stdin === "boolean") &&
     (raw.timed_out === undefined || typeof raw.timed_out === "boolean") &&
     (raw.env_names === undefined || isStrings(raw.env_names)) &&
-    // Rare enough for the schema to look at it.
-    raw.truncated_streams === undefined &&
+    // Rare enough for the schema to look at them.
+    raw.truncated_streams === undefined && raw.stdout_base64 === undefined &&
+    raw.env_digests === undefined && raw.timing === undefined &&
     fields === countKnown(raw);
 }
 
@@ -115,6 +159,21 @@ function isStrings(value: unknown): value is string[] {
 
 function isInt32(value: unknown): boolean {
   return typeof value === "number" && (value | 0) === value;
+}
+
+function isMilliseconds(value: unknown): boolean {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isBase64(value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  try {
+    // What is written is what would be read again: no other way to say the same.
+    return Uint8Array.fromBase64(value, { lastChunkHandling: "strict" })
+      .toBase64() === value;
+  } catch {
+    return false;
+  }
 }
 
 /** As a double: whether the exact number fits in 64 bits shows only in its digits. */

@@ -1,37 +1,81 @@
 import type { CassetteEntry } from "./entry.ts";
-import { matchKey } from "./key.ts";
+import { type MatchFacts, matchKey, type MatchRules } from "./key.ts";
 
-/** The recorded runs of one key, and how many of them have been replayed. */
+/** The recorded runs of one key, and how many of them have been played. */
 interface Take {
-  readonly entries: CassetteEntry[];
+  readonly indexes: number[];
   used: number;
+}
+
+/** What a tape has for a key: a run, or the reason why there is none. */
+export type Found =
+  | { readonly kind: "run"; readonly index: number }
+  | { readonly kind: "unknown" }
+  | { readonly kind: "exhausted"; readonly count: number }
+  | { readonly kind: "out-of-turn"; readonly due: number | null };
+
+/** In which order the runs of a tape are played, and how often. */
+export interface TapeRules {
+  readonly match: MatchRules;
+  readonly isStrict: boolean;
+  readonly repeats: boolean;
 }
 
 /**
  * Recorded runs by what they are matched on. Those with the same key come in the
- * order in which they were recorded, and then the last one comes again and again.
+ * order in which they were recorded.
  */
 export class Tape {
+  readonly entries: readonly CassetteEntry[];
+  readonly #rules: TapeRules;
   readonly #takes = new Map<string, Take>();
+  /** How many have been played of a tape whose order is strict. */
+  #played = 0;
 
   /**
    * Sorts the entries by their keys, so that finding one takes no longer when
    * there are many. One that has stdin and no digest, of an old file, has a key
    * that no command has.
    */
-  constructor(entries: readonly CassetteEntry[]) {
-    for (const entry of entries) {
-      const key = matchKey(entry);
+  constructor(entries: readonly CassetteEntry[], rules: TapeRules) {
+    this.entries = entries;
+    this.#rules = rules;
+    for (let index = 0; index < entries.length; index++) {
+      const key = matchKey(entries[index], rules.match);
       const take = this.#takes.get(key);
       if (take === undefined) {
-        this.#takes.set(key, { entries: [entry], used: 0 });
-      } else take.entries.push(entry);
+        this.#takes.set(key, { indexes: [index], used: 0 });
+      } else take.indexes.push(index);
     }
   }
 
-  /** The next run recorded for a key, or `undefined` if there is none. */
-  next(key: string): CassetteEntry | undefined {
-    const take = this.#takes.get(key);
-    return take?.entries[Math.min(take.used++, take.entries.length - 1)];
+  /** The next run recorded for what is asked; it has been played then. */
+  next(facts: MatchFacts): Found {
+    const take = this.#takes.get(matchKey(facts, this.#rules.match));
+    if (take === undefined) return { kind: "unknown" };
+    const { indexes, used } = take;
+    if (this.#rules.isStrict) {
+      const due = this.#played;
+      if (used === indexes.length || indexes[used] !== due) {
+        return {
+          kind: "out-of-turn",
+          due: due < this.entries.length ? due : null,
+        };
+      }
+      this.#played++;
+    } else if (used >= indexes.length && !this.#rules.repeats) {
+      return { kind: "exhausted", count: indexes.length };
+    }
+    take.used++;
+    return { kind: "run", index: indexes[Math.min(used, indexes.length - 1)] };
+  }
+
+  /** The indexes of the runs that have not been played. */
+  unplayed(): number[] {
+    const indexes: number[] = [];
+    for (const { indexes: all, used } of this.#takes.values()) {
+      indexes.push(...all.slice(used));
+    }
+    return indexes.sort((one, other) => one - other);
   }
 }

@@ -31,8 +31,14 @@ import { Stdin } from "./stdin.ts";
 /** Reads what only runners need to know; set by {@linkcode Command} itself. */
 export let specOf: (command: Command) => CommandSpec;
 
-/** The command, whose live process keeps all of its output for a recording; set by {@linkcode Command} itself. */
-export let transcribed: (command: Command) => Command;
+/** The command, whose runs keep all of their output for a recording; set by {@linkcode Command} itself. */
+export let transcribed: (
+  command: Command,
+  transcript: "output" | "timed",
+) => Command;
+
+/** The command with nobody who listens, no retry, no abort signal, and all of its output kept; set by {@linkcode Command} itself. */
+export let unattended: (command: Command) => Command;
 
 /** The command, whose stdout goes into another stage of a pipeline; set by {@linkcode Command} itself. */
 export let linkedTo: (command: Command, link: StageLink) => Command;
@@ -55,7 +61,17 @@ export let linkedTo: (command: Command, link: StageLink) => Command;
 export class Command {
   static {
     specOf = (command) => command.#spec;
-    transcribed = (command) => command.#with({ isTranscribed: true });
+    transcribed = (command, transcript) => command.#with({ transcript });
+    unattended = (command) =>
+      command.#with({
+        stdoutHandlers: DEFAULTS.stdoutHandlers,
+        stderrHandlers: DEFAULTS.stderrHandlers,
+        stdoutTees: DEFAULTS.stdoutTees,
+        stderrTees: DEFAULTS.stderrTees,
+        outputBuffer: DEFAULTS.outputBuffer,
+        retry: null,
+        cancelOn: DEFAULTS.cancelOn,
+      });
     linkedTo = (command, link) => command.#with({ link, stdout: "piped" });
   }
 

@@ -72,8 +72,11 @@ export interface CommandSpec {
   readonly timeoutSignal: Signal;
   readonly retry: Required<RetryOptions> | null;
   readonly cancelOn: readonly AbortSignal[];
-  /** Whether all of its output is kept for a recording, whatever becomes of it otherwise. */
-  readonly isTranscribed: boolean;
+  /**
+   * What of its output is kept for a recording, whatever becomes of it otherwise: all
+   * of it, and when it came as well.
+   */
+  readonly transcript: "none" | "output" | "timed";
   /** Whether the run is refused where it could outlive a caller that is killed. */
   readonly killOnParentDeath: boolean;
   /** Whether the child stays in the caller's own session and process group. */
@@ -113,7 +116,7 @@ export const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
   timeoutSignal: "SIGTERM",
   retry: null,
   cancelOn: Object.freeze([]),
-  isTranscribed: false,
+  transcript: "none",
   killOnParentDeath: false,
   foreground: false,
 });

@@ -52,24 +52,6 @@ export let truncatedStreamsOf: (
   result: ProcessResult<string | Uint8Array>,
 ) => readonly OutputStream[];
 
-/** What results would be if nothing of their output had been dropped. */
-const transcripts = new WeakMap<object, ProcessResult<string>>();
-
-/** Says what a result would be if nothing of its output had been dropped. */
-export function setTranscript(
-  result: ProcessResult<string | Uint8Array>,
-  whole: ProcessResult<string>,
-): void {
-  transcripts.set(result, whole);
-}
-
-/** What a result would be if nothing of its output had been dropped, where that is known. */
-export function transcriptOf(
-  result: ProcessResult<string>,
-): ProcessResult<string> {
-  return transcripts.get(result) ?? result;
-}
-
 const SUCCESS_IS_ZERO: readonly number[] = Object.freeze([0]);
 const NO_ERRORS: readonly unknown[] = Object.freeze([]);
 const NO_STREAMS: readonly OutputStream[] = Object.freeze([]);

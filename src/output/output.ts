@@ -1,5 +1,6 @@
 import { OutputConsumedError, OutputTooLargeError } from "../outcome/errors.ts";
 import type { OutputStream } from "../outcome/result.ts";
+import type { StreamTranscript } from "../outcome/transcript.ts";
 import { Backlog } from "./backlog.ts";
 import type { BatchQueue } from "./batch_queue.ts";
 import { ByteLines, LineCount } from "./byte_lines.ts";
@@ -22,6 +23,7 @@ import {
 } from "./targets.ts";
 import { completeLength } from "./piece_decoder.ts";
 import { concatBytes, lossyDecoder, tooLongForText } from "./text.ts";
+import { TranscriptTarget } from "./transcript.ts";
 
 /** How the output of a run on one of its streams is dealt with. */
 export interface OutputOptions
@@ -37,7 +39,7 @@ export interface OutputOptions
   readonly use: "text" | "bytes" | "open";
   /** Whether its lines are counted. */
   readonly counts: boolean;
-  /** Whether all of its text is kept beside that. */
+  /** Whether all of it is kept beside that. */
   readonly transcribes: boolean;
   /** Nothing is read before this has resolved; `null` for at once. */
   readonly after: Promise<unknown> | null;
@@ -60,12 +62,13 @@ export class Output {
   readonly #lineLimit: LineLimit | null;
   readonly #listeners: Listeners | null;
   readonly #handedOver = Promise.withResolvers<void>();
-  readonly #transcript: TextTarget | null;
+  readonly #transcript: TranscriptTarget | null;
   #main: Target;
   readonly #others: Target[] = [];
   /** Where the taker's share waits; `null` while there is no taker. */
   #queue: BatchQueue<unknown> | null = null;
   #takenBy: string | null = null;
+  #isTakenAsBytes: boolean;
   #counted = 0;
   /** Counts what is not cut into lines anyway. */
   #count: LineCount | null;
@@ -82,6 +85,7 @@ export class Output {
   constructor(stream: ReadableStream<Uint8Array>, options: OutputOptions) {
     const { encoding, terminator, limits, use, counts } = options;
     this.#options = options;
+    this.#isTakenAsBytes = use === "bytes";
     this.#intake = new Intake(stream);
     this.#lines = new ByteLines(encoding, terminator);
     this.#lineLimit = this.#limitOf(limits);
@@ -110,7 +114,7 @@ export class Output {
       }
     }
     this.#transcript = options.transcribes
-      ? new TextTarget(encoding, { keeps: true, listeners: null })
+      ? new TranscriptTarget(encoding)
       : null;
     if (this.#transcript !== null) this.#others.unshift(this.#transcript);
     this.finished = this.#read();
@@ -203,6 +207,7 @@ export class Output {
    */
   takeWhole(by: string, use: "text" | "bytes"): void {
     const backlog = this.#claim(by);
+    this.#isTakenAsBytes = use === "bytes";
     if (use === "bytes" || backlog.isLimited) return;
     this.#moveTo(
       backlog,
@@ -238,6 +243,7 @@ export class Output {
   /** Has its pieces put into `queue` for `by`; like {@linkcode Output.takeLines} otherwise. */
   takePieces(by: string, queue: BatchQueue<Uint8Array>): void {
     const backlog = this.#claim(by);
+    this.#isTakenAsBytes = true;
     this.#handOver(queue);
     this.#moveTo(backlog, new PiecesTarget(queue));
   }
@@ -322,9 +328,14 @@ export class Output {
     }
   }
 
-  /** All the text there was; to be asked only if it is kept. */
-  transcript(): string {
-    return this.#transcript!.text(this.#options.program);
+  /** All there was, timed from `start`; to be asked only if it is kept. */
+  transcript(start: number): StreamTranscript {
+    return this.#transcript!.get(start);
+  }
+
+  /** Whether somebody took it as bytes. */
+  get isTakenAsBytes(): boolean {
+    return this.#isTakenAsBytes;
   }
 
   /** All the bytes that are kept. */

@@ -13,8 +13,8 @@ export interface RunBackend {
   readonly stdout: ReadableStream<Uint8Array> | null;
   /** Like {@linkcode RunBackend.stdout}. */
   readonly stderr: ReadableStream<Uint8Array> | null;
-  /** What both are encoded in, whatever the command says; `null` for what the command says. */
-  readonly encoding: string | null;
+  /** What each is encoded in, whatever the command says; `null` for what the command says. */
+  readonly encodings: Readonly<Record<OutputStream, string | null>>;
   /** Whether stderr is to be read only when stdout is over, unless somebody reads that at a pace of their own. */
   readonly isInTurn: boolean;
   /** The streams that output is missing from beforehand. */

@@ -6,7 +6,8 @@ import { pieceDecoder } from "../output/piece_decoder.ts";
 import { signalNumber } from "../runtime/builtin.ts";
 import type { ByteSink } from "../runtime/runtime.ts";
 import type { RunBackend } from "./backend.ts";
-import type { KnownRun } from "./known_run.ts";
+import type { KnownRun, Schedule } from "./known_run.ts";
+import type { RunUse } from "./run.ts";
 
 const ENCODER = new TextEncoder();
 
@@ -19,28 +20,43 @@ export class KnownBackend implements RunBackend, RunTree {
   readonly stdin: ByteSink | null;
   readonly stdout: ReadableStream<Uint8Array> | null;
   readonly stderr: ReadableStream<Uint8Array> | null;
-  // What is known is text, whatever it was before.
-  readonly encoding = "utf-8";
+  readonly encodings: RunBackend["encodings"];
   /** Where it ends by itself: what goes on has its stderr as well meanwhile. */
   readonly isInTurn: boolean;
   readonly truncated: KnownRun["truncated"];
   readonly end: Promise<Outcome>;
   readonly #run: KnownRun;
+  readonly #schedule: Schedule | null;
+  readonly #stdout: Uint8Array;
   readonly #input: KnownInput | null;
-  readonly #out: TextStream | null;
-  readonly #err: TextStream | null;
+  readonly #out: KnownStream | null;
+  readonly #err: KnownStream | null;
   #resolve: (outcome: Outcome) => void;
   #hasEnded = false;
   #stopWaiting: (() => void) | null = null;
   #failure: { readonly error: unknown } | null = null;
 
   /** Begins. */
-  constructor(spec: CommandSpec, run: KnownRun, takesInput: boolean) {
+  constructor(
+    spec: CommandSpec,
+    run: KnownRun,
+    { use, takesInput }: { use: RunUse; takesInput: boolean },
+  ) {
     this.#run = run;
-    this.isInTurn = run.outcome !== null;
+    this.#schedule = use === "live" ? run.schedule : null;
+    const { stdoutBytes } = run;
+    this.#stdout = use === "text" || stdoutBytes === null
+      ? ENCODER.encode(run.stdout)
+      : stdoutBytes;
+    // What is known is text, whatever it was before, unless it is known as it was.
+    this.encodings = {
+      stdout: this.#stdout === stdoutBytes ? null : "utf-8",
+      stderr: "utf-8",
+    };
+    this.isInTurn = run.outcome !== null && this.#schedule === null;
     this.truncated = run.truncated;
-    this.#out = spec.stdout === "piped" ? new TextStream() : null;
-    this.#err = spec.stderr === "piped" ? new TextStream() : null;
+    this.#out = spec.stdout === "piped" ? new KnownStream() : null;
+    this.#err = spec.stderr === "piped" ? new KnownStream() : null;
     this.stdout = this.#out?.readable ?? null;
     this.stderr = this.#err?.readable ?? null;
     this.#input = takesInput ? new KnownInput() : null;
@@ -97,18 +113,26 @@ export class KnownBackend implements RunBackend, RunTree {
 
   async #play(): Promise<void> {
     const { stdout, stderr, lineDelay, answer, outcome } = this.#run;
-    const pieces = this.#out === null
-      ? []
-      : lineDelay > 0
-      ? wholeLines(stdout)
-      : [stdout];
-    for (const piece of pieces) {
-      if (lineDelay > 0) await this.#wait(lineDelay);
-      this.#print(piece);
-    }
+    if (this.#schedule !== null) await this.#follow(this.#schedule);
+    else if (lineDelay > 0 && this.#out !== null) {
+      for (const line of wholeLines(stdout)) {
+        await this.#wait(lineDelay);
+        this.#print(this.#out, ENCODER.encode(line));
+      }
+    } else this.#print(this.#out, this.#stdout);
     if (answer !== null) await this.#converse(answer);
-    if (!this.#hasEnded) this.#err?.print(stderr);
+    if (this.#schedule === null) this.#print(this.#err, ENCODER.encode(stderr));
     if (outcome !== null) this.#end(outcome);
+  }
+
+  async #follow({ output, end }: Schedule): Promise<void> {
+    const start = performance.now();
+    const until = (at: number) => this.#wait(at - (performance.now() - start));
+    for (const { at, stream, bytes } of output) {
+      await until(at);
+      this.#print(stream === "stdout" ? this.#out : this.#err, bytes);
+    }
+    await until(end);
   }
 
   async #converse(answer: (line: string) => string | null): Promise<void> {
@@ -120,15 +144,15 @@ export class KnownBackend implements RunBackend, RunTree {
       ) {
         const text = answer(line);
         if (text === null) return;
-        this.#print(text);
+        this.#print(this.#out, ENCODER.encode(text));
       }
     } catch (error) {
       this.#failure = { error };
     }
   }
 
-  #print(text: string): void {
-    if (!this.#hasEnded) this.#out?.print(text);
+  #print(stream: KnownStream | null, bytes: Uint8Array): void {
+    if (!this.#hasEnded) stream?.print(bytes);
   }
 
   #end(outcome: Outcome): void {
@@ -142,7 +166,7 @@ export class KnownBackend implements RunBackend, RunTree {
   }
 
   async #wait(ms: number): Promise<void> {
-    if (this.#hasEnded) return;
+    if (this.#hasEnded || ms <= 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#stopWaiting = resolve;
     const timer = setTimeout(resolve, ms);
@@ -151,8 +175,8 @@ export class KnownBackend implements RunBackend, RunTree {
   }
 }
 
-/** A stream of bytes that is made of text. */
-class TextStream {
+/** A stream of bytes that are known. */
+class KnownStream {
   readonly readable: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #isClosed = false;
@@ -168,10 +192,8 @@ class TextStream {
     });
   }
 
-  print(text: string): void {
-    if (!this.#isClosed && text !== "") {
-      this.#controller.enqueue(ENCODER.encode(text));
-    }
+  print(bytes: Uint8Array): void {
+    if (!this.#isClosed && bytes.length > 0) this.#controller.enqueue(bytes);
   }
 
   close(): void {

@@ -3,18 +3,22 @@ import type { Outcome } from "../outcome/outcome.ts";
 import { type OutputStream, ProcessResult } from "../outcome/result.ts";
 import { isLimited } from "../output/keep_limits.ts";
 import { KnownBackend } from "./known_backend.ts";
-import { Run, type RunUse, textOf } from "./run.ts";
+import { bytesOf, Run, type RunUse, textOf } from "./run.ts";
 import { RunLimits, throwIfCancelled } from "./run_limits.ts";
 import type { StdinSupply } from "./stdin_feed.ts";
 
 /** A run whose output and end are known beforehand: scripted, or recorded. */
 export interface KnownRun {
   readonly stdout: string;
+  /** stdout in bytes, where that is known to be anything but the text as UTF-8. Given away by whoever plays it. */
+  readonly stdoutBytes: Uint8Array | null;
   readonly stderr: string;
   /** How it ends; `null` for a run that only its limits, or its owner, end. */
   readonly outcome: Outcome | null;
   /** How long each line of stdout takes to come, in milliseconds. */
   readonly lineDelay: number;
+  /** When a live process prints what of it, and ends; `null` for at once. */
+  readonly schedule: Schedule | null;
   /**
    * What it prints for each line of its input, after all else; `null`, or the end of
    * its input, ends it. `null` in the function's place for one that reads nothing.
@@ -24,12 +28,26 @@ export interface KnownRun {
   readonly truncated: readonly OutputStream[];
 }
 
+/** When what is printed, in the order of time. */
+export interface Schedule {
+  readonly output: readonly {
+    /** In milliseconds from the start. */
+    readonly at: number;
+    readonly stream: OutputStream;
+    readonly bytes: Uint8Array;
+  }[];
+  /** When it ends, in milliseconds from the start. */
+  readonly end: number;
+}
+
 /** What a known run is unless it says otherwise. */
 export const SILENT_SUCCESS: KnownRun = Object.freeze({
   stdout: "",
+  stdoutBytes: null,
   stderr: "",
   outcome: Object.freeze({ kind: "exited", code: 0 }),
   lineDelay: 0,
+  schedule: null,
   answer: null,
   truncated: Object.freeze([]),
 });
@@ -50,7 +68,26 @@ export function playKnownRun(
   const { outcome } = run;
   return outcome === null || takesTime(run) || isHeard(spec)
     ? textOf(startKnownRun(spec, run, "text", supply))
-    : Promise.resolve(resultOf(spec, run, outcome));
+    : Promise.resolve(resultOf(spec, run, outcome, run.stdout));
+}
+
+/** Like {@linkcode playKnownRun}, with stdout in bytes. */
+export function playKnownBytes(
+  spec: CommandSpec,
+  run: KnownRun,
+): Promise<ProcessResult<Uint8Array>> {
+  throwIfCancelled(spec);
+  const { outcome } = run;
+  return outcome === null || takesTime(run) || isHeard(spec)
+    ? bytesOf(startKnownRun(spec, run, "bytes"))
+    : Promise.resolve(resultOf(spec, run, outcome, bytesOfRun(run)));
+}
+
+/** What a known run prints to stdout. */
+export function bytesOfRun(
+  { stdout, stdoutBytes }: KnownRun,
+): Uint8Array {
+  return stdoutBytes ?? new TextEncoder().encode(stdout);
 }
 
 /** Starts a known run: the same code deals with it as with a live one. */
@@ -63,7 +100,7 @@ export function startKnownRun(
   const takesInput = supply !== null || (spec.keepStdinOpen && use === "live");
   return new Run(spec, {
     use,
-    backend: new KnownBackend(spec, run, takesInput),
+    backend: new KnownBackend(spec, run, { use, takesInput }),
     supply,
     limits: new RunLimits(spec),
   });
@@ -76,17 +113,19 @@ function takesTime({ lineDelay, answer }: KnownRun): boolean {
 /** Whether anybody but the result has to do with the output. */
 function isHeard(spec: CommandSpec): boolean {
   return isHeardOnStdout(spec) || spec.stderrHandlers.length > 0 ||
-    spec.stderrTees.length > 0 || isLimited(spec.outputBuffer);
+    spec.stderrTees.length > 0 || isLimited(spec.outputBuffer) ||
+    spec.transcript === "timed";
 }
 
-function resultOf(
+function resultOf<T extends string | Uint8Array>(
   spec: CommandSpec,
   run: KnownRun,
   outcome: Outcome,
-): ProcessResult<string> {
-  return new ProcessResult({
+  stdout: T,
+): ProcessResult<T> {
+  return new ProcessResult<T>({
     program: spec.program,
-    stdout: spec.stdout === "piped" ? run.stdout : "",
+    stdout: spec.stdout === "piped" ? stdout : stdout.slice(0, 0) as T,
     stderr: spec.stderr === "piped" ? run.stderr : "",
     outcome,
     okCodes: spec.okCodes,

@@ -8,11 +8,13 @@ import type { Child, ExitStatus, StdioMode } from "../runtime/runtime.ts";
 import type { RunBackend } from "./backend.ts";
 import type { OutputFiles } from "./output_files.ts";
 
+const AS_THE_COMMAND_SAYS = Object.freeze({ stdout: null, stderr: null });
+
 /** A child that was started for a run. */
 export class LiveBackend implements RunBackend {
   readonly tree: RunTree;
   readonly end: Promise<Outcome>;
-  readonly encoding = null;
+  readonly encodings = AS_THE_COMMAND_SAYS;
   readonly isInTurn = false;
   readonly truncated = [];
   readonly stdout: Child["stdout"];

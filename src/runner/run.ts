@@ -3,11 +3,8 @@ import type { CommandSpec } from "../command/spec.ts";
 import { Teardown } from "../containment/teardown.ts";
 import { StdinError } from "../outcome/errors.ts";
 import { type Outcome, signalled, timedOut } from "../outcome/outcome.ts";
-import {
-  type OutputStream,
-  ProcessResult,
-  setTranscript,
-} from "../outcome/result.ts";
+import { type OutputStream, ProcessResult } from "../outcome/result.ts";
+import { type RunTranscript, setTranscript } from "../outcome/transcript.ts";
 import { isLimited } from "../output/keep_limits.ts";
 import { Output } from "../output/output.ts";
 import type { RunBackend } from "./backend.ts";
@@ -94,9 +91,10 @@ export class Run {
   constructor(spec: CommandSpec, options: RunParts) {
     const { use, backend, supply, limits } = options;
     this.spec = spec;
-    // The text of a verb is whole by itself, unless it is limited.
-    this.#isTranscribed = spec.isTranscribed &&
-      (use === "live" || isLimited(spec.outputBuffer));
+    // What a verb returns is whole by itself, unless it is limited.
+    this.#isTranscribed = spec.transcript === "timed" ||
+      (spec.transcript === "output" &&
+        (use === "live" || isLimited(spec.outputBuffer)));
     this.backend = backend;
     this.#limits = limits;
     this.stdout = this.#output("stdout", use, null);
@@ -205,15 +203,16 @@ export class Run {
     return result;
   }
 
-  /** The result as it would be if nothing were limited; of a run that is transcribed. */
-  transcript(outcome: Outcome): ProcessResult<string> {
-    return new ProcessResult({
-      program: this.spec.program,
-      stdout: this.stdout?.transcript() ?? "",
-      stderr: this.stderr?.transcript() ?? "",
+  /** All of its output, whatever was kept of it; of a run that is transcribed. */
+  transcript(outcome: Outcome): RunTranscript {
+    return {
       outcome,
+      stdout: this.stdout?.transcript(this.started) ?? null,
+      stderr: this.stderr?.transcript(this.started) ?? null,
       truncated: this.#cut,
-    });
+      isBytes: this.stdout?.isTakenAsBytes === true,
+      end: this.#duration,
+    };
   }
 
   /** The streams that output is missing from. */
@@ -329,7 +328,7 @@ export class Run {
     return new Output(stream, {
       program: spec.program,
       name,
-      encoding: this.backend.encoding ?? spec.encoding,
+      encoding: this.backend.encodings[name] ?? spec.encoding,
       terminator: spec.lineTerminator,
       // What goes to another stage is not for the result.
       limits: isStdout && spec.link !== null ? UNBOUNDED : spec.outputBuffer,

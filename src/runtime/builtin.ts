@@ -1,4 +1,5 @@
 interface Builtins {
+  "bun:ffi": unknown;
   "node:fs": typeof import("node:fs");
   "node:net": typeof import("node:net");
   "node:os": typeof import("node:os");

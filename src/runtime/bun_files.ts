@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { builtin } from "./builtin.ts";
+import { lock } from "./bun_lock.ts";
 import { openForChild } from "./output_file.ts";
 import type { FileFacts, Files, OpenFile, PrivateFile } from "./runtime.ts";
 import { errorCode } from "./spawn_failure.ts";
@@ -43,6 +44,19 @@ export const bunFiles: Files = {
 
   async createFolder(path) {
     await promises().mkdir(path, { recursive: true });
+  },
+
+  names: (path) => promises().readdir(path),
+
+  async lockFolder(path) {
+    const folder = await promises().open(path, "r");
+    try {
+      await lock(folder.fd);
+    } catch (error) {
+      await folder.close();
+      throw error;
+    }
+    return { release: () => folder.close() };
   },
 
   async syncFolder(path) {

@@ -44,6 +44,23 @@ export const denoFiles: Files = {
   remove: (path) => Deno.remove(path),
   createFolder: (path) => Deno.mkdir(path, { recursive: true }),
 
+  async names(path) {
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(path)) names.push(name);
+    return names;
+  },
+
+  async lockFolder(path) {
+    const folder = await Deno.open(path, { read: true });
+    try {
+      await folder.lock(true);
+    } catch (error) {
+      folder.close();
+      throw error;
+    }
+    return { release: () => Promise.resolve(folder.close()) };
+  },
+
   async syncFolder(path) {
     using folder = await Deno.open(path, { read: true });
     await folder.sync();

@@ -125,6 +125,11 @@ export interface PrivateFile {
   close(): Promise<void>;
 }
 
+/** A folder that is locked. */
+export interface FolderLock {
+  release(): Promise<void>;
+}
+
 /** What is needed of files. Failures are the runtime's own errors. */
 export interface Files {
   /** What is at `path`, or `null` if nothing is. A symbolic link is followed unless `link` is set. */
@@ -141,6 +146,14 @@ export interface Files {
   remove(path: string): Promise<void>;
   /** Creates a folder and those above it; an existing one is fine. */
   createFolder(path: string): Promise<void>;
+  /** The names of what is in a folder. */
+  names(path: string): Promise<string[]>;
+  /**
+   * Locks a folder against everybody else who does, in this program or another, in
+   * either runtime; waits for who has it. It is free again when it is released, or when
+   * the program ends, however it ends.
+   */
+  lockFolder(path: string): Promise<FolderLock>;
   /** Resolves when the folder's entries are on the disk itself, where the system can tell. */
   syncFolder(path: string): Promise<void>;
 }
@@ -187,6 +200,18 @@ export interface System {
   removeFolder(path: string): boolean;
 }
 
+/** What surrounds the program. None of it ever asks for a permission. */
+export interface Surroundings {
+  /** An environment variable's value; `null` if there is none, or it may not be read. */
+  variable(name: string): string | null;
+  /**
+   * The program's working directory, its user's home, or where temporary files go.
+   *
+   * @throws {UnsupportedError} if a permission is missing for it
+   */
+  folder(which: "cwd" | "home" | "tmp"): string;
+}
+
 /** Where somebody may listen. */
 export interface Address {
   /** Left out, this machine, by either of its loopback addresses. */
@@ -231,6 +256,7 @@ export interface Runtime {
   readonly files: Files;
   readonly system: System;
   readonly network: Network;
+  readonly surroundings: Surroundings;
 }
 
 /** Whether a name in `/proc` is a process's number. */

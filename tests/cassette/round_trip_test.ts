@@ -24,7 +24,6 @@ import {
   assertNotEquals,
   assertRejects,
   assertStringIncludes,
-  assertThrows,
 } from "../std.ts";
 
 /** Records the commands with a real runner, one after the other; the results. */
@@ -323,31 +322,6 @@ test("a streaming or inherited stdin is refused in both modes, before anything i
 async function* unreadLines() {
   yield await Promise.resolve("unread");
 }
-
-test("bytes are refused in both modes, those of a live process too", async () => {
-  await using folder = await temporaryFolder();
-  await record(folder.file("c.json"), [new Command("true")]);
-  const recorder = RecordReplayRunner.record(folder.file("c.json"));
-  const replayer = await RecordReplayRunner.replay(folder.file("c.json"));
-  for (const runner of [recorder, replayer]) {
-    await assertRejects(
-      () => runner.outputBytes(new Command("true")),
-      UnsupportedError,
-      "outputBytes",
-    );
-    await using process = await runner.start(new Command("true"));
-    assertThrows(
-      () => process.stdoutStream(),
-      UnsupportedError,
-      "stdoutStream",
-    );
-    await assertRejects(
-      () => process.outputBytes(),
-      UnsupportedError,
-      "outputBytes",
-    );
-  }
-});
 
 test("streams that are not captured are recorded as empty", async () => {
   await using folder = await temporaryFolder();

@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   containment: ["outcome", "runtime"],
   runner: ["containment", "output", "command", "outcome", "runtime"],
   cassette: ["runner", "command", "outcome", "output", "runtime"],
+  secrets: ["cassette", "outcome"],
   doubles: ["runner", "command", "outcome", "output"],
   pipeline: ["runner", "command", "outcome", "output"],
   supervisor: ["runner", "command", "outcome", "output"],

@@ -1,0 +1,123 @@
+import { UnsupportedError } from "../outcome/errors.ts";
+import type { Outcome } from "../outcome/outcome.ts";
+import {
+  type OutputStream,
+  type ProcessResult,
+  truncatedStreamsOf,
+} from "../outcome/result.ts";
+import {
+  type RunTranscript,
+  type StreamTranscript,
+  transcriptOf,
+} from "../outcome/transcript.ts";
+import { lossyDecoder, tooLongForText } from "../output/text.ts";
+import { changeBytes, utf8Text } from "./byte_text.ts";
+import type { Disguise } from "./disguise.ts";
+
+/** What a run came to, as it goes into the file. */
+export interface Capture {
+  readonly outcome: Outcome;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** stdout by base64, where its text does not tell its bytes. */
+  readonly base64: string | null;
+  readonly truncated: readonly OutputStream[];
+  /** What tells when it came, if that is to be kept. */
+  readonly timed: RunTranscript | null;
+}
+
+/** What differs from one recording to the next. */
+export interface CaptureOptions {
+  readonly program: string;
+  readonly encoding: string;
+  readonly disguise: Disguise;
+  readonly timing: boolean;
+}
+
+/** What is kept of a result: all there was, whatever the command keeps of it. */
+export function captureOf(
+  result: ProcessResult<string | Uint8Array>,
+  options: CaptureOptions,
+): Capture {
+  const transcript = transcriptOf(result);
+  if (transcript !== null) return captureOfTranscript(transcript, options);
+  return {
+    ...stdoutOf(result.stdout, options),
+    outcome: result.outcome,
+    stderr: options.disguise.hide("stderr", result.stderr),
+    truncated: truncatedStreamsOf(result),
+    // A runner of somebody's own does not tell.
+    timed: null,
+  };
+}
+
+/** What is kept of a run with all of its output. */
+export function captureOfTranscript(
+  run: RunTranscript,
+  options: CaptureOptions,
+): Capture {
+  const { program, disguise, timing } = options;
+  const { stdout, stderr } = run;
+  const taken = stdout === null
+    ? ""
+    : run.isBytes
+    ? stdout.bytes
+    : textOf(stdout, program);
+  return {
+    ...stdoutOf(taken, options),
+    outcome: run.outcome,
+    stderr: disguise.hide(
+      "stderr",
+      stderr === null ? "" : textOf(stderr, program),
+    ),
+    truncated: run.truncated,
+    timed: timing ? run : null,
+  };
+}
+
+function textOf(
+  { bytes, encoding }: StreamTranscript,
+  program: string,
+): string {
+  try {
+    return lossyDecoder(encoding).decode(bytes);
+  } catch (error) {
+    throw tooLongForText(program, bytes.length, error);
+  }
+}
+
+function stdoutOf(
+  stdout: string | Uint8Array,
+  options: CaptureOptions,
+): Pick<Capture, "stdout" | "base64"> {
+  const { encoding, disguise } = options;
+  if (typeof stdout === "string") {
+    return { stdout: disguise.hide("stdout", stdout), base64: null };
+  }
+  const bytes = disguise.isNone
+    ? stdout
+    : changeBytes(stdout, (text) => disguise.hideExactly("stdout", text));
+  const text = lossyDecoder(encoding).decode(bytes);
+  if (encoding !== "utf-8" && !disguise.isNone) {
+    refuseUnlessHidden(stdout, text, options);
+  }
+  // Where the text has a replacement character, it was perhaps put there by a decoder.
+  const isToldByText = encoding === "utf-8" && utf8Text(bytes) !== null &&
+    !text.includes("\ufffd");
+  return { stdout: text, base64: isToldByText ? null : bytes.toBase64() };
+}
+
+/** In bytes of another encoding, what is to be hidden is perhaps not found. */
+function refuseUnlessHidden(
+  stdout: Uint8Array,
+  hidden: string,
+  { program, encoding, disguise }: CaptureOptions,
+): void {
+  const text = lossyDecoder(encoding).decode(stdout);
+  if (disguise.hide("stdout", text) === hidden) return;
+  throw new UnsupportedError(
+    `normalizing or redacting bytes in ${encoding}`,
+    "its text changes where its bytes would not; record it with outputString",
+    { program },
+  );
+}

@@ -1,0 +1,225 @@
+import { Command, specOf, unattended } from "../command/command.ts";
+import { isProcessKitError, messageOf } from "../outcome/errors.ts";
+import type { Outcome } from "../outcome/outcome.ts";
+import type { ProcessRunner } from "../runner/process_runner.ts";
+import { captureOf } from "./capture.ts";
+import type { Disguise } from "./disguise.ts";
+import { type CassetteEntry, entryOf, outcomeOf } from "./entry.ts";
+import { matchFactsOf } from "./key.ts";
+import { commandLineOf } from "./miss.ts";
+import type { CassettePlan } from "./options.ts";
+
+/** A recorded run whose result is another one now. */
+export interface ChangedRun {
+  /** Which entry of the cassette it is. */
+  readonly index: number;
+  /** What was recorded. */
+  readonly recorded: CassetteEntry;
+  /** What would be recorded now; `null` if it cannot be run any more. */
+  readonly now: CassetteEntry | null;
+  /** What changed, for people: how it ended, and a unified diff of each output that changed. */
+  readonly diff: string;
+}
+
+/** A recorded run that was not run again. */
+export interface SkippedRun {
+  /** Which entry of the cassette it is. */
+  readonly index: number;
+  /** What was recorded. */
+  readonly recorded: CassetteEntry;
+  /** Why not. */
+  readonly reason: string;
+}
+
+/** What became of the runs of a cassette; as a string, a report for people. */
+export class CheckReport {
+  /** How many runs are as they were. */
+  readonly unchanged: number;
+  /** Those that are not. */
+  readonly changed: readonly ChangedRun[];
+  /** Those that were not run again. */
+  readonly skipped: readonly SkippedRun[];
+  readonly #path: string;
+
+  /** Makes a report; only a runner needs to. */
+  constructor(
+    path: string,
+    unchanged: number,
+    changed: readonly ChangedRun[],
+    skipped: readonly SkippedRun[],
+  ) {
+    this.#path = path;
+    this.unchanged = unchanged;
+    this.changed = changed;
+    this.skipped = skipped;
+    Object.freeze(this);
+  }
+
+  /** The report as text, with the diffs. */
+  toString(): string {
+    const { unchanged, changed, skipped } = this;
+    return [
+      `${this.#path}: ${unchanged} unchanged, ${changed.length} changed, ${skipped.length} skipped`,
+      ...changed.map(({ index, recorded, diff }) =>
+        `\nchanged: entries[${index}] \`${commandLineOf(recorded)}\`\n${diff}`
+      ),
+      ...skipped.map(({ index, recorded, reason }) =>
+        `\nskipped: entries[${index}] \`${commandLineOf(recorded)}\`: ${reason}`
+      ),
+    ].join("\n");
+  }
+}
+
+/** What is checked. */
+export interface CheckedTape {
+  readonly path: string;
+  readonly plan: CassettePlan;
+  readonly entries: readonly CassetteEntry[];
+  /** The commands that are known in full, by the index of their entry. */
+  readonly commands: ReadonlyMap<number, Command>;
+}
+
+/** Runs the commands of a tape again, one after another. */
+export async function checkTape(
+  tape: CheckedTape,
+  runner: ProcessRunner,
+): Promise<CheckReport> {
+  const changed: ChangedRun[] = [];
+  const skipped: SkippedRun[] = [];
+  for (const [index, recorded] of tape.entries.entries()) {
+    const known = tape.commands.get(index);
+    const reason = known === undefined
+      ? whyUnknown(recorded, tape.plan.disguiseOf(specOf(NOBODY)))
+      : null;
+    if (reason !== null) {
+      skipped.push({ index, recorded, reason });
+      continue;
+    }
+    const command = known ?? commandOf(recorded, tape.plan);
+    const change = await changeOf(recorded, unattended(command), tape, runner);
+    if (change !== null) changed.push({ index, recorded, ...change });
+  }
+  const unchanged = tape.entries.length - changed.length - skipped.length;
+  return new CheckReport(tape.path, unchanged, changed, skipped);
+}
+
+const NOBODY = new Command("nobody");
+
+/** Why an entry does not tell all of the command that it was recorded of, if so. */
+function whyUnknown(
+  entry: CassetteEntry,
+  disguise: Disguise,
+): string | null {
+  const advice = "play it on this runner before it is checked";
+  if (entry.hasStdin) return `its input is not in the file; ${advice}`;
+  if (entry.envNames.length > 0) {
+    return `the values of ${
+      entry.envNames.join(", ")
+    } are not in the file; ${advice}`;
+  }
+  if (entry.timedOut) return `its deadline is not in the file; ${advice}`;
+  if (!disguise.isReversible) {
+    return `normalize or redact has perhaps changed its words; ${advice}`;
+  }
+  return null;
+}
+
+function commandOf(entry: CassetteEntry, plan: CassettePlan): Command {
+  const disguise = plan.disguiseOf(specOf(NOBODY));
+  const show = (text: string) => disguise.show(text);
+  const command = new Command(show(entry.program), entry.args.map(show));
+  return entry.cwd === null ? command : command.cwd(show(entry.cwd));
+}
+
+async function changeOf(
+  recorded: CassetteEntry,
+  command: Command,
+  { plan }: CheckedTape,
+  runner: ProcessRunner,
+): Promise<Pick<ChangedRun, "now" | "diff"> | null> {
+  const spec = specOf(command);
+  const disguise = plan.disguiseOf(spec);
+  try {
+    const result = recorded.stdoutBase64 === undefined
+      ? await runner.outputString(command)
+      : await runner.outputBytes(command);
+    const { program, encoding } = spec;
+    const now = entryOf(
+      matchFactsOf(spec, plan.match, disguise),
+      spec,
+      disguise,
+      captureOf(result, { program, encoding, disguise, timing: false }),
+    );
+    const diff = await differenceOf(recorded, now);
+    return diff === "" ? null : { now, diff };
+  } catch (error) {
+    if (!isProcessKitError(error)) throw error;
+    return {
+      now: null,
+      diff: `  now: ${error.name}: ${messageOf(error)}`,
+    };
+  }
+}
+
+async function differenceOf(
+  recorded: CassetteEntry,
+  now: CassetteEntry,
+): Promise<string> {
+  const parts: string[] = [];
+  const [before, after] = [recorded, now].map((entry) =>
+    ending(outcomeOf(entry))
+  );
+  if (before !== after) parts.push(`  it ${before}, and now it ${after}`);
+  for (const stream of ["stdout", "stderr"] as const) {
+    if (recorded[stream] !== now[stream]) {
+      parts.push(await unifiedDiff(stream, recorded[stream], now[stream]));
+    }
+  }
+  // The text is the same where nothing but what it cannot tell is another.
+  if (
+    recorded.stdout === now.stdout && recorded.stdoutBase64 !== now.stdoutBase64
+  ) parts.push("  the bytes of stdout are others, with the same text");
+  return parts.join("\n");
+}
+
+function ending(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case "exited":
+      return `exited with code ${outcome.code}`;
+    case "signalled":
+      return `was ended by signal ${outcome.signal ?? "(unknown)"}`;
+    case "timed-out":
+      return "reached its deadline";
+  }
+}
+
+/** How long a diff may take before it is all of the one text and all of the other. */
+const DIFF_PATIENCE_MS = 2000;
+
+async function unifiedDiff(
+  name: string,
+  before: string,
+  after: string,
+): Promise<string> {
+  // Fetched when it is needed: who only records and replays has no use for it.
+  const { createTwoFilesPatch, FILE_HEADERS_ONLY } = await import("diff");
+  const from = `recorded ${name}`;
+  const to = `${name} now`;
+  const patch = createTwoFilesPatch(from, to, before, after, "", "", {
+    context: 3,
+    timeout: DIFF_PATIENCE_MS,
+    headerOptions: FILE_HEADERS_ONLY,
+  });
+  return (patch ?? wholly(from, to, before, after)).trimEnd();
+}
+
+function wholly(
+  from: string,
+  to: string,
+  before: string,
+  after: string,
+): string {
+  const lines = (sign: string, text: string) =>
+    text.split("\n").map((line) => `${sign}${line}`).join("\n");
+  return `--- ${from}\n+++ ${to}\n${lines("-", before)}\n${lines("+", after)}`;
+}

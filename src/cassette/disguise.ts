@@ -1,0 +1,110 @@
+import type { CommandSpec } from "../command/spec.ts";
+import type { CassetteKey } from "./key.ts";
+import type { StandIns } from "./stand_ins.ts";
+
+/** The texts of an entry that can hold what is not to be in the file; `stdin` by its digest only. */
+export type CassetteField =
+  | "program"
+  | "args"
+  | "cwd"
+  | "stdin"
+  | "stdout"
+  | "stderr";
+
+/** Makes what may be kept of a text that is about to be. */
+export type RedactFunction = (field: CassetteField, text: string) => string;
+
+/** Makes the key that is kept, and matched, of the one a command has. */
+export type NormalizeFunction = (key: CassetteKey) => CassetteKey;
+
+/** How the texts of one command look in the file, and what they were. */
+export class Disguise {
+  readonly #standIns: StandIns | null;
+  readonly #normalizers: readonly NormalizeFunction[];
+  readonly #redactions: readonly RedactFunction[];
+
+  constructor(
+    standIns: StandIns | null,
+    normalizers: readonly NormalizeFunction[],
+    redactions: readonly RedactFunction[],
+  ) {
+    this.#standIns = standIns;
+    this.#normalizers = normalizers;
+    this.#redactions = redactions;
+  }
+
+  /** Whether every text stays as it is. */
+  get isNone(): boolean {
+    return this.#standIns === null && this.#redactions.length === 0;
+  }
+
+  /** Whether the words in the file tell what they were. */
+  get isReversible(): boolean {
+    return this.#normalizers.length === 0 && this.#redactions.length === 0;
+  }
+
+  /** A text as it is in the file. */
+  hide(field: CassetteField, text: string): string {
+    return (this.isNone ? text : this.hideExactly(field, text)).toWellFormed();
+  }
+
+  /** Like {@linkcode Disguise.hide}, with the halves of characters left as they are. */
+  hideExactly(field: CassetteField, text: string): string {
+    let hidden = this.#standIns?.hide(text) ?? text;
+    for (const redact of this.#redactions) {
+      hidden = checkedText("redact", redact(field, hidden));
+    }
+    return hidden;
+  }
+
+  /** A text of the file as the command is to see it: what stood in for something is that again. */
+  show(text: string): string {
+    return this.#standIns?.show(text) ?? text;
+  }
+
+  /** The key as it is in the file, of one whose texts are. */
+  changeKey(key: CassetteKey): CassetteKey {
+    return this.#normalizers.reduce(
+      (key, normalize) => checkedKey(normalize(Object.freeze(key))),
+      key,
+    );
+  }
+}
+
+/** What changes nothing. */
+export const NO_DISGUISE = new Disguise(null, [], []);
+
+/** Makes the disguise of a command. */
+export type DisguiseOf = (spec: CommandSpec) => Disguise;
+
+function checkedText(what: string, text: unknown): string {
+  if (typeof text === "string") return text;
+  throw new TypeError(
+    `${what}: expected the function to return a string, got ${typeof text}`,
+  );
+}
+
+function checkedKey(value: unknown): CassetteKey {
+  const key = value as CassetteKey;
+  const isKey = typeof value === "object" && value !== null &&
+    typeof key.program === "string" && Array.isArray(key.args) &&
+    key.args.every((arg) => typeof arg === "string") &&
+    (key.cwd === null || typeof key.cwd === "string") &&
+    typeof key.hasStdin === "boolean" &&
+    (key.stdinDigest === null || typeof key.stdinDigest === "bigint");
+  if (!isKey) {
+    throw new TypeError(
+      "normalize: expected the function to return a key: " +
+        "{ program, args, cwd, hasStdin, stdinDigest }, as it was given one",
+    );
+  }
+  return {
+    program: key.program.toWellFormed(),
+    args: key.args.map((arg) => arg.toWellFormed()),
+    cwd: key.cwd?.toWellFormed() ?? null,
+    hasStdin: key.hasStdin,
+    stdinDigest: key.stdinDigest === null
+      ? null
+      : BigInt.asUintN(64, key.stdinDigest),
+  };
+}

@@ -1,0 +1,103 @@
+import { CassetteError } from "../outcome/errors.ts";
+import type { CassetteField } from "./disguise.ts";
+import type { CassetteEntry } from "./entry.ts";
+
+/** Why an entry is not to be kept. */
+export interface GuardRefusal {
+  /** The text that is not to be kept. */
+  readonly field: CassetteField;
+  /** What is wrong with it, in words that go into a message: never the text itself. */
+  readonly reason: string;
+}
+
+/**
+ * Looks at an entry as it would be kept, and returns why it is not to be, or nothing.
+ * What it throws rejects the save as it is.
+ */
+export type Guard = (
+  entry: CassetteEntry,
+) =>
+  | GuardRefusal
+  | null
+  | undefined
+  | void
+  | Promise<GuardRefusal | null | undefined | void>;
+
+/** The entries of a recording that were refused, or could not be looked at. */
+export class GuardPost {
+  readonly #guards: readonly Guard[];
+  #problems: unknown[] = [];
+
+  constructor(guards: readonly Guard[]) {
+    this.#guards = guards;
+  }
+
+  /** Whether anybody looks at all. */
+  get isManned(): boolean {
+    return this.#guards.length > 0;
+  }
+
+  /** Whether an entry was refused that was not forgotten since. */
+  get hasRefused(): boolean {
+    return this.#problems.length > 0;
+  }
+
+  /** Whether the entry may be kept, as the one with this number in the file at `path`. Never rejects. */
+  async admits(
+    entry: CassetteEntry,
+    index: number,
+    path: string,
+  ): Promise<boolean> {
+    try {
+      for (const guard of this.#guards) {
+        const refusal = checkedRefusal(await guard(entry));
+        if (refusal === null) continue;
+        this.#problems.push(refusedError(path, entry, index, refusal));
+        return false;
+      }
+      return true;
+    } catch (error) {
+      this.#problems.push(error);
+      return false;
+    }
+  }
+
+  /** Throws the first of what stands in the way of a save. */
+  throwIfRefused(): void {
+    if (this.#problems.length > 0) throw this.#problems[0];
+  }
+
+  /** Forgets who was refused. */
+  forget(): void {
+    this.#problems = [];
+  }
+}
+
+function checkedRefusal(value: unknown): GuardRefusal | null {
+  if (value === null || value === undefined) return null;
+  const { field, reason } = value as GuardRefusal;
+  if (typeof field === "string" && typeof reason === "string") {
+    return { field, reason };
+  }
+  throw new TypeError(
+    "guard: expected the function to return nothing, or { field, reason }",
+  );
+}
+
+/** The error for an entry that was refused: it names the entry by what is not the text. */
+function refusedError(
+  path: string,
+  entry: CassetteEntry,
+  index: number,
+  { field, reason }: GuardRefusal,
+): CassetteError {
+  const program = field === "program" || entry.program.length > 80
+    ? ""
+    : ` (${entry.program})`;
+  return new CassetteError(
+    path,
+    "refused",
+    `entries[${index}]${program}, ${field}: refused by a guard: ${reason}. Nothing was written; ` +
+      "have it replaced by redact, or do not record it",
+  );
+}

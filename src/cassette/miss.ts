@@ -1,0 +1,286 @@
+import { shellQuote } from "../command/shell_quote.ts";
+import {
+  CassetteError,
+  CassetteMissError,
+  type NearRecording,
+} from "../outcome/errors.ts";
+import type { CassetteEntry } from "./entry.ts";
+import { type MatchFacts, type MatchRules, variableIn } from "./key.ts";
+import type { Found, Tape } from "./tape.ts";
+
+/** How many recordings a miss tells of. */
+const NEAREST = 3;
+/** How many recordings that were not played are named. */
+const MOST_UNPLAYED = 10;
+/** How many arguments are looked at. */
+const MOST_ARGUMENTS = 64;
+
+/** How far one recording is from what is asked, and in what. */
+interface Distance {
+  readonly index: number;
+  readonly distance: number;
+}
+
+/** The error for a command that a tape has no run for, and why. */
+export function missOf(
+  path: string,
+  tape: Tape,
+  facts: MatchFacts,
+  rules: MatchRules,
+  found: Exclude<Found, { kind: "run" }>,
+): CassetteMissError {
+  const asked = describe(facts);
+  const { program } = facts;
+  switch (found.kind) {
+    case "unknown":
+      return new CassetteMissError(program, path, asked, {
+        nearest: nearestOf(tape.entries, facts, rules),
+      });
+    case "exhausted":
+      return new CassetteMissError(program, path, asked, {
+        reason: "exhausted",
+        problem: `has played all ${found.count} of its recordings of`,
+      });
+    case "out-of-turn":
+      return new CassetteMissError(program, path, asked, {
+        reason: "out-of-turn",
+        problem: found.due === null
+          ? "has been played to its end, and had no turn left for"
+          : "is played in the strict order of its recording, and it is not the turn of",
+        nearest: found.due === null
+          ? []
+          : [near(tape.entries[found.due], found.due, facts, rules, "due")],
+      });
+  }
+}
+
+/** The error for a run whose bytes are not known, but only its text. */
+export function textOnly(
+  path: string,
+  facts: MatchFacts,
+): CassetteMissError {
+  return new CassetteMissError(facts.program, path, describe(facts), {
+    reason: "text-only",
+    problem: "has the text, and not the bytes, of",
+  });
+}
+
+/** The error for recordings that were not played. */
+export function unplayedError(
+  path: string,
+  entries: readonly CassetteEntry[],
+  indexes: readonly number[],
+): CassetteError {
+  const shown = indexes.slice(0, MOST_UNPLAYED).map((index) =>
+    `entries[${index}] \`${shortened(commandLineOf(entries[index]))}\``
+  );
+  const rest = indexes.length - shown.length;
+  return new CassetteError(
+    path,
+    "unplayed",
+    `${indexes.length} of its ${entries.length} recordings ${
+      indexes.length === 1 ? "was" : "were"
+    } not played: ${shown.join(", ")}${
+      rest > 0 ? `, and ${rest} more` : ""
+    }. ` +
+      'If they are no longer needed, record it again with mode "record"',
+  );
+}
+
+/** A recorded invocation in a few words, for messages. */
+export function commandLineOf(
+  { program, args }: Pick<CassetteEntry, "program" | "args">,
+): string {
+  return shellQuote([program, ...args.slice(0, MOST_ARGUMENTS)]);
+}
+
+function describe(facts: MatchFacts): string {
+  const { cwd, hasStdin } = facts;
+  const where = cwd === null ? "without a working directory" : `in ${cwd}`;
+  return `\`${commandLineOf(facts)}\` ${where}, ${
+    hasStdin ? "with this stdin" : "without stdin"
+  }`;
+}
+
+function nearestOf(
+  entries: readonly CassetteEntry[],
+  facts: MatchFacts,
+  rules: MatchRules,
+): NearRecording[] {
+  const nearest: Distance[] = [];
+  const seen = new Set<string>();
+  for (const [index, entry] of entries.entries()) {
+    const distance = distanceOf(entry, facts, rules);
+    const last = nearest.at(-1);
+    if (
+      nearest.length === NEAREST && last !== undefined &&
+      distance >= last.distance
+    ) continue;
+    // One invocation that was recorded several times is one.
+    const identity = describe(entry) + String(entry.stdinDigest);
+    if (seen.has(identity)) continue;
+    seen.add(identity);
+    nearest.push({ index, distance });
+    nearest.sort((one, other) => one.distance - other.distance);
+    nearest.length = Math.min(nearest.length, NEAREST);
+  }
+  return nearest.map(({ index }) => near(entries[index], index, facts, rules));
+}
+
+function near(
+  entry: CassetteEntry,
+  index: number,
+  facts: MatchFacts,
+  rules: MatchRules,
+  note?: string,
+): NearRecording {
+  return Object.freeze({
+    index,
+    program: entry.program,
+    args: entry.args,
+    cwd: entry.cwd,
+    hasStdin: entry.hasStdin,
+    commandLine: commandLineOf(entry),
+    differences: Object.freeze([
+      ...(note === undefined ? [] : [note]),
+      ...differencesOf(entry, facts, rules),
+    ]),
+  });
+}
+
+/** Another program is further away than other arguments, and those than another input. */
+function distanceOf(
+  entry: CassetteEntry,
+  facts: MatchFacts,
+  rules: MatchRules,
+): number {
+  const { recorded, asked } = middles(entry.args, facts.args);
+  const arguments_ = recorded.length === asked.length
+    ? recorded.filter((arg, at) => arg !== asked[at]).length
+    : Math.max(recorded.length, asked.length);
+  return (entry.program === facts.program ? 0 : 1000) + 4 * arguments_ +
+    Number(rules.cwd && entry.cwd !== facts.cwd) +
+    Number(isOtherStdin(entry, facts)) +
+    rules.env.filter((name) => isOtherVariable(entry, facts, name)).length;
+}
+
+function differencesOf(
+  entry: CassetteEntry,
+  facts: MatchFacts,
+  rules: MatchRules,
+): string[] {
+  const differences: string[] = [];
+  if (entry.program !== facts.program) differences.push("the program");
+  differences.push(...argumentDifferences(entry.args, facts.args));
+  if (rules.cwd && entry.cwd !== facts.cwd) {
+    differences.push(
+      `the working directory: recorded ${place(entry.cwd)}, asked ${
+        place(facts.cwd)
+      }`,
+    );
+  }
+  if (isOtherStdin(entry, facts)) {
+    differences.push(stdinDifference(entry, facts));
+  }
+  for (const name of rules.env) {
+    if (isOtherVariable(entry, facts, name)) {
+      differences.push(
+        `the variable ${name}: recorded ${state(entry, name)}, asked ${
+          state(facts, name)
+        }${
+          state(entry, name) === state(facts, name) ? " to another value" : ""
+        }`,
+      );
+    }
+  }
+  return differences;
+}
+
+function argumentDifferences(
+  ones: readonly string[],
+  others: readonly string[],
+): string[] {
+  const { from, recorded, asked } = middles(ones, others);
+  if (recorded.length === asked.length) {
+    return recorded.flatMap((arg, at) =>
+      arg === asked[at] ? [] : [
+        `args[${from + at}]: recorded ${quoted(arg)}, asked ${
+          quoted(asked[at])
+        }`,
+      ]
+    );
+  }
+  const where = `args[${from}]`;
+  if (recorded.length === 0) return [`${where}: asked also ${list(asked)}`];
+  if (asked.length === 0) return [`${where}: recorded also ${list(recorded)}`];
+  return [`from ${where} on: recorded ${list(recorded)}, asked ${list(asked)}`];
+}
+
+/** What is left of both when what they begin and end with alike is taken away. */
+function middles(
+  ones: readonly string[],
+  others: readonly string[],
+): { from: number; recorded: string[]; asked: string[] } {
+  let from = 0;
+  while (
+    from < ones.length && from < others.length && ones[from] === others[from]
+  ) from++;
+  let end = 0;
+  while (
+    ones.length - end > from && others.length - end > from &&
+    ones[ones.length - end - 1] === others[others.length - end - 1]
+  ) end++;
+  return {
+    from,
+    recorded: ones.slice(from, ones.length - end).slice(0, MOST_ARGUMENTS),
+    asked: others.slice(from, others.length - end).slice(0, MOST_ARGUMENTS),
+  };
+}
+
+function isOtherStdin(entry: MatchFacts, facts: MatchFacts): boolean {
+  return entry.hasStdin !== facts.hasStdin ||
+    entry.stdinDigest !== facts.stdinDigest;
+}
+
+function stdinDifference(entry: MatchFacts, facts: MatchFacts): string {
+  if (entry.hasStdin && facts.hasStdin) {
+    return entry.stdinDigest === null
+      ? "stdin: recorded without a digest, which matches nothing"
+      : "stdin: recorded with other input";
+  }
+  return entry.hasStdin
+    ? "stdin: recorded with input, asked without"
+    : "stdin: recorded without input, asked with";
+}
+
+function isOtherVariable(
+  entry: MatchFacts,
+  facts: MatchFacts,
+  name: string,
+): boolean {
+  return variableIn(entry.envDigests, name) !==
+    variableIn(facts.envDigests, name);
+}
+
+function state(facts: MatchFacts, name: string): string {
+  const digest = variableIn(facts.envDigests, name);
+  if (digest === false) return "left alone";
+  return digest === null ? "removed" : "set";
+}
+
+function place(cwd: string | null): string {
+  return cwd === null ? "none" : quoted(cwd);
+}
+
+function list(args: readonly string[]): string {
+  return shellQuote(args.slice(0, 8).map(shortened)) +
+    (args.length > 8 ? " …" : "");
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(shortened(text));
+}
+
+function shortened(text: string): string {
+  return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
+}

@@ -1,0 +1,106 @@
+import { pathText } from "../command/checks.ts";
+import { textDigest } from "./digest.ts";
+
+/** What tells one test from all others: a test context of Deno's is one. */
+export interface TestIdentity {
+  /** The name of the test; unique in its file. */
+  readonly name: string;
+  /** The file of the test, as `import.meta.url` has it. */
+  readonly origin: string;
+  /** The test that this one is a step of, if it is one. */
+  readonly parent?: { readonly name: string; readonly parent?: unknown };
+}
+
+/** How long a name may be of which a file's is made, in characters. */
+const LONGEST = 80;
+
+/**
+ * The path of a test's cassette: beside the test's file, or in `folder`, which is
+ * relative to where that file is.
+ *
+ * @throws {TypeError} if the name is empty, or the test's file is no file of this machine
+ */
+export function cassettePathOf(
+  test: TestIdentity,
+  folder: string | URL = "__cassettes__",
+): string {
+  checkIdentity(test);
+  const file = fileOf(test.origin);
+  const names = [...parents(test), test.name].map(safeName);
+  return join(
+    folder instanceof URL
+      ? pathText("the folder of the cassettes", folder)
+      : absolute(file.folder, pathText("the folder of the cassettes", folder)),
+    file.name,
+    ...names.slice(0, -1),
+    `${names.at(-1)}.json`,
+  );
+}
+
+/**
+ * A name that is one for a file, on any system, and no other test's: one that had to be
+ * changed for that, or that another differs from by case alone, gets a digest of what it
+ * was.
+ */
+export function safeName(name: string): string {
+  const safe = name.normalize("NFC").toWellFormed()
+    .replaceAll(/[^\p{L}\p{M}\p{N} _.,+=@()-]+/gu, "_")
+    .replaceAll(/^[ .]+|[ .]+$/g, "_");
+  const short = Array.from(safe).slice(0, LONGEST).join("");
+  const isAsItWas = short === name && /^[a-z\d _.,+=@()-]+$/.test(name) &&
+    !RESERVED.test(name);
+  return isAsItWas ? name : `${short.replace(/[ .]+$/, "_")}~${digest(name)}`;
+}
+
+/** What Windows has for devices, whatever comes after a dot. */
+const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/;
+
+function digest(text: string): string {
+  return BigInt.asUintN(32, textDigest(text)).toString(16).padStart(8, "0");
+}
+
+function checkIdentity(test: TestIdentity): void {
+  for (const field of ["name", "origin"] as const) {
+    const value: unknown = test?.[field];
+    if (typeof value === "string" && value !== "") continue;
+    throw new TypeError(
+      `withCassette: expected a test's context, or { name, origin: import.meta.url }; its ${field} is ${
+        value === "" ? "empty" : typeof value
+      }`,
+    );
+  }
+}
+
+function parents({ parent }: TestIdentity): string[] {
+  const names: string[] = [];
+  for (
+    let above = parent;
+    above !== undefined && above !== null;
+    above = above.parent as typeof parent
+  ) names.unshift(above.name);
+  return names;
+}
+
+function fileOf(origin: string): { folder: string; name: string } {
+  if (!URL.canParse(origin) || new URL(origin).protocol !== "file:") {
+    throw new TypeError(
+      `withCassette: expected the origin of the test to be a file: URL (import.meta.url), got ${
+        JSON.stringify(origin)
+      }`,
+    );
+  }
+  const url = new URL(origin);
+  const folder = pathText("the folder of the test", new URL(".", url));
+  const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
+  return { folder, name: safeName(decodeURIComponent(name)) };
+}
+
+function absolute(base: string, folder: string): string {
+  return /^(?:[/\\]|[a-zA-Z]:[/\\])/.test(folder) ? folder : join(base, folder);
+}
+
+function join(...parts: string[]): string {
+  return parts.map((part, index) =>
+    index === parts.length - 1 ? part : part.replace(/[/\\]+$/, "")
+  ).join("/");
+}

@@ -1,0 +1,184 @@
+import type { OutputStream } from "../outcome/result.ts";
+import type { RunTranscript, StreamTranscript } from "../outcome/transcript.ts";
+import { pieceDecoder } from "../output/piece_decoder.ts";
+import type { Schedule } from "../runner/known_run.ts";
+
+/** Some output that came together. */
+export interface TimedOutput {
+  /** When it came, in whole milliseconds from the start of the run. */
+  readonly at: number;
+  /** Where it was printed to. */
+  readonly stream: OutputStream;
+  /** What it was. */
+  readonly text: string;
+}
+
+/** When the output of a run came; of each stream the pieces together are all of it. */
+export interface CassetteTiming {
+  /** The pieces, in the order in which they came. */
+  readonly output: readonly TimedOutput[];
+  /** When the run ended, in whole milliseconds from its start. */
+  readonly end: number;
+}
+
+/** What changes a text of a stream on its way to the file, or back. */
+export type ChangeText = (stream: OutputStream, text: string) => string;
+
+const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
+
+/** The timing of a run, of the text as the file has it. */
+export function timingOf(
+  run: RunTranscript,
+  texts: Readonly<Record<OutputStream, string>>,
+  hide: ChangeText,
+): CassetteTiming {
+  const output = STREAMS.flatMap((stream) => {
+    const pieces = timedTexts(run[stream]);
+    const hidden = changePieces(
+      pieces.map(({ text }) => text),
+      (text) => hide(stream, text).toWellFormed(),
+      texts[stream],
+    );
+    return pieces.map(({ at }, index) => ({ at, stream, text: hidden[index] }));
+  });
+  // Stable: what came to one stream in one millisecond stays in its order.
+  output.sort((one, other) => one.at - other.at);
+  return {
+    output: merged(output),
+    end: Math.max(Math.round(run.end), output.at(-1)?.at ?? 0),
+  };
+}
+
+/** Whether the pieces of each stream are all of its text. */
+export function misfitOf(
+  { output }: CassetteTiming,
+  texts: Readonly<Record<OutputStream, string>>,
+): OutputStream | null {
+  return STREAMS.find((stream) => textOf(output, stream) !== texts[stream]) ??
+    null;
+}
+
+/** When a process that plays a recording prints what, at `speed` times the recorded one. */
+export function scheduleOf(
+  timing: CassetteTiming,
+  speed: number,
+  show: (text: string) => string,
+  stdout: { readonly bytes: Uint8Array; readonly encoding: string } | null,
+): Schedule {
+  const shown = new Map(STREAMS.map((stream) => {
+    const texts = timing.output.filter((piece) => piece.stream === stream).map(
+      ({ text }) => text,
+    );
+    const changed = changePieces(texts, show, show(texts.join("")));
+    const bytes = stream === "stdout" && stdout !== null
+      ? cutLike(changed, stdout.bytes, stdout.encoding)
+      : changed.map((text) => new TextEncoder().encode(text));
+    return [stream, bytes.values()];
+  }));
+  return {
+    output: timing.output.map(({ at, stream }) => ({
+      at: at / speed,
+      stream,
+      bytes: shown.get(stream)!.next().value!,
+    })),
+    end: timing.end / speed,
+  };
+}
+
+/**
+ * Changes each of the pieces so that together they are `whole`, which is what all of
+ * them together become. Where a change would be cut by the end of a piece, that piece's
+ * text goes to the next one.
+ */
+function changePieces(
+  pieces: readonly string[],
+  change: (text: string) => string,
+  whole: string,
+): string[] {
+  if (pieces.join("") === whole) return [...pieces];
+  const changed = pieces.map(() => "");
+  // What fits nowhere comes with the last piece.
+  if (pieces.length > 0) fill(0, pieces.length, whole);
+  return changed;
+
+  function fill(from: number, to: number, text: string): void {
+    if (to - from > 1) {
+      for (const middle of fromTheMiddle(from, to)) {
+        const left = change(pieces.slice(from, middle).join(""));
+        const right = change(pieces.slice(middle, to).join(""));
+        if (left + right !== text) continue;
+        fill(from, middle, left);
+        fill(middle, to, right);
+        return;
+      }
+    }
+    changed[to - 1] = text;
+  }
+}
+
+/** The places between two pieces, the one in the middle first. */
+function* fromTheMiddle(from: number, to: number): Iterable<number> {
+  const middle = (from + to) >> 1;
+  for (let away = 0; away < to - from; away++) {
+    if (middle + away < to) yield middle + away;
+    if (away > 0 && middle - away > from) yield middle - away;
+  }
+}
+
+function timedTexts(
+  stream: StreamTranscript | null,
+): { at: number; text: string }[] {
+  if (stream === null) return [];
+  const decoder = pieceDecoder(stream.encoding);
+  const texts: { at: number; text: string }[] = [];
+  let from = 0;
+  for (const { at, length } of stream.pieces) {
+    const text = decoder.decode(stream.bytes.subarray(from, from + length));
+    texts.push({ at: Math.round(at), text });
+    from += length;
+  }
+  const last = texts.at(-1);
+  if (last !== undefined) last.text += decoder.end();
+  return texts;
+}
+
+/** Puts together what came to one stream in one millisecond. */
+function merged(output: readonly TimedOutput[]): TimedOutput[] {
+  const all: TimedOutput[] = [];
+  for (const piece of output) {
+    if (piece.text === "") continue;
+    const last = all.at(-1);
+    if (last?.at === piece.at && last.stream === piece.stream) {
+      all[all.length - 1] = { ...last, text: last.text + piece.text };
+    } else all.push(piece);
+  }
+  return all;
+}
+
+function textOf(output: readonly TimedOutput[], stream: OutputStream): string {
+  return output.map((piece) => piece.stream === stream ? piece.text : "").join(
+    "",
+  );
+}
+
+/** The bytes in pieces of which each has the text of its own. */
+function cutLike(
+  texts: readonly string[],
+  bytes: Uint8Array,
+  encoding: string,
+): Uint8Array[] {
+  const decoder = pieceDecoder(encoding);
+  let at = 0;
+  let length = 0;
+  let until = 0;
+  return texts.map((text, index) => {
+    const from = at;
+    until += text.length;
+    if (index === texts.length - 1) at = bytes.length;
+    while (at < bytes.length && length < until) {
+      length += decoder.decode(bytes.subarray(at, at + 1)).length;
+      at++;
+    }
+    return bytes.slice(from, at);
+  });
+}
