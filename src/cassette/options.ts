@@ -224,9 +224,11 @@ function checkedMatch(options: MatchOptions = {}): MatchRules {
   if (!Array.isArray(env)) {
     throw new TypeError("matchOn.env: expected an array of variables' names");
   }
-  if (cwd && env.length === 0) return PLAIN_MATCH;
+  if (checkedBoolean("matchOn.cwd", cwd) && env.length === 0) {
+    return PLAIN_MATCH;
+  }
   return {
-    cwd: checkedBoolean("matchOn.cwd", cwd),
+    cwd,
     env: [...new Set(env.map((name) => checkVariableName(name)))].sort(),
   };
 }

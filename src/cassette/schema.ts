@@ -44,6 +44,12 @@ const variableDigest = v.custom<string | null>(
 const object = (issue: v.BaseIssue<unknown>) =>
   missing(issue) ?? `expected an object, got ${show(issue.input)}`;
 
+// To valibot an array is an object as well.
+const noArray = v.custom<object>(
+  (input) => typeof input === "object" && !Array.isArray(input),
+  object,
+);
+
 /** A piece of timed output as it stands in the file. */
 export const PieceSchema = v.object({
   at: milliseconds,
@@ -86,8 +92,10 @@ export const EntrySchema = v.object({
   signal: v.nullish(int32),
   truncated_streams: v.optional(streams),
   stdout_base64: v.optional(base64),
-  env_digests: v.optional(v.record(v.string(), variableDigest, object)),
-  timing: v.optional(TimingSchema),
+  env_digests: v.optional(
+    v.pipe(noArray, v.record(v.string(), variableDigest, object)),
+  ),
+  timing: v.optional(v.pipe(noArray, TimingSchema)),
 }, object);
 
 /** One entry as it stands in the file. */

@@ -55,7 +55,7 @@ interface RuleSource {
 /**
  * Makes a guard that refuses an entry with what looks like a credential: tokens and keys
  * of AWS, Google Cloud, GitHub, GitLab, npm, OpenAI, Slack, Stripe and others, private
- * keys, and passwords in URLs, by the recommended rules of `secretlint`. They are loaded
+ * keys, passwords in URLs, by the recommended rules of `secretlint`. They are loaded
  * when the first entry is to be kept, and not for a replay.
  *
  * What it names is the kind of the credential, by the rule that found it, and never the
@@ -75,6 +75,9 @@ export function secretsGuard(): Guard {
     return null;
   };
 }
+
+/** For all rules: the number of a key of AWS is not secret by itself, and stands beside what is. */
+const OPTIONS = { enableIDScanRule: true };
 
 /** The texts of an entry that can hold a credential. */
 function* textsOf(entry: CassetteEntry): Iterable<[CassetteField, string]> {
@@ -109,7 +112,7 @@ async function findIn(text: string): Promise<string | null> {
       },
       // The text is a program's, and has no say in what is looked for.
       ignore() {},
-    }, {});
+    }, OPTIONS);
     await file?.(source);
     if (found !== null) return found;
   }

@@ -1,0 +1,189 @@
+import {
+  Cassette,
+  CassetteMissError,
+  type CassetteOptions,
+  Command,
+  RecordReplayRunner,
+  Reply,
+  ScriptedRunner,
+} from "../../mod.ts";
+import { failureOf } from "../commands.ts";
+import { temporaryFolder, test } from "../harness.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+} from "../std.ts";
+
+/** The miss of a command on a cassette with these recordings. */
+async function missOf(
+  recorded: readonly Command[],
+  asked: Command,
+  options: CassetteOptions = {},
+): Promise<CassetteMissError> {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await RecordReplayRunner.recording(
+    path,
+    new ScriptedRunner().fallback(Reply.ok()),
+    async (runner) => {
+      for (const command of recorded) await runner.run(command);
+    },
+    options,
+  );
+  const replayer = await RecordReplayRunner.replay(path, options);
+  const error = await failureOf(replayer.run(asked));
+  assertInstanceOf(error, CassetteMissError);
+  assertEquals(error.path, path);
+  return error;
+}
+
+const git = (...args: string[]) => new Command("git", args);
+
+test("a miss shows what was recorded, what was asked, and which argument differs", async () => {
+  const error = await missOf(
+    [git("status"), git("log", "-n", "10")],
+    git("log", "-n", "20"),
+  );
+  assertEquals([error.reason, error.program], ["unknown", "git"]);
+  const [nearest, other] = error.nearest;
+  assertEquals([nearest.index, nearest.commandLine], [1, "git log -n 10"]);
+  assertEquals(nearest.differences, ['args[2]: recorded "10", asked "20"']);
+  assertEquals(other.index, 0);
+  assertStringIncludes(error.message, "`git log -n 20`");
+  assertStringIncludes(error.message, "recorded `git log -n 10`");
+  assertStringIncludes(error.message, "args[2]");
+  assertStringIncludes(error.message, '"new-episodes"');
+});
+
+test("an argument too many or too few is told by its place", async () => {
+  const differences = async (recorded: string[], asked: string[]) =>
+    (await missOf([git(...recorded)], git(...asked))).nearest[0].differences;
+  assertEquals(await differences(["a", "c"], ["a", "b b", "c"]), [
+    "args[1]: asked also 'b b'",
+  ]);
+  assertEquals(await differences(["a", "b", "c"], ["a", "c"]), [
+    "args[1]: recorded also b",
+  ]);
+  assertEquals(await differences(["a"], ["b", "c"]), [
+    "from args[0] on: recorded a, asked b c",
+  ]);
+  assertEquals(await differences(["a", "b"], ["c", "d"]), [
+    'args[0]: recorded "a", asked "c"',
+    'args[1]: recorded "b", asked "d"',
+  ]);
+});
+
+test("the working directory and the input are named when it is they that differ", async () => {
+  const differences = async (
+    recorded: Command,
+    asked: Command,
+    options?: CassetteOptions,
+  ) => (await missOf([recorded], asked, options)).nearest[0].differences;
+  assertEquals(await differences(git().cwd("/a"), git().cwd("/b")), [
+    'the working directory: recorded "/a", asked "/b"',
+  ]);
+  assertEquals(await differences(git(), git().cwd("/b")), [
+    'the working directory: recorded none, asked "/b"',
+  ]);
+  assertEquals(await differences(git().stdin("a"), git().stdin("b")), [
+    "stdin: recorded with other input",
+  ]);
+  assertEquals(await differences(git().stdin("a"), git()), [
+    "stdin: recorded with input, asked without",
+  ]);
+  assertEquals(await differences(git(), git().stdin("")), [
+    "stdin: recorded without input, asked with",
+  ]);
+  const env = { matchOn: { env: ["LANG"] } };
+  assertEquals(
+    await differences(
+      git().env("LANG", "aaaa"),
+      git().env("LANG", "bbbb"),
+      env,
+    ),
+    ["the variable LANG: recorded set, asked set to another value"],
+  );
+  assertEquals(
+    await differences(git().envRemove("LANG"), git(), env),
+    ["the variable LANG: recorded removed, asked left alone"],
+  );
+});
+
+test("an old entry with input and no digest is told for what it is", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await Cassette.parse(
+    '{"version":1,"entries":[{"program":"git","args":[],"has_stdin":true,"stdout":"","stderr":"","code":0}]}',
+  ).write(path);
+  const replayer = await RecordReplayRunner.replay(path);
+  const error = await failureOf(replayer.run(git().stdin("x")));
+  assertInstanceOf(error, CassetteMissError);
+  assertStringIncludes(error.message, "without a digest");
+});
+
+test("the nearest come first, each once, and at most three", async () => {
+  const error = await missOf(
+    [
+      new Command("hg", ["log"]),
+      git("a", "b", "c"),
+      git("log"),
+      git("log"),
+      git("log", "-n"),
+      git("log").cwd("/x"),
+    ],
+    git("log").stdin("x"),
+  );
+  assertEquals(error.nearest.map(({ index }) => index), [2, 5, 4]);
+  const other = await missOf([new Command("hg", ["log"])], git("log"));
+  assertEquals(other.nearest[0].differences, ["the program"]);
+  assertEquals((await missOf([], git())).nearest, []);
+});
+
+test("a miss stays bounded, and in its lines, whatever is asked", async () => {
+  const long = "x".repeat(100_000);
+  const many = Array.from({ length: 5000 }, (_, index) => `a${index}`);
+  const odd = "line\nline\r\u2028\u0007";
+  const error = await missOf(
+    [
+      new Command(long, [long]).cwd(long),
+      new Command("tool", many),
+      new Command("tool", [odd]).cwd(odd),
+    ],
+    new Command("tool", [...many.toReversed(), odd, long]).cwd(`${odd}${long}`)
+      .stdin(long),
+  );
+  assert(error.message.length < 2500, `${error.message.length}`);
+  assertEquals(error.message.split("\n").length, 5);
+});
+
+test("a hundred thousand recordings are looked through in no time to speak of", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const [template] = Cassette.parse(
+    '{"version":1,"entries":[{"program":"git","args":[],"stdout":"","stderr":"","code":0}]}',
+  ).entries;
+  await new Cassette(
+    Array.from({ length: 100_000 }, (_, index) => ({
+      ...template,
+      args: ["log", "-n", String(index)],
+    })),
+  ).write(path);
+  const replayer = await RecordReplayRunner.replay(path);
+  const start = performance.now();
+  const error = await failureOf(replayer.run(git("log", "-n", "99999", "-1")));
+  const took = performance.now() - start;
+  assertInstanceOf(error, CassetteMissError);
+  assertEquals(error.nearest[0].index, 99_999);
+  // It takes some 100 ms.
+  assert(took < 5000, `${took} ms`);
+});
+
+test("what is secret is not in a miss either", async () => {
+  const error = await missOf([git("a")], git("hunter2"), {
+    redact: (_field, text) => text.replaceAll("hunter2", "-"),
+  });
+  assert(!error.message.includes("hunter2"));
+  assert(!JSON.stringify(error.nearest).includes("hunter2"));
+});

@@ -1,0 +1,346 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import {
+  Cassette,
+  type CassetteEntry,
+  CassetteError,
+  type CassetteOptions,
+  Command,
+  type Guard,
+  JobRunner,
+  RecordReplayRunner,
+  redactEnv,
+  type RedactFunction,
+  redactPattern,
+  Reply,
+  ScriptedRunner,
+} from "../../mod.ts";
+import { failureOf, sh } from "../commands.ts";
+import { temporaryFolder, test } from "../harness.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../std.ts";
+
+const SECRET = "hunter2-hunter2";
+
+async function refusal(promise: Promise<unknown>): Promise<CassetteError> {
+  const error = await failureOf(promise);
+  assertInstanceOf(error, CassetteError);
+  assertEquals(error.reason, "refused");
+  assert(!`${error.stack}${error.cause}`.includes(SECRET), error.message);
+  return error;
+}
+
+test("a variable's value is nowhere in the file, and the replaying command's own comes back", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const options = { redact: redactEnv(["API_TOKEN"]) };
+  const echo = (token: string) =>
+    sh(
+      'printf "%s %s %s" "$1" "$API_TOKEN" "<env:API_TOKEN>$(cat)"; printf "%s" "x${API_TOKEN}x" >&2',
+      `--token=${token}`,
+      "<env:API_TOKEN> <\\env:API_TOKEN>",
+    ).env("API_TOKEN", token).stdin(`in: ${token}`);
+  const live = await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputString(echo(SECRET)),
+    options,
+  );
+  assertStringIncludes(live.stdout, SECRET);
+  const text = await readFile(path, "utf8");
+  assert(!text.includes(SECRET));
+  assert(!text.includes("hunter2"));
+  const replayer = await RecordReplayRunner.replay(path, options);
+  assertEquals(await replayer.outputString(echo(SECRET)), live);
+  // Whoever has another token plays it too, the digest of the input included.
+  const other = await replayer.outputString(echo("another-token"));
+  assertEquals(other.stdout, live.stdout.replaceAll(SECRET, "another-token"));
+  assertEquals(other.stderr, "xanother-tokenx");
+});
+
+test("a value that is part of another, and one with signs of a pattern in it, come back as they were", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const options = { redact: redactEnv(["SHORT", "LONG", "ODD"]) };
+  const command = sh('printf "%s" "$SHORT$LONG $ODD $LONG$SHORT"').env({
+    SHORT: "abcd",
+    LONG: "abcdefgh",
+    ODD: "a.c$&(\\)[x]$1",
+  });
+  const live = await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputString(command),
+    options,
+  );
+  const [entry] = (await Cassette.read(path)).entries;
+  assertEquals(
+    entry.stdout,
+    "<env:SHORT><env:LONG> <env:ODD> <env:LONG><env:SHORT>",
+  );
+  const replayer = await RecordReplayRunner.replay(path, options);
+  assertEquals(await replayer.outputString(command), live);
+});
+
+test("an empty or very short value is refused before anything is run, in record and in replay", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const options = { redact: redactEnv(["TOKEN"]) };
+  const tool = new Command("tool");
+  const script = new ScriptedRunner().fallback(Reply.ok(SECRET));
+  await RecordReplayRunner.recording(
+    path,
+    script,
+    (runner) => runner.run(tool.env("TOKEN", SECRET)),
+    options,
+  );
+  const runners = [
+    RecordReplayRunner.record(path, script, options),
+    await RecordReplayRunner.replay(path, options),
+  ];
+  for (const runner of runners) {
+    for (const value of ["", "a", "abc"]) {
+      const error = await failureOf(runner.run(tool.env("TOKEN", value)));
+      assertInstanceOf(error, RangeError);
+      assertStringIncludes(error.message, "TOKEN");
+      assertStringIncludes(
+        error.message,
+        value === "" ? "empty" : "characters",
+      );
+    }
+    assertEquals(
+      await runner.run(tool.env("TOKEN", "abcd")),
+      runner.mode === "record" ? SECRET : "abcd",
+    );
+  }
+  // Who does not set it gets what stands for it: there is nothing to put back.
+  assertEquals(await runners[1].run(tool), "<env:TOKEN>");
+  assertEquals(await runners[1].run(tool.envRemove("TOKEN")), "<env:TOKEN>");
+});
+
+test("redactEnv wants names of variables", () => {
+  for (const names of [[], ["A=B"], [""], ["A<B"], ["A\\B"], "TOKEN"]) {
+    assertThrows(() => redactEnv(names), TypeError);
+  }
+});
+
+test("a pattern is replaced everywhere, in the file and in the live key", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const options = { redact: redactPattern(/\bid-\d+/, "id-$&") };
+  const command = (id: number) => sh('echo "$1 $1"; echo "$1" >&2', `id-${id}`);
+  await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.run(command(17)),
+    options,
+  );
+  assert(!(await readFile(path, "utf8")).includes("17"));
+  const replayer = await RecordReplayRunner.replay(path, options);
+  const result = await replayer.outputString(command(99));
+  assertEquals([result.stdout, result.stderr], ["id-$& id-$&\n", "id-$&\n"]);
+});
+
+test("a pattern's own state and flags do not matter, and one that matches nothing at all is refused", () => {
+  for (const pattern of [/a/, /a/g, /a/y, /a/gy]) {
+    pattern.lastIndex = 1;
+    assertEquals(redactPattern(pattern, "-")("stdout", "aba"), "-b-");
+    assertEquals(pattern.lastIndex, 1);
+  }
+  assertEquals(redactPattern(/A/i)("args", "xa"), "x<redacted>");
+  assertThrows(() => redactPattern(/a*/), TypeError, "empty text");
+  assertThrows(
+    () => redactPattern("a" as unknown as RegExp),
+    TypeError,
+    "RegExp",
+  );
+});
+
+test("functions see every text with its field, after values of variables have gone, each in turn", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const seen: string[] = [];
+  const spy: RedactFunction = (field, text) => {
+    seen.push(`${field}: ${text}`);
+    return text;
+  };
+  const command = new Command("tool", ["one", SECRET]).cwd("/dir").stdin("in")
+    .env("TOKEN", SECRET);
+  const script = new ScriptedRunner().fallback(
+    Reply.ok(`out ${SECRET}`).withStderr("err"),
+  );
+  const options: CassetteOptions = {
+    redact: [
+      spy,
+      redactEnv(["TOKEN"]),
+      (_field, text) => text.replace("one", "two"),
+      (_field, text) => text.replace("two", "three"),
+    ],
+  };
+  await RecordReplayRunner.recording(
+    path,
+    script,
+    (runner) => runner.run(command),
+    options,
+  );
+  assertEquals(seen, [
+    "program: tool",
+    "args: one",
+    "args: <env:TOKEN>",
+    "cwd: /dir",
+    "stdin: in",
+    "stdout: out <env:TOKEN>",
+    "stderr: err",
+  ]);
+  const [entry] = (await Cassette.read(path)).entries;
+  assertEquals(entry.args, ["three", "<env:TOKEN>"]);
+  const replayer = await RecordReplayRunner.replay(path, options);
+  assertEquals(await replayer.run(command), `out ${SECRET}`);
+  const wrong = RecordReplayRunner.record(path, script, {
+    redact: (() => undefined) as unknown as RedactFunction,
+  });
+  await assertRejects(() => wrong.run(command), TypeError, "redact:");
+});
+
+test("an input that is changed by redact has the digest of what it became", async () => {
+  await using folder = await temporaryFolder();
+  const digestOf = async (input: string | Uint8Array, options = {}) => {
+    const path = folder.file("c.json");
+    await RecordReplayRunner.recording(
+      path,
+      new ScriptedRunner().fallback(Reply.ok()),
+      (runner) => runner.run(new Command("tool").stdin(input)),
+      options,
+    );
+    return (await Cassette.read(path)).entries[0].stdinDigest;
+  };
+  const redact = { redact: redactPattern(/\d+/, "N") };
+  assertEquals(await digestOf("id 17", redact), await digestOf("id N"));
+  assertNotEquals(await digestOf("id 17"), await digestOf("id N"));
+  const binary = Uint8Array.of(255, 49, 55, 254);
+  assertEquals(
+    await digestOf(binary, redact),
+    await digestOf(Uint8Array.of(255, 78, 254)),
+  );
+});
+
+test("a guard sees every entry as it would be kept, and what it refuses is not saved", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await writeFile(path, "old");
+  const seen: CassetteEntry[] = [];
+  const guard: Guard = (entry) => {
+    seen.push(entry);
+    return entry.stdout.includes(SECRET)
+      ? { field: "stdout", reason: "it has what must not be read" }
+      : null;
+  };
+  const runner = RecordReplayRunner.record(path, new JobRunner(), {
+    guard,
+    redact: redactEnv(["TOKEN"]),
+  });
+  const echo = sh('printf %s "$TOKEN"');
+  await runner.run(echo.env("TOKEN", "other-token"));
+  assertEquals(
+    await runner.run(sh('printf %s "$1"', SECRET)),
+    SECRET,
+  );
+  const error = await refusal(runner.save());
+  assertStringIncludes(error.message, "entries[1] (sh), stdout");
+  assertStringIncludes(error.message, "it has what must not be read");
+  assertEquals(seen[0].stdout, "<env:TOKEN>");
+  // It stays refused until it is forgotten, also for who saves by the way.
+  await refusal(runner.save());
+  await runner[Symbol.asyncDispose]();
+  assertEquals(await readFile(path, "utf8"), "old");
+  assertEquals(await readdir(folder.path), ["c.json"]);
+  runner.discard();
+  await runner.run(sh("echo fine"));
+  await runner.save();
+  assertEquals(
+    (await Cassette.read(path)).entries.map(({ stdout }) => stdout),
+    ["fine\n"],
+  );
+});
+
+test("guards may take their time, and entries stay in their order", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const guard: Guard = (entry) =>
+    new Promise((resolve) =>
+      setTimeout(resolve, entry.args[0] === "first" ? 50 : 0)
+    );
+  const script = new ScriptedRunner().fallback(Reply.ok());
+  const runner = RecordReplayRunner.record(path, script, {
+    guard: [guard, async () => await Promise.resolve(null)],
+  });
+  await runner.run(new Command("tool", ["first"]));
+  await runner.run(new Command("tool", ["second"]));
+  await runner.save();
+  assertEquals(
+    (await Cassette.read(path)).entries.map(({ args }) => args[0]),
+    ["first", "second"],
+  );
+  await runner.run(new Command("tool", ["first"]));
+  runner.discard();
+  await runner.save();
+  assertEquals((await Cassette.read(path)).entries.length, 2);
+});
+
+test("a live process, and a run that is added to a file, are guarded too", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await new Cassette().write(path);
+  const guard: Guard = ({ stderr }) =>
+    stderr === "" ? null : { field: "stderr", reason: "no stderr here" };
+  const runner = await RecordReplayRunner.open(path, {
+    mode: "new-episodes",
+    inner: new JobRunner(),
+    guard,
+  });
+  await using process = await runner.start(sh(`echo ${SECRET} >&2`));
+  await process.finish();
+  const error = await refusal(runner.save());
+  assertStringIncludes(error.message, "entries[0] (sh), stderr");
+});
+
+test("what a guard throws rejects the save as it is, and what it returns has to be a refusal", async () => {
+  await using folder = await temporaryFolder();
+  const script = new ScriptedRunner().fallback(Reply.ok());
+  const mistake = new Error("a mistake of the guard's");
+  const guards: [Guard, unknown][] = [
+    [() => {
+      throw mistake;
+    }, mistake],
+    [() => Promise.reject(mistake), mistake],
+    [(() => true) as unknown as Guard, null],
+  ];
+  for (const [guard, expected] of guards) {
+    const runner = RecordReplayRunner.record(folder.file("c.json"), script, {
+      guard,
+    });
+    await runner.run(new Command("tool"));
+    const error = await failureOf(runner.save());
+    if (expected === null) assertInstanceOf(error, TypeError);
+    else assertEquals(error, expected);
+  }
+  assertEquals(await readdir(folder.path), []);
+});
+
+test("recording with a guard writes nothing when it refuses", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await refusal(RecordReplayRunner.recording(
+    path,
+    new ScriptedRunner().fallback(Reply.ok(SECRET)),
+    (runner) => runner.run(new Command("tool")),
+    { guard: () => ({ field: "stdout", reason: "never" }) },
+  ));
+  assertEquals(await readdir(folder.path), []);
+});

@@ -1,0 +1,139 @@
+import { readdir } from "node:fs/promises";
+import {
+  CassetteError,
+  Command,
+  RecordReplayRunner,
+  redactPattern,
+  Reply,
+  ScriptedRunner,
+} from "../../mod.ts";
+import { secretsGuard } from "../../src/secrets/secrets.ts";
+import { failureOf } from "../commands.ts";
+import { runtimeName, temporaryFolder, test } from "../harness.ts";
+import { scriptWords } from "../runtimes.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+} from "../std.ts";
+
+/** What credentials look like, put together so that nothing here looks like one. */
+const CREDENTIALS: Readonly<Record<string, string>> = {
+  "AWS key": `AKIA${"QYLPMN5HHHFPZAM2"}`,
+  "AWS secret":
+    `aws_secret_access_key = ${"wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKE"}`,
+  "GitHub token": `ghp_${"wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"}`,
+  "Slack token": `xoxb-${"123456789012-123456789012-abcdefghijklmnopqrstuvwx"}`,
+  "npm token": `//registry.npmjs.org/:_authToken=npm_${"a".repeat(36)}`,
+  "private key": `-----BEGIN RSA ${"PRIVATE KEY"}-----\n${
+    "MIIEpAIBAAKCAQEAwzoEVwUYQd3Mhz0E3yk6mX5Ue1vjz7Jx1mSg0YxJ".repeat(4)
+  }\n-----END RSA ${"PRIVATE KEY"}-----`,
+  "password in a URL": `https://user:${"pa55w0rd"}@example.com/`,
+};
+
+async function saved(
+  path: string,
+  command: Command,
+  reply: Reply,
+  redact?: RegExp,
+): Promise<CassetteError | null> {
+  try {
+    await RecordReplayRunner.recording(
+      path,
+      new ScriptedRunner().fallback(reply),
+      (runner) => runner.run(command),
+      {
+        guard: secretsGuard(),
+        redact: redact === undefined ? [] : redactPattern(redact),
+      },
+    );
+    return null;
+  } catch (error) {
+    assertInstanceOf(error, CassetteError, String(error));
+    assertEquals(error.reason, "refused");
+    return error;
+  }
+}
+
+test("what looks like a credential is refused, wherever it is, and never printed", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const tool = new Command("tool");
+  for (const [name, secret] of Object.entries(CREDENTIALS)) {
+    const text = `before ${secret} after\n`;
+    const cases: [string, Command, Reply][] = [
+      ["stdout", tool, Reply.ok(text)],
+      ["stderr", tool, Reply.ok().withStderr(text)],
+      ["args", tool.arg(text), Reply.ok()],
+      ["cwd", tool.cwd(`/dir/${text}`), Reply.ok()],
+    ];
+    for (const [field, command, reply] of cases) {
+      const error = await saved(path, command, reply);
+      assert(error !== null, `${name} in ${field}`);
+      assertStringIncludes(error.message, `entries[0] (tool), ${field}`);
+      assertStringIncludes(error.message, "secretlint-rule-");
+      const printed = `${error.stack} ${JSON.stringify(error)} ${error.cause}`;
+      assert(!printed.includes(secret.slice(-12)), name);
+    }
+  }
+  assertEquals(await readdir(folder.path), []);
+});
+
+test("what tools usually print is kept", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const harmless = [
+    "commit 2f1c7d0b9a0e4d7f8c6b5a4938271605f4e3d2c1\nAuthor: A <a@example.com>\n",
+    "https://example.com/path?token=x and git@github.com:a/b.git",
+    "sha512-/Bofl3ZBh2Q4/PG0W63qFzP5vDAypi8Zc90UWTBzaDNIYiX7apPOd0N6L8hG8CojUdq4V51adu8BObP+iVsSTw==",
+    "",
+  ];
+  for (const text of harmless) {
+    assertEquals(await saved(path, new Command("tool"), Reply.ok(text)), null);
+  }
+});
+
+test("what redact has taken out is not refused, and a comment in the output does not switch the guard off", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const text = `key ${CREDENTIALS["GitHub token"]}\n`;
+  const tool = new Command("tool");
+  assertEquals(await saved(path, tool, Reply.ok(text), /ghp_\w+/), null);
+  const talked = `// secretlint-disable\n${text}/* secretlint-disable */\n`;
+  assert(await saved(path, tool, Reply.ok(talked)) !== null);
+});
+
+test("a credential that is told in two arguments is found", async () => {
+  await using folder = await temporaryFolder();
+  const error = await saved(
+    folder.file("c.json"),
+    new Command("aws", [
+      "aws_secret_access_key",
+      "=",
+      CREDENTIALS["AWS secret"].slice(-40),
+    ]),
+    Reply.ok(),
+  );
+  assert(error !== null);
+});
+
+test("mod.ts carries none of the rules, and a replay with the guard loads none", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await saved(path, new Command("tool"), Reply.ok("recorded\n"));
+  // On Deno with permission for the file alone: whoever loads the rules reads more.
+  const { program, args } = scriptWords(
+    runtimeName,
+    "tests/fixtures/replay_guarded.ts",
+    [`--allow-read=${path}`],
+  );
+  assertEquals(
+    await new Command(program, [...args, path]).run(),
+    "recorded",
+  );
+  const failed = await failureOf(
+    new Command(program, [...args, `${path}.missing`]).run(),
+  );
+  assertStringIncludes(String(failed), "exit");
+});
