@@ -2,4 +2,11 @@
 // @ts-types="./types/std_assert.d.ts"
 export * from "@std/assert";
 // @ts-types="./types/std_path.d.ts"
-export { basename, dirname, fromFileUrl, join, relative } from "@std/path";
+export {
+  basename,
+  dirname,
+  fromFileUrl,
+  join,
+  relative,
+  toFileUrl,
+} from "@std/path";

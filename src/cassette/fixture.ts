@@ -1,3 +1,4 @@
+import { checkFunction } from "../command/checks.ts";
 import { JobRunner } from "../runner/job_runner.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import { runtime } from "../runtime/detect.ts";
@@ -37,6 +38,8 @@ export interface WithCassetteOptions<R extends ProcessRunner = JobRunner>
 export type CassetteBody<R extends ProcessRunner, T> = (
   runner: RecordReplayRunner<R>,
 ) => T | Promise<T>;
+
+type Options = WithCassetteOptions<ProcessRunner>;
 
 const VARIABLE = "PROCESSKIT_CASSETTES";
 
@@ -82,32 +85,27 @@ export function withCassette<T, R extends ProcessRunner = JobRunner>(
   options: WithCassetteOptions<R>,
   body: CassetteBody<R, T>,
 ): Promise<T>;
-export async function withCassette<T>(
+export async function withCassette(
   test: TestIdentity,
-  ...rest:
-    | [CassetteBody<ProcessRunner, T>]
-    | [WithCassetteOptions<ProcessRunner>, CassetteBody<ProcessRunner, T>]
-): Promise<T> {
-  const [options, body] = rest.length === 1 ? [{}, rest[0]] : rest;
-  if (typeof body !== "function") {
-    throw new TypeError(
-      `withCassette: expected a function for the body, got ${typeof body}`,
-    );
-  }
+  ...rest: readonly unknown[]
+): Promise<unknown> {
+  const options = (rest.length === 1 ? {} : rest[0]) as Options;
+  const body = rest.at(-1) as CassetteBody<ProcessRunner, unknown>;
+  checkFunction("withCassette: the body", body);
   const { dir, ...own } = options;
   const path = cassettePathOf(test, dir);
   const mode = own.mode ?? modeOfSurroundings();
   await using owned = own.inner === undefined ? new JobRunner() : null;
   const inner = own.inner ?? owned!;
   const runner = await RecordReplayRunner.open(path, { ...own, mode, inner });
-  let value: T;
+  let value: unknown;
   try {
     value = await body(runner);
   } catch (error) {
     runner.discard();
-    throw runner.mode === "replay"
-      ? withNote(error, noteOf(path, own.mode))
-      : error;
+    const isPlaying = runner.mode === "replay" ||
+      runner.mode === "new-episodes";
+    throw isPlaying ? withNote(error, noteOf(path, own.mode)) : error;
   }
   await runner.save();
   return value;
@@ -122,10 +120,10 @@ function modeOfSurroundings(): CassetteMode {
 }
 
 function noteOf(path: string, mode: CassetteMode | undefined): string {
-  const how = mode === "replay"
-    ? 'run this test with mode: "record"'
-    : `run this test with ${VARIABLE}=record`;
-  return `(The cassette ${path} was playing: no program was run. To record it again, ${how}.)`;
+  const how = mode === undefined
+    ? `run this test with ${VARIABLE}=record`
+    : 'run this test with mode: "record"';
+  return `(The cassette ${path} was playing: what it has was not run. To record it again, ${how}.)`;
 }
 
 /** The error with a note at the end of its message, or one in its place that has it. */

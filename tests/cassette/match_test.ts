@@ -11,7 +11,6 @@ import {
   Reply,
   ScriptedRunner,
   Stdin,
-  UnsupportedError,
 } from "../../mod.ts";
 import { failureOf, sh } from "../commands.ts";
 import { runtimeName, temporaryFolder, test } from "../harness.ts";

@@ -4,3 +4,4 @@ export function dirname(path: string): string;
 export function basename(path: string): string;
 export function relative(from: string, to: string): string;
 export function fromFileUrl(url: string | URL): string;
+export function toFileUrl(path: string): URL;

@@ -1,0 +1,423 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import {
+  Cassette,
+  CassetteError,
+  CassetteMissError,
+  Command,
+  Reply,
+  ScriptedRunner,
+  type TestIdentity,
+  withCassette,
+  type WithCassetteOptions,
+} from "../../mod.ts";
+import { failureOf, sh } from "../commands.ts";
+import { runtimeName, temporaryFolder, test } from "../harness.ts";
+import { PROGRAMS, ROOT } from "../runtimes.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+  join,
+  toFileUrl,
+} from "../std.ts";
+
+const TOOL = new Command("tool");
+const { process } = globalThis as unknown as {
+  process: { env: Record<string, string | undefined> };
+};
+
+/** Runs `action` with these variables, `undefined` for none, and puts back what was. */
+async function withVariables<T>(
+  variables: Record<string, string | undefined>,
+  action: () => Promise<T>,
+): Promise<T> {
+  const before = Object.keys(variables).map((name) =>
+    [name, process.env[name]] as const
+  );
+  const set = (name: string, value: string | undefined) => {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  };
+  for (const [name, value] of Object.entries(variables)) set(name, value);
+  try {
+    return await action();
+  } finally {
+    for (const [name, value] of before) set(name, value);
+  }
+}
+
+const NO_VARIABLES = { CI: undefined, PROCESSKIT_CASSETTES: undefined };
+
+/** A test of a file in a folder. */
+function testIn(folder: string, name = "a test"): TestIdentity {
+  return { name, origin: toFileUrl(join(folder, "some_test.ts")).href };
+}
+
+function answering(text: string): ScriptedRunner {
+  return new ScriptedRunner().fallback(Reply.ok(text));
+}
+
+test("a test records into a file of its own the first time, and replays it from then on", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    const own = testIn(folder.path, "first, of all");
+    const run = (inner: ScriptedRunner) =>
+      withCassette(own, { inner }, async (runner) => [
+        runner.mode,
+        await runner.run(TOOL),
+      ]);
+    assertEquals(await run(answering("1")), ["record", "1"]);
+    const path = folder.file("__cassettes__/some_test.ts/first, of all.json");
+    assertEquals((await Cassette.read(path)).entries.length, 1);
+    assertEquals(await run(answering("2")), ["replay", "1"]);
+    assertEquals(await readdir(folder.path), ["__cassettes__"]);
+  });
+});
+
+test("without options, the programs are real", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    for (const mode of ["record", "replay"]) {
+      const printed = await withCassette(testIn(folder.path), (runner) => {
+        assertEquals(runner.mode, mode);
+        return runner.run(sh("echo real"));
+      });
+      assertEquals(printed, "real");
+    }
+  });
+});
+
+test("the mode is the option's, then the variable's, then CI's, then auto", async () => {
+  await using folder = await temporaryFolder();
+  const inner = answering("x");
+  const modeWith = (
+    variables: Record<string, string | undefined>,
+    options: WithCassetteOptions<ScriptedRunner> = {},
+  ) =>
+    withVariables(
+      { ...NO_VARIABLES, ...variables },
+      () =>
+        withCassette(testIn(folder.path), { inner, ...options }, (runner) => {
+          runner.discard();
+          return runner.mode;
+        }),
+    );
+  const missing = await failureOf(modeWith({ CI: "true" }));
+  assertInstanceOf(missing, CassetteError);
+  assertEquals(missing.reason, "not-found");
+  assertEquals(await modeWith({}), "record");
+  assertEquals(await modeWith({}), "replay");
+  assertEquals(await modeWith({ CI: "1" }), "replay");
+  for (const none of ["", "false", "0"]) {
+    assertEquals(
+      await modeWith({ CI: none }, { dir: "other" }),
+      none === "" ? "record" : "replay",
+    );
+  }
+  for (const mode of ["record", "replay", "new-episodes"] as const) {
+    assertEquals(
+      await modeWith({ CI: "1", PROCESSKIT_CASSETTES: mode }),
+      mode,
+    );
+  }
+  assertEquals(
+    await modeWith({ CI: "1", PROCESSKIT_CASSETTES: "auto" }, { dir: "new" }),
+    "record",
+  );
+  assertEquals(
+    await modeWith({ PROCESSKIT_CASSETTES: "record" }, { mode: "replay" }),
+    "replay",
+  );
+  assertEquals(
+    await modeWith({ PROCESSKIT_CASSETTES: "" }, { mode: "passthrough" }),
+    "passthrough",
+  );
+  const wrong = await failureOf(modeWith({ PROCESSKIT_CASSETTES: "rec" }));
+  assertInstanceOf(wrong, TypeError);
+  assertStringIncludes(wrong.message, "PROCESSKIT_CASSETTES");
+  assertStringIncludes(wrong.message, '"new-episodes"');
+});
+
+test("the folder may be another: an absolute one, a URL, or one beside the test", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    const inner = answering("x");
+    const folders: (string | URL)[] = [
+      folder.file("absolute"),
+      toFileUrl(folder.file("url")),
+      "beside/it",
+    ];
+    for (const dir of folders) {
+      await withCassette(
+        testIn(folder.path),
+        { inner, dir },
+        (runner) => runner.run(TOOL),
+      );
+    }
+    for (const path of ["absolute", "url", "beside/it"]) {
+      await Cassette.read(folder.file(`${path}/some_test.ts/a test.json`));
+    }
+  });
+});
+
+test("a body that fails writes nothing, whatever the mode", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    const own = testIn(folder.path);
+    const inner = answering("x");
+    const failing = (mode: "record" | "auto" | "new-episodes") =>
+      failureOf(withCassette(own, { inner, mode }, async (runner) => {
+        await runner.run(TOOL);
+        throw new Error("of the test's");
+      }));
+    for (const mode of ["record", "auto", "new-episodes"] as const) {
+      const error = await failing(mode);
+      assertInstanceOf(error, Error);
+      assertEquals(
+        error.message.includes("was playing"),
+        mode === "new-episodes",
+      );
+    }
+    assertEquals(await readdir(folder.path), []);
+    await withCassette(own, { inner }, (runner) => runner.run(TOOL));
+    const path = folder.file("__cassettes__/some_test.ts/a test.json");
+    const before = await readFile(path, "utf8");
+    await failing("record");
+    await failing("new-episodes");
+    assertEquals(await readFile(path, "utf8"), before);
+  });
+});
+
+test("what fails while a cassette plays says so, which, and how to record it again", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    const own = testIn(folder.path);
+    const inner = answering("x");
+    await withCassette(own, { inner }, (runner) => runner.run(TOOL));
+    const path = folder.file("__cassettes__/some_test.ts/a test.json");
+    const failure = (thrown: unknown, mode?: "replay") =>
+      failureOf(
+        withCassette(
+          own,
+          mode === undefined ? { inner } : { inner, mode },
+          () => {
+            throw thrown;
+          },
+        ),
+      );
+    const own_error = new TypeError("of the test's");
+    const error = await failure(own_error);
+    assert(error === own_error);
+    assert(own_error.message.startsWith("of the test's\n\n"));
+    for (const text of [own_error.message, own_error.stack!]) {
+      assertStringIncludes(text, path);
+      assertStringIncludes(text, "PROCESSKIT_CASSETTES=record");
+    }
+    // Where the option decides, the variable would not help.
+    const fixed = await failure(new Error("x"), "replay");
+    assertStringIncludes(String(fixed), 'mode: "record"');
+    assert(!String(fixed).includes("PROCESSKIT_CASSETTES"));
+    const frozen = Object.freeze(new Error("frozen"));
+    for (const thrown of [frozen, "a string", undefined]) {
+      const other = await failure(thrown);
+      assertInstanceOf(other, Error);
+      assert(other.cause === thrown);
+      assertStringIncludes(other.message, String(thrown));
+      assertStringIncludes(other.message, path);
+    }
+    const miss = await failureOf(
+      withCassette(own, { inner }, (runner) => runner.run(TOOL.arg("new"))),
+    );
+    assertInstanceOf(miss, CassetteMissError);
+    assertStringIncludes(miss.message, "args[0]");
+    assertStringIncludes(miss.message, "PROCESSKIT_CASSETTES=record");
+  });
+});
+
+test("names become files of their own, on every system", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    const names = [
+      ...[
+        "a b",
+        "a_b",
+        "a/b",
+        "a:b",
+        "a\\b",
+        "../../etc/passwd",
+        "..",
+        ".",
+        "",
+      ],
+      ...[
+        "A b",
+        "con",
+        "nul.txt",
+        "a.",
+        " a",
+        "a ",
+        "é",
+        "e\u0301",
+        "名前",
+        "\u{1f600}",
+      ],
+      ...["x".repeat(300), `${"x".repeat(300)}y`, "a\nb", "a\0b", '"<>|*?'],
+    ].filter((name) => name !== "");
+    const inner = answering("x");
+    for (const name of names) {
+      await withCassette(
+        testIn(folder.path, name),
+        { inner },
+        (runner) =>
+          runner.run(new Command("tool", [String(names.indexOf(name))])),
+      );
+    }
+    const files = await readdir(folder.file("__cassettes__/some_test.ts"));
+    assertEquals(files.length, names.length);
+    assertEquals(
+      new Set(files.map((file) => file.toLowerCase())).size,
+      names.length,
+    );
+    for (const file of files) {
+      // deno-lint-ignore no-control-regex
+      assert(!/[<>:"/\\|?*\x00-\x1f]/.test(file), file);
+      assert(new TextEncoder().encode(file).length <= 255, file);
+      assert(!/[. ]$/.test(file.replace(/\.json$/, "")), file);
+    }
+    assert(files.includes("a b.json") && files.includes("a_b.json"));
+    for (const name of names) {
+      const index = await withCassette(
+        testIn(folder.path, name),
+        { inner },
+        (runner) =>
+          runner.run(new Command("tool", [String(names.indexOf(name))])),
+      );
+      assertEquals(index, "x");
+    }
+  });
+});
+
+test("a step has its cassette in the folder of its test", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    const parent = testIn(folder.path, "whole");
+    const step = { ...parent, name: "part", parent };
+    await withCassette(
+      step,
+      { inner: answering("x") },
+      (runner) => runner.run(TOOL),
+    );
+    await Cassette.read(
+      folder.file("__cassettes__/some_test.ts/whole/part.json"),
+    );
+  });
+});
+
+test("what is no test, no file, or no body is refused", async () => {
+  const wrong: unknown[] = [
+    undefined,
+    {},
+    { name: "x" },
+    { name: "", origin: import.meta.url },
+    { name: "x", origin: "https://example.com/x_test.ts" },
+    { name: "x", origin: "/some/path.ts" },
+  ];
+  for (const own of wrong) {
+    await assertRejects(
+      () => withCassette(own as TestIdentity, () => {}),
+      TypeError,
+      "withCassette: expected",
+    );
+  }
+  await assertRejects(
+    () =>
+      withCassette(
+        { name: "x", origin: import.meta.url },
+        {} as unknown as () => void,
+      ),
+    TypeError,
+    "body",
+  );
+});
+
+test("a Deno test and a Bun test use one cassette, recorded by either", async () => {
+  for (
+    const [recorder, player] of [["deno", "bun"], ["bun", "deno"]] as const
+  ) {
+    await using folder = await temporaryFolder();
+    const file = folder.file("with_cassette_test.ts");
+    const source = await readFile(
+      join(ROOT, "tests/fixtures/with_cassette_test.ts"),
+      "utf8",
+    );
+    await writeFile(
+      file,
+      source.replace("../../mod.ts", join(ROOT, "mod.ts")),
+    );
+    const run = async (
+      runtime: "deno" | "bun",
+      mode: string,
+      permissions: string[],
+    ) => {
+      const args = runtime === "deno"
+        ? [
+          ...["test", "--quiet", "--no-check", "--no-prompt"],
+          ...[`--config=${join(ROOT, "deno.json")}`, ...permissions, file],
+        ]
+        : ["test", file];
+      const result = await new Command(PROGRAMS[runtime], args)
+        .cwd(folder.path).env("NO_COLOR", "1").env("PROCESSKIT_CASSETTES", mode)
+        .outputString();
+      assert(result.success, result.combined);
+      assertStringIncludes(result.combined, "1 pass");
+    };
+    await run(recorder, "record", ["-A"]);
+    const path = folder.file(
+      "__cassettes__/with_cassette_test.ts/echo says what it is told.json",
+    );
+    const text = await readFile(path, "utf8");
+    // The environment may not be looked at: it is replayed because the file is there.
+    await run(player, "replay", ["--allow-read"]);
+    assertEquals(await readFile(path, "utf8"), text);
+    // Were it run for real, it would not say this.
+    await writeFile(path, text.replace("hello\\n", "hollo\\n"));
+    await assertRejects(
+      () => run(player, "replay", ["--allow-read"]),
+      Error,
+      "hollo",
+    );
+  }
+});
+
+test("Deno's own context of a test, and of a step, is a test's identity", async () => {
+  // Bun hands out no context.
+  if (runtimeName !== "deno") return;
+  await using folder = await temporaryFolder();
+  const file = folder.file("context_test.ts");
+  await writeFile(
+    file,
+    `import { withCassette, Command } from ${
+      JSON.stringify(join(ROOT, "mod.ts"))
+    };
+Deno.test("outer", async (t) => {
+  await t.step("inner", (t) => withCassette(t, async (runner) => {
+    await runner.run(new Command("echo", ["x"]));
+  }));
+});`,
+  );
+  const args = [
+    "test",
+    "-A",
+    "--quiet",
+    `--config=${join(ROOT, "deno.json")}`,
+    file,
+  ];
+  const result = await new Command(PROGRAMS.deno, args).env("NO_COLOR", "1")
+    .env("CI", "").outputString();
+  assert(result.success, result.combined);
+  await Cassette.read(
+    folder.file("__cassettes__/context_test.ts/outer/inner.json"),
+  );
+});
