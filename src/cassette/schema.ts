@@ -44,7 +44,7 @@ const variableDigest = v.custom<string | null>(
 const object = (issue: v.BaseIssue<unknown>) =>
   missing(issue) ?? `expected an object, got ${show(issue.input)}`;
 
-// To valibot an array is an object as well.
+// To valibot an array is an object as well, with all that an array has.
 const noArray = v.custom<object>(
   (input) => typeof input === "object" && !Array.isArray(input),
   object,
@@ -60,7 +60,7 @@ export const PieceSchema = v.object({
 /** The timing of an entry as it stands in the file. */
 export const TimingSchema = v.object({
   output: v.array(
-    PieceSchema,
+    v.pipe(noArray, PieceSchema),
     (issue) => `expected an array of pieces, got ${show(issue.input)}`,
   ),
   end: milliseconds,
