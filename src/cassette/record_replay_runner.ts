@@ -265,7 +265,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * A recorded process is in the cassette once it has ended and its output was read
    * to the end: by `wait`, `finish` and the like, or by a reader of its own. One that
    * was ended before, by disposal, `kill`, an abort or `firstLine`, is not recorded. A
-   * replayed one prints at once what was recorded, whichever verb recorded it.
+   * replayed one prints what was recorded, whichever verb recorded it, at once or at the
+   * cassette's `speed`.
    *
    * @throws {CassetteMissError} if there is no recording of it
    * @throws {UnsupportedError} if its stdin is left open, a one-shot source or inherited, it writes to a file, or it

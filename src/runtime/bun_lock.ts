@@ -1,4 +1,5 @@
 import { builtin } from "./builtin.ts";
+import { bunProcess } from "./bun_process.ts";
 
 /** What is used of the C library. */
 interface Library {
@@ -58,9 +59,7 @@ function load(): Library {
 
 /** Where the C library is: that of glibc, of musl, or of macOS. */
 function libraryNames(): string[] {
-  const { platform, arch } = (globalThis as unknown as {
-    process: { platform: string; arch: string };
-  }).process;
+  const { platform, arch } = bunProcess();
   if (platform === "darwin") return ["libSystem.B.dylib"];
   if (platform !== "linux") return [];
   const machine = arch === "arm64" ? "aarch64" : "x86_64";

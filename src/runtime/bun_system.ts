@@ -1,28 +1,17 @@
 import { builtin } from "./builtin.ts";
+import { bunProcess } from "./bun_process.ts";
 import { errorCode } from "./spawn_failure.ts";
 import { isProcessName, type System } from "./runtime.ts";
-
-interface ProcessGlobal {
-  readonly process: {
-    readonly pid: number;
-    readonly platform: string;
-    kill(pid: number, signal: string | number): void;
-  };
-}
-
-function globalProcess(): ProcessGlobal["process"] {
-  return (globalThis as unknown as ProcessGlobal).process;
-}
 
 /** The system by way of what Bun has of Node's modules. */
 export const bunSystem: System = {
   get kind() {
-    const { platform } = globalProcess();
+    const { platform } = bunProcess();
     if (platform === "win32") return "windows";
     return platform === "linux" ? "linux" : "posix";
   },
   get pid() {
-    return globalProcess().pid;
+    return bunProcess().pid;
   },
   countsLeaks: false,
   whyNoGroups: () => null,
@@ -90,7 +79,7 @@ export const bunSystem: System = {
 
 function kill(pid: number, signal: string | number): boolean {
   try {
-    globalProcess().kill(pid, signal);
+    bunProcess().kill(pid, signal);
     return true;
   } catch (error) {
     const code = errorCode(error);
