@@ -102,7 +102,6 @@ export async function withCassette(
   try {
     value = await body(runner);
   } catch (error) {
-    runner.discard();
     const isPlaying = runner.mode === "replay" ||
       runner.mode === "new-episodes";
     throw isPlaying ? withNote(error, noteOf(path, own.mode)) : error;

@@ -37,11 +37,6 @@ export class GuardPost {
     return this.#guards.length > 0;
   }
 
-  /** Whether an entry was refused that was not forgotten since. */
-  get hasRefused(): boolean {
-    return this.#problems.length > 0;
-  }
-
   /** Whether the entry may be kept, as the one with this number in the file at `path`. Never rejects. */
   async admits(
     entry: CassetteEntry,

@@ -44,17 +44,11 @@ export class Recording {
     }
     const forgotten = this.#forgotten;
     this.#looking = this.#looking.then(async () => {
-      if (forgotten !== this.#forgotten) return;
       const index = this.#options.known + this.#entries.length;
       const admitted = await this.#guard.admits(entry, index, this.#path);
       if (forgotten !== this.#forgotten) this.#guard.forget();
       else if (admitted) this.#entries.push(entry);
     });
-  }
-
-  /** Whether there are runs that are not in the file, refused ones included. */
-  get hasUnsaved(): boolean {
-    return this.#entries.length > this.#saved || this.#guard.hasRefused;
   }
 
   /**
@@ -74,7 +68,7 @@ export class Recording {
   async saveIfUnsaved(): Promise<void> {
     await this.#looking;
     await this.#saving;
-    if (this.hasUnsaved) await this.save();
+    if (this.#entries.length > this.#saved) await this.save();
   }
 
   /**

@@ -56,7 +56,7 @@ export class Tape {
     const { indexes, used } = take;
     if (this.#rules.isStrict) {
       const due = this.#played;
-      if (used === indexes.length || indexes[used] !== due) {
+      if (indexes[used] !== due) {
         return {
           kind: "out-of-turn",
           due: due < this.entries.length ? due : null,

@@ -45,15 +45,14 @@ export function cassettePathOf(
 export function safeName(name: string): string {
   const safe = name.normalize("NFC").toWellFormed()
     .replaceAll(/[^\p{L}\p{M}\p{N} _.,+=@()-]+/gu, "_")
-    .replaceAll(/^[ .]+|[ .]+$/g, "_");
+    .replaceAll(/^[ .]+|[ .]+$/g, "_").replace(RESERVED, "_$&");
   const short = Array.from(safe).slice(0, LONGEST).join("");
-  const isAsItWas = short === name && /^[a-z\d _.,+=@()-]+$/.test(name) &&
-    !RESERVED.test(name);
+  const isAsItWas = short === name && /^[a-z\d _.,+=@()-]+$/.test(name);
   return isAsItWas ? name : `${short.replace(/[ .]+$/, "_")}~${digest(name)}`;
 }
 
 /** What Windows has for devices, whatever comes after a dot. */
-const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/;
+const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i;
 
 function digest(text: string): string {
   return BigInt.asUintN(32, textDigest(text)).toString(16).padStart(8, "0");

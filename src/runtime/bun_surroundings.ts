@@ -8,6 +8,9 @@ export const bunSurroundings: Surroundings = {
   folder(which) {
     if (which === "cwd") return bunProcess().cwd();
     const os = builtin("node:os");
-    return which === "home" ? os.homedir() : os.tmpdir();
+    // What is set while it runs, Bun's `homedir` does not see.
+    return which === "home"
+      ? bunProcess().env.HOME || os.homedir()
+      : os.tmpdir();
   },
 };

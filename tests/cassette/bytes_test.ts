@@ -133,6 +133,19 @@ test("a replacement character that the program printed itself is told from one t
   assertEquals(live.stdout, Uint8Array.of(239, 191, 189));
 });
 
+test("bytes of another encoding are played also where they are nothing but ASCII", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const tool = sh("echo plain").encoding("latin1");
+  const live = await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputBytes(tool),
+  );
+  const replayer = await RecordReplayRunner.replay(path);
+  assertEquals(await replayer.outputBytes(tool), live);
+});
+
 test("bytes of another encoding are exact, and their text is decoded by it", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");

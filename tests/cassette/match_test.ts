@@ -160,8 +160,19 @@ test("paths stores what stands for a folder, and gives the real one back", async
   const { process } = globalThis as unknown as {
     process: { cwd(): string; env: Record<string, string> };
   };
+  // Folders of which none is in another, wherever this is run.
+  const { HOME, TMPDIR } = process.env;
+  const home = "/home/nobody/of-this-name";
+  Object.assign(process.env, { HOME: home, TMPDIR: "/scratch/" });
+  using _variables = {
+    [Symbol.dispose]() {
+      for (const [name, value] of Object.entries({ HOME, TMPDIR })) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    },
+  };
   const here = process.cwd();
-  const home = process.env.HOME;
   const options = { normalize: paths({ cwd: true, home: true, tmp: true }) };
   const command = sh(
     'printf "%s\\n" "$@"; pwd; pwd >&2',
@@ -170,10 +181,10 @@ test("paths stores what stands for a folder, and gives the real one back", async
     `${here}x`,
     `${here}.d/x`,
     `in ${here}.`,
-    `/tmp/t ${home}/h`,
-    "/var/tmp/x",
-    "./tmp",
-    "/tmpfile",
+    `/scratch/t ${home}/h`,
+    "/var/scratch/x",
+    "./scratch",
+    "/scratchfile",
     "<CWD> <\\CWD> <HOME",
   ).cwd(here);
   const live = await RecordReplayRunner.recording(
@@ -191,9 +202,9 @@ test("paths stores what stands for a folder, and gives the real one back", async
     `${here}.d/x`,
     "in <CWD>.",
     "<TMP>/t <HOME>/h",
-    "/var/tmp/x",
-    "./tmp",
-    "/tmpfile",
+    "/var/scratch/x",
+    "./scratch",
+    "/scratchfile",
     "<\\CWD> <\\\\CWD> <HOME",
   ]);
   assertEquals(entry.stderr, "<CWD>\n");

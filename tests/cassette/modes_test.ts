@@ -126,6 +126,12 @@ test("new-episodes plays what is known, records what is not, and keeps the rest 
   assertEquals(await idle.run(A), "0");
   await idle.save();
   assertEquals(await readFile(path, "utf8"), before);
+  // Not even its spaces are changed for nothing.
+  const other = folder.file("other.json");
+  await writeFile(other, '{"version":1,"entries":[]}\n');
+  await (await RecordReplayRunner.open(other, { mode: "new-episodes", inner }))
+    .save();
+  assertEquals(await readFile(other, "utf8"), '{"version":1,"entries":[]}\n');
 
   const runner = await RecordReplayRunner.open(path, {
     mode: "new-episodes",

@@ -288,9 +288,12 @@ test("guards may take their time, and entries stay in their order", async () => 
     ["first", "second"],
   );
   await runner.run(new Command("tool", ["first"]));
+  await runner[Symbol.asyncDispose]();
+  assertEquals((await Cassette.read(path)).entries.length, 3);
+  await runner.run(new Command("tool", ["first"]));
   runner.discard();
   await runner.save();
-  assertEquals((await Cassette.read(path)).entries.length, 2);
+  assertEquals((await Cassette.read(path)).entries.length, 3);
 });
 
 test("a live process, and a run that is added to a file, are guarded too", async () => {
