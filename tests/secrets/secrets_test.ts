@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import {
   CassetteError,
   Command,
@@ -10,12 +10,13 @@ import {
 import { secretsGuard } from "../../src/secrets/secrets.ts";
 import { failureOf } from "../commands.ts";
 import { runtimeName, temporaryFolder, test } from "../harness.ts";
-import { scriptWords } from "../runtimes.ts";
+import { ROOT, scriptWords } from "../runtimes.ts";
 import {
   assert,
   assertEquals,
   assertInstanceOf,
   assertStringIncludes,
+  join,
 } from "../std.ts";
 
 /** What credentials look like, put together so that nothing here looks like one. */
@@ -121,6 +122,8 @@ test("a credential that is told in two arguments is found", async () => {
 test("mod.ts carries none of the rules, and a replay with the guard loads none", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
+  const face = await readFile(join(ROOT, "mod.ts"), "utf8");
+  assert(!face.includes("secrets"));
   await saved(path, new Command("tool"), Reply.ok("recorded\n"));
   // On Deno with permission for the file alone: whoever loads the rules reads more.
   const { program, args } = scriptWords(
