@@ -78,15 +78,40 @@ async function inFolderOf(
   await onDisk(path, "be written", async () => {
     const { folder, name } = splitPath(path);
     await files.createFolder(folder);
-    const lock = await lockFolder(files, folder, isLockNeeded);
-    try {
-      // Whose it is cannot be told without the lock: somebody may be about to rename it.
-      if (lock !== null) await clearLeftovers(files, folder, name);
-      await action(files);
-    } finally {
-      await lock?.release();
-    }
+    await inTurn(folder, async () => {
+      const lock = await lockFolder(files, folder, isLockNeeded);
+      try {
+        // Whose it is cannot be told without the lock: somebody may be about to rename it.
+        if (lock !== null) await clearLeftovers(files, folder, name);
+        await action(files);
+      } finally {
+        await lock?.release();
+      }
+    });
   });
+}
+
+/** The last of those in this program who save in a folder. */
+const lastIn = new Map<string, Promise<void>>();
+
+/**
+ * Has one of those in this program at a time wait for the lock: each one who waits takes
+ * Deno a thread, and has Bun look again and again.
+ */
+async function inTurn(
+  folder: string,
+  action: () => Promise<void>,
+): Promise<void> {
+  const before = lastIn.get(folder);
+  const turn = Promise.withResolvers<void>();
+  lastIn.set(folder, turn.promise);
+  await before;
+  try {
+    await action();
+  } finally {
+    turn.resolve();
+    if (lastIn.get(folder) === turn.promise) lastIn.delete(folder);
+  }
 }
 
 async function lockFolder(

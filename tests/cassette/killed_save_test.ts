@@ -92,6 +92,17 @@ test("a file that only looks like what is left over stays", async () => {
   );
 });
 
+test("a thousand saves at once in one folder all come to an end", async () => {
+  await using folder = await temporaryFolder();
+  await Promise.all(
+    Array.from(
+      { length: 1000 },
+      (_, index) => new Cassette().write(folder.file(`${index % 10}.json`)),
+    ),
+  );
+  assertEquals((await readdir(folder.path)).length, 10);
+});
+
 test("a save that fails leaves the lock to whoever comes next", async () => {
   await using folder = await temporaryFolder();
   await new Cassette().write(folder.file("a/c.json"));
