@@ -18,6 +18,7 @@ export {
   CheckReport,
   type SkippedRun,
 } from "./src/cassette/check.ts";
+export type { RunnerMode } from "./src/cassette/deck.ts";
 export type {
   CassetteField,
   NormalizeFunction,
@@ -42,10 +43,7 @@ export {
   paths,
   type PathsOptions,
 } from "./src/cassette/paths.ts";
-export {
-  RecordReplayRunner,
-  type RunnerMode,
-} from "./src/cassette/record_replay_runner.ts";
+export { RecordReplayRunner } from "./src/cassette/record_replay_runner.ts";
 export {
   EnvRedaction,
   redactEnv,

@@ -1,9 +1,8 @@
-import { pathText } from "../command/checks.ts";
 import { type Command, specOf, transcribed } from "../command/command.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
-import { JobRunner } from "../runner/job_runner.ts";
+import type { JobRunner } from "../runner/job_runner.ts";
 import {
   type KnownRun,
   playKnownBytes,
@@ -27,40 +26,14 @@ import {
   captureOfTranscript,
   type CaptureOptions,
 } from "./capture.ts";
-import { Cassette } from "./cassette.ts";
 import { type CheckReport, checkTape } from "./check.ts";
+import { type Deck, openDeck, recordingDeck, type RunnerMode } from "./deck.ts";
 import type { Disguise } from "./disguise.ts";
 import { type CassetteEntry, entryOf, knownRunOf } from "./entry.ts";
-import { isCassetteThere } from "./file.ts";
 import { type MatchFacts, matchFactsOf } from "./key.ts";
 import { missOf, textOnly, unplayedError } from "./miss.ts";
-import {
-  type CassetteMode,
-  type CassetteOptions,
-  type CassettePlan,
-  checkedMode,
-  type OpenOptions,
-  planOf,
-} from "./options.ts";
+import type { CassetteOptions, OpenOptions } from "./options.ts";
 import { startRecorded } from "./record_process.ts";
-import { Recording } from "./recording.ts";
-import { Tape } from "./tape.ts";
-
-/** What a runner is made of. */
-interface Deck<R> {
-  readonly path: string;
-  readonly mode: RunnerMode;
-  readonly plan: CassettePlan;
-  /** What is played, if anything is. */
-  readonly tape: Tape | null;
-  /** What is recorded, if anything is. */
-  readonly recording: Recording | null;
-  /** What runs the real thing; `null` where nothing does. */
-  readonly inner: R | null;
-}
-
-/** What {@linkcode RecordReplayRunner} does, once it is known whether the file is there. */
-export type RunnerMode = Exclude<CassetteMode, "auto">;
 
 /**
  * Records the runs of another runner into a cassette, or replays them from one.
@@ -129,29 +102,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     path: string | URL,
     options: OpenOptions<R>,
   ): Promise<RecordReplayRunner<R>> {
-    const file = pathText("the cassette's path", path);
-    const plan = planOf(options);
-    const mode = await modeFor(file, options);
-    const inner = mode === "replay" ? null : checkedInner(options.inner);
-    const content = mode === "replay"
-      ? (await Cassette.read(file)).entries
-      : mode === "new-episodes"
-      ? await entriesIfThere(file)
-      : null;
-    return new RecordReplayRunner<R>({
-      path: file,
-      mode,
-      plan,
-      tape: content === null ? null : new Tape(content, plan),
-      recording: mode === "record" || mode === "new-episodes"
-        ? new Recording(file, {
-          guards: plan.guards,
-          adds: mode === "new-episodes",
-          known: content?.length ?? 0,
-        })
-        : null,
-      inner: inner as R | null,
-    });
+    return new RecordReplayRunner(await openDeck(path, options));
   }
 
   /**
@@ -180,20 +131,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     inner?: ProcessRunner,
     options: CassetteOptions = {},
   ): RecordReplayRunner<ProcessRunner> {
-    const file = pathText("the cassette's path", path);
-    const plan = planOf(options);
-    return new RecordReplayRunner<ProcessRunner>({
-      path: file,
-      mode: "record",
-      plan,
-      tape: null,
-      recording: new Recording(file, {
-        guards: plan.guards,
-        adds: false,
-        known: 0,
-      }),
-      inner: checkedInner(inner),
-    });
+    return new RecordReplayRunner(recordingDeck(path, inner, options));
   }
 
   /**
@@ -477,25 +415,4 @@ function tellsBytes({ entry }: Played, { encoding }: CommandSpec): boolean {
   return entry.stdoutBase64 !== undefined ||
     // Where there is a replacement character, a decoder has perhaps put it there.
     (encoding === "utf-8" && !entry.stdout.includes("\ufffd"));
-}
-
-async function modeFor(
-  path: string,
-  { mode }: OpenOptions<ProcessRunner>,
-): Promise<RunnerMode> {
-  const checked = checkedMode("mode", mode);
-  if (checked !== "auto") return checked;
-  return await isCassetteThere(path) ? "replay" : "record";
-}
-
-async function entriesIfThere(
-  path: string,
-): Promise<readonly CassetteEntry[]> {
-  return await isCassetteThere(path) ? (await Cassette.read(path)).entries : [];
-}
-
-function checkedInner(inner: unknown): ProcessRunner {
-  return inner === undefined
-    ? new JobRunner()
-    : checkRunner("the inner runner", inner);
 }

@@ -1,0 +1,104 @@
+import { pathText } from "../command/checks.ts";
+import { JobRunner } from "../runner/job_runner.ts";
+import { checkRunner, type ProcessRunner } from "../runner/process_runner.ts";
+import { Cassette } from "./cassette.ts";
+import type { CassetteEntry } from "./entry.ts";
+import { isCassetteThere } from "./file.ts";
+import {
+  type CassetteMode,
+  type CassetteOptions,
+  type CassettePlan,
+  checkedMode,
+  type OpenOptions,
+  planOf,
+} from "./options.ts";
+import { Recording } from "./recording.ts";
+import { Tape } from "./tape.ts";
+
+/** What a runner is made of. */
+export interface Deck<R> {
+  readonly path: string;
+  readonly mode: RunnerMode;
+  readonly plan: CassettePlan;
+  /** What is played, if anything is. */
+  readonly tape: Tape | null;
+  /** What is recorded, if anything is. */
+  readonly recording: Recording | null;
+  /** What runs the real thing; `null` where nothing does. */
+  readonly inner: R | null;
+}
+
+/** What a cassette's runner does, once it is known whether the file is there. */
+export type RunnerMode = Exclude<CassetteMode, "auto">;
+
+/** What plays, or records, the cassette at `path` as the mode says. */
+export async function openDeck<R extends ProcessRunner>(
+  path: string | URL,
+  options: OpenOptions<R>,
+): Promise<Deck<R>> {
+  const file = pathText("the cassette's path", path);
+  const plan = planOf(options);
+  const mode = await modeFor(file, options.mode);
+  // Who gives none has a runner of this kind.
+  const inner = mode === "replay" ? null : checkedInner(options.inner) as R;
+  const entries = await entriesFor(file, mode);
+  const adds = mode === "new-episodes";
+  return {
+    path: file,
+    mode,
+    plan,
+    tape: entries === null ? null : new Tape(entries, plan),
+    recording: mode === "record" || adds
+      ? new Recording(file, {
+        guards: plan.guards,
+        adds,
+        known: entries?.length ?? 0,
+      })
+      : null,
+    inner,
+  };
+}
+
+/** What records what `inner` runs; no file is looked at. */
+export function recordingDeck<R extends ProcessRunner>(
+  path: string | URL,
+  inner: R | undefined,
+  options: CassetteOptions,
+): Deck<ProcessRunner> {
+  const file = pathText("the cassette's path", path);
+  const plan = planOf(options);
+  return {
+    path: file,
+    mode: "record",
+    plan,
+    tape: null,
+    recording: new Recording(file, {
+      guards: plan.guards,
+      adds: false,
+      known: 0,
+    }),
+    inner: checkedInner(inner),
+  };
+}
+
+async function modeFor(path: string, mode: CassetteMode): Promise<RunnerMode> {
+  const checked = checkedMode("mode", mode);
+  if (checked !== "auto") return checked;
+  return await isCassetteThere(path) ? "replay" : "record";
+}
+
+/** What is played in a mode, or `null` if nothing is. */
+async function entriesFor(
+  path: string,
+  mode: RunnerMode,
+): Promise<readonly CassetteEntry[] | null> {
+  if (mode !== "replay" && mode !== "new-episodes") return null;
+  if (mode === "new-episodes" && !await isCassetteThere(path)) return [];
+  return (await Cassette.read(path)).entries;
+}
+
+function checkedInner(inner: unknown): ProcessRunner {
+  return inner === undefined
+    ? new JobRunner()
+    : checkRunner("the inner runner", inner);
+}
