@@ -80,6 +80,7 @@ function parents({ parent }: TestIdentity): string[] {
   return names;
 }
 
+/** The folder and the name of a test's file; the name is one already, on the system that has the file. */
 function fileOf(origin: string): { folder: string; name: string } {
   if (!URL.canParse(origin) || new URL(origin).protocol !== "file:") {
     throw new TypeError(
@@ -88,10 +89,10 @@ function fileOf(origin: string): { folder: string; name: string } {
       }`,
     );
   }
-  const url = new URL(origin);
-  const folder = pathText("the folder of the test", new URL(".", url));
-  const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
-  return { folder, name: safeName(decodeURIComponent(name)) };
+  const path = pathText("withCassette: the file of the test", new URL(origin));
+  const isWindows = /^[a-zA-Z]:/.test(path);
+  const end = path.lastIndexOf(isWindows ? "\\" : "/");
+  return { folder: path.slice(0, end) || "/", name: path.slice(end + 1) };
 }
 
 function absolute(base: string, folder: string): string {

@@ -301,6 +301,21 @@ test("names become files of their own, on every system", async () => {
   });
 });
 
+test("the file of a test gives its folder the name that it has", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    const origin = toFileUrl(folder.file("Git Test é#1.test.ts")).href;
+    await withCassette(
+      { name: "x", origin: `${origin}?again#here` },
+      { inner: answering("x") },
+      (runner) => runner.run(TOOL),
+    );
+    await Cassette.read(
+      folder.file("__cassettes__/Git Test é#1.test.ts/x.json"),
+    );
+  });
+});
+
 test("a step has its cassette in the folder of its test", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
@@ -325,12 +340,14 @@ test("what is no test, no file, or no body is refused", async () => {
     { name: "", origin: import.meta.url },
     { name: "x", origin: "https://example.com/x_test.ts" },
     { name: "x", origin: "/some/path.ts" },
+    { name: "x", origin: "file:///some/%ff.ts" },
+    { name: "x", origin: "file:///some%2fother.ts" },
   ];
   for (const own of wrong) {
     await assertRejects(
       () => withCassette(own as TestIdentity, () => {}),
       TypeError,
-      "withCassette: expected",
+      "withCassette: ",
     );
   }
   await assertRejects(
