@@ -28,27 +28,54 @@ export function utf8Text(bytes: Uint8Array): string | null {
 function exactText(bytes: Uint8Array): string {
   const whole = utf8Text(bytes);
   if (whole !== null) return whole;
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const pieces: string[] = [];
+  // A character has no more UTF-16 units than it has bytes.
+  const units = new Uint16Array(bytes.length);
+  let count = 0;
   for (let at = 0; at < bytes.length;) {
-    const end = endOfValid(bytes, at);
-    if (end > at) pieces.push(decoder.decode(bytes.subarray(at, end)));
-    if (end < bytes.length) {
-      pieces.push(String.fromCharCode(0xdc00 + bytes[end]));
+    const length = characterLength(bytes, at);
+    if (length === 0) units[count++] = 0xdc00 + bytes[at++];
+    else {
+      count = putCharacter(units, count, bytes, at, length);
+      at += length;
     }
-    at = end + 1;
   }
-  return pieces.join("");
+  return textOfUnits(units.subarray(0, count));
 }
 
-/** Where the first byte from `at` on is that is part of no character. */
-function endOfValid(bytes: Uint8Array, at: number): number {
-  while (at < bytes.length) {
-    const length = characterLength(bytes, at);
-    if (length === 0) break;
-    at += length;
+/** Puts the character at `at` behind the units that are there; how many there are then. */
+function putCharacter(
+  units: Uint16Array,
+  count: number,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): number {
+  if (length === 1) {
+    units[count] = bytes[at];
+    return count + 1;
   }
-  return at;
+  let code = bytes[at] & (0x7f >> length);
+  for (let next = 1; next < length; next++) {
+    code = (code << 6) | (bytes[at + next] & 0x3f);
+  }
+  if (length < 4) {
+    units[count] = code;
+    return count + 1;
+  }
+  units[count] = 0xd7c0 + (code >> 10);
+  units[count + 1] = 0xdc00 + (code & 0x3ff);
+  return count + 2;
+}
+
+/** How many units are made text of at once: arguments of a function are limited. */
+const UNITS_AT_ONCE = 8192;
+
+function textOfUnits(units: Uint16Array): string {
+  let text = "";
+  for (let at = 0; at < units.length; at += UNITS_AT_ONCE) {
+    text += String.fromCharCode(...units.subarray(at, at + UNITS_AT_ONCE));
+  }
+  return text;
 }
 
 /** How many bytes the character at `at` has; 0 if there is none. */
@@ -68,13 +95,35 @@ function characterLength(bytes: Uint8Array, at: number): number {
 }
 
 function exactBytes(text: string): Uint8Array {
-  if (text.isWellFormed()) return new TextEncoder().encode(text);
-  const bytes: number[] = [];
   const encoder = new TextEncoder();
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    if (code >= 0xdc80 && code <= 0xdcff) bytes.push(code - 0xdc00);
-    else bytes.push(...encoder.encode(character));
+  if (text.isWellFormed()) return encoder.encode(text);
+  // Three bytes at the most for each UTF-16 unit.
+  const bytes = new Uint8Array(text.length * 3);
+  let count = 0;
+  for (let at = 0; at < text.length;) {
+    const end = endOfWellFormed(text, at);
+    count += encoder.encodeInto(
+      text.slice(at, end),
+      bytes.subarray(count),
+    ).written;
+    if (end === text.length) break;
+    const unit = text.charCodeAt(end);
+    // Any other half of a character is somebody else's, and none of a byte.
+    if (unit >= 0xdc80 && unit <= 0xdcff) bytes[count++] = unit - 0xdc00;
+    else count += encoder.encodeInto("\ufffd", bytes.subarray(count)).written;
+    at = end + 1;
   }
-  return new Uint8Array(bytes);
+  return bytes.slice(0, count);
+}
+
+/** Where the first half of a character from `at` on is that lacks the other one, or the end. */
+function endOfWellFormed(text: string, at: number): number {
+  for (; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0xd800 || unit > 0xdfff) continue;
+    const next = text.charCodeAt(at + 1);
+    if (unit > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return at;
+    at++;
+  }
+  return at;
 }
