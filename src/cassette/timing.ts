@@ -75,13 +75,17 @@ export function scheduleOf(
       : changed.map((text) => new TextEncoder().encode(text));
     return [stream, bytes.values()];
   }));
-  return {
-    output: timing.output.map(({ at, stream }) => ({
-      at: at / speed,
-      stream,
-      bytes: shown.get(stream)!.next().value!,
-    })),
-    end: timing.end / speed,
+  const output = timing.output.map(({ at, stream }) => ({
+    at: at / speed,
+    stream,
+    bytes: shown.get(stream)!.next().value!,
+  }));
+  const end = timing.end / speed;
+  const hasText = timing.output.some(({ stream }) => stream === "stdout");
+  // Bytes that are no text at all, such as a change of the character set, have no piece.
+  return stdout === null || hasText ? { output, end } : {
+    output: [...output, { at: end, stream: "stdout", bytes: stdout.bytes }],
+    end,
   };
 }
 

@@ -11,6 +11,9 @@ import type { RunUse } from "./run.ts";
 
 const ENCODER = new TextEncoder();
 
+/** A timer of more than 32 bits would fire at once. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
 /** Signals that do not end a process by themselves. */
 const HARMLESS = new Set(["SIGSTOP", "SIGCONT", "SIGTSTP", "SIGWINCH"]);
 
@@ -127,7 +130,13 @@ export class KnownBackend implements RunBackend, RunTree {
 
   async #follow({ output, end }: Schedule): Promise<void> {
     const start = performance.now();
-    const until = (at: number) => this.#wait(at - (performance.now() - start));
+    const until = async (at: number) => {
+      while (!this.#hasEnded) {
+        const left = at - (performance.now() - start);
+        if (left <= 0) return;
+        await this.#wait(Math.min(left, LONGEST_WAIT_MS));
+      }
+    };
     for (const { at, stream, bytes } of output) {
       await until(at);
       this.#print(stream === "stdout" ? this.#out : this.#err, bytes);

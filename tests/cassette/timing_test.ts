@@ -241,6 +241,30 @@ test("bytes that are no text are cut where they came, and are whole together", a
   assertEquals(all, [104, 195, 169, 255, 195, 120, 10]);
 });
 
+test("bytes that are no text at all are played too", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const command = sh("printf '\\033(B'").encoding("iso-2022-jp");
+  await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputBytes(command),
+    { timing: true },
+  );
+  const replayer = await RecordReplayRunner.replay(path, { speed: 10 });
+  await using process = await replayer.start(command);
+  assertEquals((await process.outputBytes()).stdout, Uint8Array.of(27, 40, 66));
+});
+
+test("a speed at which it takes longer than any timer is not at once", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  await recorded(path, SLOW);
+  const replayer = await RecordReplayRunner.replay(path, { speed: 1e-9 });
+  await using process = await replayer.start(SLOW.timeout(100));
+  assertEquals(await process.wait(), { kind: "timed-out" });
+});
+
 test("whatever is printed, in whatever pieces, is what is played, with what was hidden in it", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
