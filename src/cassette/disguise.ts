@@ -45,7 +45,11 @@ export class Disguise {
 
   /** A text as it is in the file. */
   hide(field: CassetteField, text: string): string {
-    return (this.isNone ? text : this.hideExactly(field, text)).toWellFormed();
+    // Before as well: what is looked for is well-formed.
+    const wellFormed = text.toWellFormed();
+    return this.isNone
+      ? wellFormed
+      : this.hideExactly(field, wellFormed).toWellFormed();
   }
 
   /** Like {@linkcode Disguise.hide}, with the halves of characters left as they are. */

@@ -35,18 +35,23 @@ const base64 = v.custom<string>(
         : show(issue.input)
     }`,
 );
-const variableDigest = v.custom<string | null>(
+// Not a record of valibot's, which drops names such as `constructor`. What is there in
+// the place of a digest is perhaps a value, and not shown.
+const variableDigests = v.custom<Record<string, string | null>>(
   (input) =>
-    input === null ||
-    (typeof input === "string" && /^[0-9a-f]{16}$/.test(input)),
-  (issue) => `expected 16 hexadecimal digits or null, got ${show(issue.input)}`,
+    Object.values(input ?? {}).every((digest) =>
+      digest === null ||
+      (typeof digest === "string" && /^[0-9a-f]{16}$/.test(digest))
+    ),
+  () => "expected 16 hexadecimal digits or null for each variable",
 );
 const object = (issue: v.BaseIssue<unknown>) =>
   missing(issue) ?? `expected an object, got ${show(issue.input)}`;
 
 // To valibot an array is an object as well, with all that an array has.
 const noArray = v.custom<object>(
-  (input) => typeof input === "object" && !Array.isArray(input),
+  (input) =>
+    typeof input === "object" && input !== null && !Array.isArray(input),
   object,
 );
 
@@ -92,9 +97,7 @@ export const EntrySchema = v.object({
   signal: v.nullish(int32),
   truncated_streams: v.optional(streams),
   stdout_base64: v.optional(base64),
-  env_digests: v.optional(
-    v.pipe(noArray, v.record(v.string(), variableDigest, object)),
-  ),
+  env_digests: v.optional(v.pipe(noArray, variableDigests)),
   timing: v.optional(v.pipe(noArray, TimingSchema)),
 }, object);
 

@@ -108,15 +108,24 @@ function changePieces(
   function fill(from: number, to: number, text: string): void {
     if (to - from > 1) {
       for (const middle of fromTheMiddle(from, to)) {
-        const left = change(pieces.slice(from, middle).join(""));
-        const right = change(pieces.slice(middle, to).join(""));
-        if (left + right !== text) continue;
+        const left = partly(pieces.slice(from, middle));
+        const right = partly(pieces.slice(middle, to));
+        if (left === null || right === null || left + right !== text) continue;
         fill(from, middle, left);
         fill(middle, to, right);
         return;
       }
     }
     changed[to - 1] = text;
+  }
+
+  function partly(parts: readonly string[]): string | null {
+    try {
+      return change(parts.join(""));
+    } catch {
+      // It needs the whole, which it has had: there is no place for a cut here.
+      return null;
+    }
   }
 }
 

@@ -87,6 +87,16 @@ function* textsOf(entry: CassetteEntry): Iterable<[CassetteField, string]> {
   yield ["args", entry.args.join(" ")];
   if (entry.cwd !== null) yield ["cwd", entry.cwd];
   yield ["stdout", entry.stdout];
+  if (entry.stdoutBase64 !== undefined) {
+    const bytes = Uint8Array.fromBase64(entry.stdoutBase64);
+    yield ["stdout", new TextDecoder("latin1").decode(bytes)];
+    // UTF-16 has a NUL beside every letter.
+    const letters = bytes.filter((byte) => byte !== 0);
+    yield ["stdout", new TextDecoder("latin1").decode(letters)];
+  }
+  if (entry.stdout.includes("\0")) {
+    yield ["stdout", entry.stdout.replaceAll("\0", "")];
+  }
   yield ["stderr", entry.stderr];
 }
 

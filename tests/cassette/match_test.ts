@@ -88,6 +88,25 @@ test("a chosen variable takes part by a digest: set, removed and left alone are 
   await assertRejects(() => again.run(TOOL), CassetteMissError);
 });
 
+test("a variable may have any name that one can have", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const names = ["constructor", "__proto__", "prototype", "toString"];
+  const options = { matchOn: { env: names } };
+  let command = TOOL;
+  for (const name of names) command = command.env(name, "value");
+  const text = await record(path, [command], options);
+  assertEquals((await Cassette.read(path)).toString(), text);
+  const replayer = await RecordReplayRunner.replay(path, options);
+  assertEquals(await replayer.run(command), "answer");
+  for (const name of names) {
+    await assertRejects(
+      () => replayer.run(command.env(name, "other")),
+      CassetteMissError,
+    );
+  }
+});
+
 test("equal values of two variables have two digests, and a recording that says nothing new has none", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");

@@ -124,6 +124,19 @@ test("an empty or very short value is refused before anything is run, in record 
   assertEquals(await runners[1].run(tool.envRemove("TOKEN")), "<env:TOKEN>");
 });
 
+test("a value with half a character in it is found as the program sees it", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const odd = "\ud800s3cretvalue";
+  await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.run(sh('echo "$T" "$1"', odd).env("T", odd)),
+    { redact: redactEnv(["T"]) },
+  );
+  assert(!(await readFile(path, "utf8")).includes("s3cret"));
+});
+
 test("redactEnv wants names of variables", () => {
   for (const names of [[], ["A=B"], [""], ["A<B"], ["A\\B"], "TOKEN"]) {
     assertThrows(() => redactEnv(names), TypeError);

@@ -241,6 +241,22 @@ test("bytes that are no text are cut where they came, and are whole together", a
   assertEquals(all, [104, 195, 169, 255, 195, 120, 10]);
 });
 
+test("what can only be redacted as a whole comes with the last piece", async () => {
+  await using folder = await temporaryFolder();
+  const entry = await recorded(
+    folder.file("c.json"),
+    sh('printf \'{"a":1,\'; sleep 0.1; printf \'"token":"abc"}\''),
+    {
+      redact: (field: string, text: string) =>
+        field === "stdout"
+          ? JSON.stringify({ ...JSON.parse(text), token: "x" })
+          : text,
+    },
+  );
+  assertEquals(entry.stdout, '{"a":1,"token":"x"}');
+  assertEquals(textOf(entry, "stdout"), entry.stdout);
+});
+
 test("bytes that are no text at all are played too", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
