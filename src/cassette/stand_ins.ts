@@ -7,60 +7,103 @@ export interface StandIn {
   readonly isFolder: boolean;
 }
 
+/** Where a secret is. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly name: string;
+}
+
 /**
  * What stands in for texts: `<NAME>`. The way there and back is exact, also for a text
  * that holds a `<NAME>` of its own: that gets a backslash more, `<\NAME>`.
+ *
+ * Nothing of a secret stays, also where two of them share a part: of the second one
+ * `<NAME\8>` stands for what is left from the 8th character on.
  */
 export class StandIns {
-  readonly #nameOf = new Map<string, string>();
+  readonly #secrets: readonly {
+    readonly name: string;
+    readonly text: string;
+  }[];
+  readonly #folderOf = new Map<string, string>();
   readonly #textOf = new Map<string, string>();
   readonly #hidden: RegExp;
   readonly #shown: RegExp;
 
   constructor(standIns: readonly StandIn[]) {
     const names = standIns.map(({ name }) => RegExp.escape(name)).join("|");
-    const patterns: { text: string; pattern: string }[] = [];
+    const secrets: { name: string; text: string }[] = [];
     for (const { name, text, isFolder } of standIns) {
-      if (text === null) continue;
-      if (!this.#textOf.has(name)) this.#textOf.set(name, text);
+      if (text === null || this.#textOf.has(name)) continue;
+      this.#textOf.set(name, text);
+      if (!isFolder) secrets.push({ name, text });
       // The root of all files stands in front of every path: it cannot be told from them.
-      if (text === "" || this.#nameOf.has(text)) continue;
-      this.#nameOf.set(text, name);
-      patterns.push({ text, pattern: isFolder ? folder(text) : literal(text) });
+      else if (text !== "" && !this.#folderOf.has(text)) {
+        this.#folderOf.set(text, name);
+      }
     }
-    // Of two that begin in one place the longer one counts.
-    patterns.sort((one, other) => other.text.length - one.text.length);
+    this.#secrets = secrets;
+    // Of two folders that begin in one place the longer one counts.
+    const folders = [...this.#folderOf.keys()].sort((one, other) =>
+      other.length - one.length
+    );
     this.#hidden = new RegExp(
-      [...patterns.map(({ pattern }) => pattern), `<\\\\*(?:${names})>`].join(
-        "|",
-      ),
+      [...folders.map(folder), `<\\\\*(?:${names})(?:\\\\\\d+)?>`].join("|"),
       "gu",
     );
-    this.#shown = new RegExp(`<(\\\\*)(${names})>`, "gu");
+    this.#shown = new RegExp(`<(\\\\*)(${names})(\\\\\\d+)?>`, "gu");
   }
 
   /** The text with stand-ins in it. */
   hide(text: string): string {
-    return text.replace(this.#hidden, (found) => {
-      const name = this.#nameOf.get(found);
-      return name === undefined ? `<\\${found.slice(1)}` : `<${name}>`;
-    });
+    const spans = this.#spansIn(text);
+    if (spans.length === 0) return this.#hideFolders(text);
+    const parts: string[] = [];
+    let at = 0;
+    for (const { start, end, name } of spans) {
+      if (end <= at) continue;
+      if (start >= at) {
+        parts.push(this.#hideFolders(text.slice(at, start)), `<${name}>`);
+      } else parts.push(`<${name}\\${at - start}>`);
+      at = end;
+    }
+    parts.push(this.#hideFolders(text.slice(at)));
+    return parts.join("");
   }
 
   /** The text that {@linkcode StandIns.hide} was given. */
   show(text: string): string {
     return text.replace(
       this.#shown,
-      (found, backslashes: string, name: string) =>
+      (found, backslashes: string, name: string, from: string = "") =>
         backslashes === ""
-          ? this.#textOf.get(name) ?? found
-          : `<${backslashes.slice(1)}${name}>`,
+          ? this.#textOf.get(name)?.slice(Number(from.slice(1))) ?? found
+          : `<${backslashes.slice(1)}${name}${from}>`,
     );
   }
-}
 
-function literal(text: string): string {
-  return RegExp.escape(text);
+  /** Every place of every secret, from the left, and the longer one first. */
+  #spansIn(text: string): Span[] {
+    const spans: Span[] = [];
+    for (const { name, text: secret } of this.#secrets) {
+      for (
+        let start = text.indexOf(secret);
+        start >= 0;
+        start = text.indexOf(secret, start + 1)
+      ) spans.push({ start, end: start + secret.length, name });
+    }
+    return spans.sort((one, other) =>
+      one.start - other.start || other.end - one.end
+    );
+  }
+
+  #hideFolders(text: string): string {
+    return text.replace(this.#hidden, (found) => {
+      const name = this.#folderOf.get(found);
+      return name === undefined ? `<\\${found.slice(1)}` : `<${name}>`;
+    });
+  }
 }
 
 /** A character that can be part of the name of a file without ending it. */
@@ -69,6 +112,6 @@ const NAME = "[\\p{L}\\p{M}\\p{N}_\\-]";
 function folder(path: string): string {
   // `/tmp` in `/var/tmp` is another folder; `/home/me` in `-I/home/me` is not.
   const isShort = !path.slice(1).match(/[/\\]/);
-  return `${isShort ? `(?<!${NAME})(?<!\\.)` : ""}${literal(path)}` +
+  return `${isShort ? `(?<!${NAME})(?<!\\.)` : ""}${RegExp.escape(path)}` +
     `(?!${NAME}|\\.${NAME})`;
 }

@@ -7,6 +7,7 @@ import {
   Command,
   type Guard,
   JobRunner,
+  paths,
   RecordReplayRunner,
   redactEnv,
   type RedactFunction,
@@ -122,6 +123,47 @@ test("an empty or very short value is refused before anything is run, in record 
   // Who does not set it gets what stands for it: there is nothing to put back.
   assertEquals(await runners[1].run(tool), "<env:TOKEN>");
   assertEquals(await runners[1].run(tool.envRemove("TOKEN")), "<env:TOKEN>");
+});
+
+test("nothing of two values stays that share a part, nor of one that begins within a folder", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const { process } = globalThis as unknown as { process: { cwd(): string } };
+  const here = process.cwd();
+  const options = {
+    redact: redactEnv(["A", "B", "C", "D"]),
+    normalize: paths({ cwd: true }),
+  };
+  const command = sh('printf %s "$1"', "").env({
+    A: "user:passw0rd",
+    B: "passw0rd-tail",
+    C: `${here.slice(1)}/hunter2`,
+    D: "xyxy",
+  });
+  const texts: [string, string][] = [
+    ["user:passw0rd-tail", "<env:A><env:B\\8>"],
+    [`in ${here}/hunter2`, "in /<env:C>"],
+    ["xyxyxy xyxy", "<env:D><env:D\\2> <env:D>"],
+    ["<env:B\\8> <\\env:B\\8>", "<\\env:B\\8> <\\\\env:B\\8>"],
+    [`${here}/x passw0rd-tail`, "<CWD>/x <env:B>"],
+  ];
+  for (const [text, kept] of texts) {
+    const echo = (words: string) =>
+      sh('printf %s "$1"', words).env(
+        Object.fromEntries(command.invocation.envs) as Record<string, string>,
+      );
+    const live = await RecordReplayRunner.recording(
+      path,
+      new JobRunner(),
+      (runner) => runner.outputString(echo(text)),
+      options,
+    );
+    assertEquals(live.stdout, text);
+    const [entry] = (await Cassette.read(path)).entries;
+    assertEquals([entry.stdout, entry.args.at(-1)], [kept, kept]);
+    const replayer = await RecordReplayRunner.replay(path, options);
+    assertEquals(await replayer.outputString(echo(text)), live);
+  }
 });
 
 test("a value with half a character in it is found as the program sees it", async () => {
