@@ -1,6 +1,7 @@
 import { pathText } from "../command/checks.ts";
 import type { CassetteEntry } from "./entry.ts";
 import {
+  isCassetteThere,
   readCassetteText,
   updateCassetteText,
   writeCassetteText,
@@ -84,6 +85,8 @@ export async function addToCassette(
   path: string,
   entries: readonly CassetteEntry[],
 ): Promise<void> {
+  // Whoever adds nothing needs no permission to write.
+  if (entries.length === 0 && await isCassetteThere(path)) return;
   await updateCassetteText(path, (text) => {
     if (text === null) return new Cassette(entries).toString();
     const content = parseCassette(text, path);

@@ -39,6 +39,11 @@ export async function openDeck<R extends ProcessRunner>(
   const file = pathText("the cassette's path", path);
   const plan = planOf(options);
   const mode = await modeFor(file, options.mode);
+  if (mode === "new-episodes" && plan.isStrict) {
+    throw new TypeError(
+      'order: "strict" cannot be had with mode: "new-episodes": what is new comes last in the file',
+    );
+  }
   // Who gives none has a runner of this kind.
   const inner = mode === "replay" ? null : checkedInner(options.inner) as R;
   const entries = await entriesFor(file, mode);

@@ -265,7 +265,7 @@ async function replace(
 /** What the names of the temporary files of a cassette begin with. */
 function temporaryStart(name: string): string {
   // Not all of the name: with the rest it could be longer than a name may be.
-  return `.${name.slice(0, 40)}.`;
+  return `.${name.slice(0, 40)}.`.toWellFormed();
 }
 
 function splitPath(path: string): { folder: string; name: string } {

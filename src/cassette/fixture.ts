@@ -7,7 +7,8 @@ import {
   type CassetteOptions,
   checkedMode,
 } from "./options.ts";
-import { RecordReplayRunner } from "./record_replay_runner.ts";
+import { isCassetteThere } from "./file.ts";
+import { endPlaying, RecordReplayRunner } from "./record_replay_runner.ts";
 import { cassettePathOf, type TestIdentity } from "./test_name.ts";
 
 /** How {@linkcode withCassette} records and replays. */
@@ -89,7 +90,7 @@ export async function withCassette(
   test: TestIdentity,
   ...rest: readonly unknown[]
 ): Promise<unknown> {
-  const options = (rest.length === 1 ? {} : rest[0]) as Options;
+  const options = (rest.length === 1 ? {} : rest[0] ?? {}) as Options;
   const body = rest.at(-1) as CassetteBody<ProcessRunner, unknown>;
   checkFunction("withCassette: the body", body);
   const { dir, ...own } = options;
@@ -103,8 +104,10 @@ export async function withCassette(
     value = await body(runner);
   } catch (error) {
     const isPlaying = runner.mode === "replay" ||
-      runner.mode === "new-episodes";
+      (runner.mode === "new-episodes" && await isCassetteThere(path));
     throw isPlaying ? withNote(error, noteOf(path, own.mode)) : error;
+  } finally {
+    await endPlaying(runner);
   }
   await runner.save();
   return value;
@@ -129,6 +132,7 @@ function noteOf(path: string, mode: CassetteMode | undefined): string {
 function withNote(error: unknown, note: string): unknown {
   if (error instanceof Error) {
     const { message, stack } = error;
+    if (message.endsWith(note)) return error;
     try {
       error.message = message === "" ? note : `${message}\n\n${note}`;
       // The stack has the message as it was when the error was made.

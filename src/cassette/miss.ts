@@ -5,11 +5,20 @@ import {
   type NearRecording,
 } from "../outcome/errors.ts";
 import type { CassetteEntry } from "./entry.ts";
-import { type MatchFacts, type MatchRules, variableIn } from "./key.ts";
+import {
+  type MatchFacts,
+  matchKey,
+  type MatchRules,
+  variableIn,
+} from "./key.ts";
 import type { Found, Tape } from "./tape.ts";
 
 /** How many recordings a miss tells of. */
 const NEAREST = 3;
+/** How many arguments that differ are named. */
+const MOST_DIFFERENCES = 3;
+/** How much of a text is shown, in characters. */
+const LONGEST_SHOWN = 60;
 /** How many recordings that were not played are named. */
 const MOST_UNPLAYED = 10;
 /** How many arguments are looked at. */
@@ -36,6 +45,11 @@ export function missOf(
       return new CassetteMissError(program, path, asked, {
         nearest: nearestOf(tape.entries, facts, rules),
       });
+    case "text-only":
+      return new CassetteMissError(program, path, asked, {
+        reason: "text-only",
+        problem: "has the text, and not the bytes, of",
+      });
     case "exhausted":
       return new CassetteMissError(program, path, asked, {
         reason: "exhausted",
@@ -52,17 +66,6 @@ export function missOf(
           : [near(tape.entries[found.due], found.due, facts, rules, "due")],
       });
   }
-}
-
-/** The error for a run whose bytes are not known, but only its text. */
-export function textOnly(
-  path: string,
-  facts: MatchFacts,
-): CassetteMissError {
-  return new CassetteMissError(facts.program, path, describe(facts), {
-    reason: "text-only",
-    problem: "has the text, and not the bytes, of",
-  });
 }
 
 /** The error for recordings that were not played. */
@@ -96,8 +99,11 @@ export function commandLineOf(
 
 function describe(facts: MatchFacts): string {
   const { cwd, hasStdin } = facts;
-  const where = cwd === null ? "without a working directory" : `in ${cwd}`;
-  return `\`${commandLineOf(facts)}\` ${where}, ${
+  const where = cwd === null
+    ? "without a working directory"
+    : `in ${bounded(cwd, 80)}`;
+  // What else there is to say is to be seen, however long the words are.
+  return `\`${bounded(commandLineOf(facts), 240)}\` ${where}, ${
     hasStdin ? "with this stdin" : "without stdin"
   }`;
 }
@@ -117,7 +123,7 @@ function nearestOf(
       distance >= last.distance
     ) continue;
     // One invocation that was recorded several times is one.
-    const identity = describe(entry) + String(entry.stdinDigest);
+    const identity = matchKey(entry, rules);
     if (seen.has(identity)) continue;
     seen.add(identity);
     nearest.push({ index, distance });
@@ -171,11 +177,12 @@ function differencesOf(
 ): string[] {
   const differences: string[] = [];
   if (entry.program !== facts.program) differences.push("the program");
-  differences.push(...argumentDifferences(entry.args, facts.args));
   if (rules.cwd && entry.cwd !== facts.cwd) {
     differences.push(
-      `the working directory: recorded ${place(entry.cwd)}, asked ${
-        place(facts.cwd)
+      `the working directory: ${
+        entry.cwd === null || facts.cwd === null
+          ? `recorded ${place(entry.cwd)}, asked ${place(facts.cwd)}`
+          : versus(entry.cwd, facts.cwd)
       }`,
     );
   }
@@ -193,7 +200,8 @@ function differencesOf(
       );
     }
   }
-  return differences;
+  // Last, since there may be many of them.
+  return [...differences, ...argumentDifferences(entry.args, facts.args)];
 }
 
 function argumentDifferences(
@@ -202,13 +210,14 @@ function argumentDifferences(
 ): string[] {
   const { from, recorded, asked } = middles(ones, others);
   if (recorded.length === asked.length) {
-    return recorded.flatMap((arg, at) =>
-      arg === asked[at] ? [] : [
-        `args[${from + at}]: recorded ${quoted(arg)}, asked ${
-          quoted(asked[at])
-        }`,
-      ]
+    const differing = [...recorded.keys()].filter((at) =>
+      recorded[at] !== asked[at]
     );
+    const shown = differing.slice(0, MOST_DIFFERENCES).map((at) =>
+      `args[${from + at}]: ${versus(recorded[at], asked[at])}`
+    );
+    const rest = differing.length - shown.length;
+    return rest === 0 ? shown : [...shown, `and ${rest} more arguments`];
   }
   const where = `args[${from}]`;
   if (recorded.length === 0) return [`${where}: asked also ${list(asked)}`];
@@ -232,8 +241,8 @@ function middles(
   ) end++;
   return {
     from,
-    recorded: ones.slice(from, ones.length - end).slice(0, MOST_ARGUMENTS),
-    asked: others.slice(from, others.length - end).slice(0, MOST_ARGUMENTS),
+    recorded: ones.slice(from, ones.length - end),
+    asked: others.slice(from, others.length - end),
   };
 }
 
@@ -272,6 +281,23 @@ function place(cwd: string | null): string {
   return cwd === null ? "none" : quoted(cwd);
 }
 
+/** Two texts that differ, from a little before the place where they do. */
+function versus(recorded: string, asked: string): string {
+  const longest = Math.max(recorded.length, asked.length);
+  let from = 0;
+  if (longest > LONGEST_SHOWN) {
+    while (recorded[from] === asked[from]) from++;
+    from = Math.max(0, from - 20);
+  }
+  const shown = (text: string) =>
+    quoted(from === 0 ? text : `…${text.slice(from)}`);
+  return `recorded ${shown(recorded)}, asked ${shown(asked)}`;
+}
+
+function bounded(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
+}
+
 function list(args: readonly string[]): string {
   return shellQuote(args.slice(0, 8).map(shortened)) +
     (args.length > 8 ? " …" : "");
@@ -282,5 +308,5 @@ function quoted(text: string): string {
 }
 
 function shortened(text: string): string {
-  return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
+  return bounded(text, LONGEST_SHOWN);
 }

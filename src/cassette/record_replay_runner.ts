@@ -31,9 +31,14 @@ import { type Deck, openDeck, recordingDeck, type RunnerMode } from "./deck.ts";
 import type { Disguise } from "./disguise.ts";
 import { type CassetteEntry, entryOf, knownRunOf } from "./entry.ts";
 import { type MatchFacts, matchFactsOf } from "./key.ts";
-import { missOf, textOnly, unplayedError } from "./miss.ts";
+import { missOf, unplayedError } from "./miss.ts";
 import type { CassetteOptions, OpenOptions } from "./options.ts";
 import { startRecorded } from "./record_process.ts";
+
+/** Ends the processes that a runner still plays; set by {@linkcode RecordReplayRunner} itself. */
+export let endPlaying: (
+  runner: RecordReplayRunner<ProcessRunner>,
+) => Promise<void>;
 
 /**
  * Records the runs of another runner into a cassette, or replays them from one.
@@ -62,9 +67,20 @@ import { startRecorded } from "./record_process.ts";
 export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   extends ProcessRunner
   implements AsyncDisposable {
+  static {
+    endPlaying = async (runner) => {
+      const playing = [...runner.#playing];
+      await Promise.all(
+        playing.map((process) => process[Symbol.asyncDispose]()),
+      );
+    };
+  }
+
   readonly #deck: Deck<R>;
   /** The first command that each entry was played for. */
   readonly #commands = new Map<number, Command>();
+  /** The processes that are played just now. */
+  readonly #playing = new Set<RunningProcess>();
 
   private constructor(deck: Deck<R>) {
     super();
@@ -190,11 +206,9 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
     return this.#verb(
       command,
-      (spec, played) => {
-        this.#refuseUnlessBytes(spec, played);
-        return playKnownBytes(spec, played.known);
-      },
+      (spec, { known }) => playKnownBytes(spec, known),
       (inner, command) => inner.outputBytes(command),
+      (entry, spec) => tellsBytes(entry, spec),
     );
   }
 
@@ -222,10 +236,13 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       );
     }
     const asked = this.#ask(spec);
-    const played = this.#play(command, asked);
+    const played = this.#play(command, asked, () => true);
     if (played !== null) {
-      const process = processOf(startKnownRun(spec, played.known, "live"));
-      if (!tellsBytes(played, spec)) {
+      const run = startKnownRun(spec, played.known, "live");
+      const process = processOf(run);
+      this.#playing.add(process);
+      run.closed.then(() => this.#playing.delete(process));
+      if (!tellsBytes(played.entry, spec)) {
         refuseBytes(
           process,
           "it was recorded as text, which does not tell its bytes; use stdoutLines or outputString, " +
@@ -316,11 +333,13 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Saves what is unsaved, if anything is. Best effort: a failure is swallowed,
+   * Ends the processes that are still played, and
+   * saves what is unsaved, if anything is. Best effort: a failure is swallowed,
    * since it may be on the way out because of another one. To know that the file
    * was written, call {@linkcode RecordReplayRunner.save}.
    */
   async [Symbol.asyncDispose](): Promise<void> {
+    await endPlaying(this);
     await this.#deck.recording?.saveIfUnsaved().catch(() => {});
   }
 
@@ -334,12 +353,17 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     command: Command,
     play: (spec: CommandSpec, played: Played) => Promise<ProcessResult<T>>,
     run: (inner: R, command: Command) => Promise<ProcessResult<T>>,
+    willDo: (entry: CassetteEntry, spec: CommandSpec) => boolean = () => true,
   ): Promise<ProcessResult<T>> {
     const { inner, recording, plan } = this.#deck;
     if (recording === null && inner !== null) return await run(inner, command);
     const spec = specOf(command);
     const asked = this.#ask(spec);
-    const played = this.#play(command, asked);
+    const played = this.#play(
+      command,
+      asked,
+      (entry) => willDo(entry, spec),
+    );
     if (played !== null) return await play(spec, played);
     const result = await run(
       inner!,
@@ -357,11 +381,15 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /** What is played for a command; `null` if it is to be run for real. */
-  #play(command: Command, { spec, disguise, facts }: Asked): Played | null {
+  #play(
+    command: Command,
+    { spec, disguise, facts }: Asked,
+    willDo: (entry: CassetteEntry) => boolean,
+  ): Played | null {
     const { tape, recording, plan, path } = this.#deck;
     if (tape === null) return null;
     throwIfCancelled(spec);
-    const found = tape.next(facts);
+    const found = tape.next(facts, willDo);
     if (found.kind === "run") {
       const entry = tape.entries[found.index];
       if (!this.#commands.has(found.index)) {
@@ -371,7 +399,6 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       const { encoding } = spec;
       return {
         entry,
-        facts,
         known: knownRunOf(entry, { disguise, speed, encoding }),
       };
     }
@@ -388,12 +415,6 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     const { program, encoding } = spec;
     return { program, encoding, disguise, timing: this.#deck.plan.timing };
   }
-
-  #refuseUnlessBytes(spec: CommandSpec, played: Played): void {
-    if (!tellsBytes(played, spec)) {
-      throw textOnly(this.#deck.path, played.facts);
-    }
-  }
 }
 
 /** A command, and how it looks in the file. */
@@ -406,12 +427,14 @@ interface Asked {
 /** A recorded run that is played. */
 interface Played {
   readonly entry: CassetteEntry;
-  readonly facts: MatchFacts;
   readonly known: KnownRun;
 }
 
 /** Whether it is known which bytes a recorded stdout was. */
-function tellsBytes({ entry }: Played, { encoding }: CommandSpec): boolean {
+function tellsBytes(
+  entry: CassetteEntry,
+  { encoding }: CommandSpec,
+): boolean {
   return entry.stdoutBase64 !== undefined ||
     // Where there is a replacement character, a decoder has perhaps put it there.
     (encoding === "utf-8" && !entry.stdout.includes("\ufffd"));

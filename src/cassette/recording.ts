@@ -27,8 +27,11 @@ export class Recording {
   #saving: Promise<void> = Promise.resolve();
   /** Entries are looked at one after another, so that they stay in their order. */
   #looking: Promise<void> = Promise.resolve();
-  /** Counts how often what was unsaved was forgotten, with what is still looked at. */
-  #forgotten = 0;
+  /** Those that are still looked at, and were not forgotten meanwhile. */
+  readonly #looked = new Set<CassetteEntry>();
+  /** Those of them that are on their way into the file. */
+  #lookedForSave: ReadonlySet<CassetteEntry> = new Set();
+  #forgetsRefused = false;
 
   constructor(path: string, options: RecordingOptions) {
     this.#path = path;
@@ -42,11 +45,11 @@ export class Recording {
       this.#entries.push(entry);
       return;
     }
-    const forgotten = this.#forgotten;
+    this.#looked.add(entry);
     this.#looking = this.#looking.then(async () => {
       const index = this.#options.known + this.#entries.length;
       const admitted = await this.#guard.admits(entry, index, this.#path);
-      if (forgotten !== this.#forgotten) this.#guard.forget();
+      if (!this.#looked.delete(entry)) this.#guard.forget();
       else if (admitted) this.#entries.push(entry);
     });
   }
@@ -58,6 +61,7 @@ export class Recording {
    */
   save(): Promise<void> {
     this.#claimed = this.#entries.length;
+    this.#lookedForSave = new Set(this.#looked);
     this.#waiting++;
     const turn = this.#saving.then(() => this.#write());
     this.#saving = turn.catch(() => {});
@@ -76,8 +80,12 @@ export class Recording {
    * are on their way it forgets if they do not get there.
    */
   discard(): void {
-    this.#forgotten++;
-    this.#guard.forget();
+    for (const entry of this.#looked) {
+      if (!this.#lookedForSave.has(entry)) this.#looked.delete(entry);
+    }
+    // A save that is under way is still to fail by what it was refused.
+    if (this.#waiting === 0) this.#guard.forget();
+    else this.#forgetsRefused = true;
     this.#entries.length = this.#claimed;
     this.#discarded = this.#claimed;
   }
@@ -105,5 +113,8 @@ export class Recording {
     this.#entries.splice(this.#saved, lost);
     this.#discarded = 0;
     this.#claimed = this.#saved;
+    this.#lookedForSave = new Set();
+    if (this.#forgetsRefused) this.#guard.forget();
+    this.#forgetsRefused = false;
   }
 }

@@ -11,6 +11,7 @@ interface Take {
 export type Found =
   | { readonly kind: "run"; readonly index: number }
   | { readonly kind: "unknown" }
+  | { readonly kind: "text-only" }
   | { readonly kind: "exhausted"; readonly count: number }
   | { readonly kind: "out-of-turn"; readonly due: number | null };
 
@@ -49,11 +50,12 @@ export class Tape {
     }
   }
 
-  /** The next run recorded for what is asked; it has been played then. */
-  next(facts: MatchFacts): Found {
+  /** The next run recorded for what is asked, if it will do; it has been played then. */
+  next(facts: MatchFacts, willDo: (entry: CassetteEntry) => boolean): Found {
     const take = this.#takes.get(matchKey(facts, this.#rules.match));
     if (take === undefined) return { kind: "unknown" };
     const { indexes, used } = take;
+    const index = indexes[Math.min(used, indexes.length - 1)];
     if (this.#rules.isStrict) {
       const due = this.#played;
       if (indexes[used] !== due) {
@@ -62,12 +64,13 @@ export class Tape {
           due: due < this.entries.length ? due : null,
         };
       }
-      this.#played++;
     } else if (used >= indexes.length && !this.#rules.repeats) {
       return { kind: "exhausted", count: indexes.length };
     }
+    if (!willDo(this.entries[index])) return { kind: "text-only" };
+    if (this.#rules.isStrict) this.#played++;
     take.used++;
-    return { kind: "run", index: indexes[Math.min(used, indexes.length - 1)] };
+    return { kind: "run", index };
   }
 
   /** The indexes of the runs that have not been played. */

@@ -11,8 +11,8 @@ export interface TestIdentity {
   readonly parent?: { readonly name: string; readonly parent?: unknown };
 }
 
-/** How long a name may be of which a file's is made, in characters. */
-const LONGEST = 80;
+/** How long a name may be of which a file's is made, in bytes of UTF-8; with the rest a file's may have 255. */
+const LONGEST = 160;
 
 /**
  * The path of a test's cassette: beside the test's file, or in `folder`, which is
@@ -46,16 +46,24 @@ export function safeName(name: string): string {
   const safe = name.normalize("NFC").toWellFormed()
     .replaceAll(/[^\p{L}\p{M}\p{N} _.,+=@()-]+/gu, "_")
     .replaceAll(/^[ .]+|[ .]+$/g, "_").replace(RESERVED, "_$&");
-  const short = Array.from(safe).slice(0, LONGEST).join("");
-  const isAsItWas = short === name && /^[a-z\d _.,+=@()-]+$/.test(name);
+  const short = shortened(safe);
+  // What ends like a file of ours could be a folder with the name of one.
+  const isAsItWas = short === name && /^[a-z\d _.,+=@()-]+$/.test(name) &&
+    !name.endsWith(".json");
   return isAsItWas ? name : `${short.replace(/[ .]+$/, "_")}~${digest(name)}`;
 }
 
 /** What Windows has for devices, whatever comes after a dot. */
 const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i;
 
+function shortened(name: string): string {
+  const bytes = new TextEncoder().encode(name).subarray(0, LONGEST);
+  // Half of a character at the end is left out.
+  return new TextDecoder().decode(bytes, { stream: true });
+}
+
 function digest(text: string): string {
-  return BigInt.asUintN(32, textDigest(text)).toString(16).padStart(8, "0");
+  return textDigest(text).toString(36).padStart(13, "0");
 }
 
 function checkIdentity(test: TestIdentity): void {

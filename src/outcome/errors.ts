@@ -392,7 +392,7 @@ export class CassetteError extends ProcessKitError {
     problem: string,
     options: { cause?: unknown } = {},
   ) {
-    super(`cassette ${quoted(path)}: ${problem}`, options);
+    super(`cassette ${quoted(path)}: ${bounded(problem, 3000)}`, options);
     this.reason = reason;
     this.path = path;
   }

@@ -15,10 +15,11 @@ interface ForeignFunctions {
 
 const EXCLUSIVE = 2;
 const NOT_WAITING = 4;
+const UNLOCK = 8;
 
 /** The longest pause between two attempts, in milliseconds. */
-const LONGEST_PAUSE_MS = 50;
-/** How long to try in all: why the call failed cannot be asked. */
+const LONGEST_PAUSE_MS = 5;
+/** How long to try in all. */
 const PATIENCE_MS = 60_000;
 
 let library: Library | null = null;
@@ -34,10 +35,13 @@ export async function lock(descriptor: number): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
   // Waiting in the call itself would stop all of the program.
   for (let pause = 1; flock(descriptor, EXCLUSIVE | NOT_WAITING) !== 0;) {
+    // Why it failed cannot be asked. To give back what one does not have succeeds, where
+    // there are locks at all.
+    if (flock(descriptor, UNLOCK) !== 0) {
+      throw new Error("there are no locks on this file system");
+    }
     if (performance.now() > end) {
-      throw new Error(
-        "it cannot be locked: somebody holds the lock, or there are no locks on this file system",
-      );
+      throw new Error("somebody has held its lock for a minute");
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);

@@ -112,6 +112,29 @@ test("a strict order plays each run in its turn, once, and shows both when it is
   replayer.assertAllPlayed();
 });
 
+test("what is refused in bytes is still to be played", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const inner = new ScriptedRunner().fallback(Reply.ok("\ufffd one\n"));
+  await RecordReplayRunner.recording(path, inner, (runner) => runner.run(A));
+  const replayer = await RecordReplayRunner.replay(path, { order: "strict" });
+  await assertRejects(() => replayer.outputBytes(A), CassetteMissError);
+  assertEquals(replayer.unplayed().length, 1);
+  assertEquals(await replayer.run(A), "\ufffd one");
+});
+
+test("a strict order cannot be had where new runs come last", async () => {
+  await assertRejects(
+    () =>
+      RecordReplayRunner.open("c.json", {
+        mode: "new-episodes",
+        order: "strict",
+      }),
+    TypeError,
+    "new-episodes",
+  );
+});
+
 test("the last run of a key repeats, unless that is to be an error", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
@@ -233,6 +256,22 @@ test("check knows the folders of this machine, and skips what redact has perhaps
   });
   const skipped = await redacting.check(new JobRunner());
   assertEquals(skipped.skipped.length, 1);
+});
+
+test("check goes on past an entry that no command can have, and shows spaces at the end", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const entry = '"stdout":"foo\\n","stderr":"","code":0';
+  await Cassette.parse(
+    `{"version":1,"entries":[{"program":"","args":[],${entry}},{"program":"x","args":["\\u0000"],${entry}},` +
+      `{"program":"tool","args":[],${entry}}]}`,
+  ).write(path);
+  const replayer = await RecordReplayRunner.replay(path);
+  const report = await replayer.check(
+    new ScriptedRunner().fallback(Reply.ok("foo  \n")),
+  );
+  assertEquals([report.skipped.length, report.changed.length], [2, 1]);
+  assertStringIncludes(report.changed[0].diff, "+foo  ");
 });
 
 test("check compares bytes where bytes were recorded", async () => {

@@ -175,17 +175,17 @@ test("a body that fails writes nothing, whatever the mode", async () => {
     for (const mode of ["record", "auto", "new-episodes"] as const) {
       const error = await failing(mode);
       assertInstanceOf(error, Error);
-      assertEquals(
-        error.message.includes("was playing"),
-        mode === "new-episodes",
-      );
+      // Nothing was playing: there is no file.
+      assertEquals(error.message, "of the test's");
     }
     assertEquals(await readdir(folder.path), []);
     await withCassette(own, { inner }, (runner) => runner.run(TOOL));
     const path = folder.file("__cassettes__/some_test.ts/a test.json");
     const before = await readFile(path, "utf8");
     await failing("record");
-    await failing("new-episodes");
+    const added = await failing("new-episodes");
+    assertInstanceOf(added, Error);
+    assertStringIncludes(added.message, "was playing");
     assertEquals(await readFile(path, "utf8"), before);
   });
 });
@@ -298,6 +298,39 @@ test("names become files of their own, on every system", async () => {
       );
       assertEquals(index, "x");
     }
+  });
+});
+
+test("a test and a step of another do not get in each other's way", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    const parent = testIn(folder.path, "package.json");
+    for (
+      const own of [
+        testIn(folder.path, "package"),
+        { ...parent, name: "part", parent },
+        parent,
+      ]
+    ) {
+      await withCassette(
+        own,
+        { inner: answering("x") },
+        (runner) => runner.run(TOOL),
+      );
+    }
+  });
+});
+
+test("a process that a test leaves behind while it is played is ended, with its timers", async () => {
+  await withVariables(NO_VARIABLES, async () => {
+    await using folder = await temporaryFolder();
+    const own = testIn(folder.path);
+    const slow = sh("echo a; sleep 0.5; echo b");
+    await withCassette(own, { timing: true }, (runner) => runner.run(slow));
+    // The harness counts what is left.
+    await withCassette(own, { speed: 0.001 }, async (runner) => {
+      await runner.start(slow);
+    });
   });
 });
 

@@ -111,6 +111,37 @@ test("the working directory and the input are named when it is they that differ"
   );
 });
 
+test("a difference far into long words is shown, and one of many arguments hides no other", async () => {
+  const long =
+    "/home/runner/work/project/project/packages/something/test/fixtures/";
+  const { nearest, message } = await missOf(
+    [
+      git(...Array.from("abcdefgh", (name) => `${long}${name}`)).cwd(
+        `${long}one`,
+      ),
+    ],
+    git(...Array.from("abcdefgh", (name) => `${long}${name}2`)).cwd(
+      `${long}two`,
+    )
+      .stdin("x"),
+  );
+  const { differences } = nearest[0];
+  assertStringIncludes(differences[0], '/fixtures/one", asked "…');
+  assertStringIncludes(differences[0], '/fixtures/two"');
+  assertEquals(differences[1], "stdin: recorded without input, asked with");
+  assertStringIncludes(differences[2], '/fixtures/a2"');
+  assertEquals(differences.at(-1), "and 5 more arguments");
+  assertStringIncludes(message, "with this stdin");
+  assertStringIncludes(message, "stdin: recorded without");
+  const numbers = (count: number) =>
+    Array.from({ length: count }, (_, at) => `a${at}`);
+  const many = await missOf(
+    [git("x", ...numbers(99), "END1")],
+    git("y", ...numbers(79), "END2"),
+  );
+  assertStringIncludes(many.nearest[0].differences[0], "from args[0] on");
+});
+
 test("an old entry with input and no digest is told for what it is", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");

@@ -351,6 +351,27 @@ test("guards may take their time, and entries stay in their order", async () => 
   assertEquals((await Cassette.read(path)).entries.length, 3);
 });
 
+test("what is on its way into the file while it is looked at is not discarded", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const guard: Guard = () => new Promise((resolve) => setTimeout(resolve, 10));
+  const runner = RecordReplayRunner.record(
+    path,
+    new ScriptedRunner().fallback(Reply.ok()),
+    { guard },
+  );
+  await runner.run(new Command("tool", ["kept"]));
+  const saved = runner.save();
+  await runner.run(new Command("tool", ["late"]));
+  runner.discard();
+  await saved;
+  await runner[Symbol.asyncDispose]();
+  assertEquals(
+    (await Cassette.read(path)).entries.map(({ args }) => args[0]),
+    ["kept"],
+  );
+});
+
 test("a live process, and a run that is added to a file, are guarded too", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
