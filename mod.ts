@@ -75,18 +75,20 @@ export { RecordingRunner } from "./src/doubles/recording_runner.ts";
 export { Reply } from "./src/doubles/reply.ts";
 export { ScriptedRunner } from "./src/doubles/scripted_runner.ts";
 export {
-  type AnyProcessKitError,
-  CancelledError,
   CassetteError,
   type CassetteErrorReason,
   CassetteMissError,
   type CassetteMissOptions,
   type CassetteMissReason,
+  type NearRecording,
+} from "./src/outcome/cassette_errors.ts";
+export {
+  type AnyProcessKitError,
+  CancelledError,
   ExitError,
   type FinishedRun,
   isNotFound,
   isProcessKitError,
-  type NearRecording,
   NotFoundError,
   NotReadyError,
   OutputConsumedError,

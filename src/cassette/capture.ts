@@ -10,7 +10,7 @@ import {
   type StreamTranscript,
   transcriptOf,
 } from "../outcome/transcript.ts";
-import { lossyDecoder, tooLongForText } from "../output/text.ts";
+import { lossyDecoder, wholeText } from "../output/text.ts";
 import { changeBytes, utf8Text } from "./byte_text.ts";
 import type { Disguise } from "./disguise.ts";
 
@@ -79,11 +79,7 @@ function textOf(
   { bytes, encoding }: StreamTranscript,
   program: string,
 ): string {
-  try {
-    return lossyDecoder(encoding).decode(bytes);
-  } catch (error) {
-    throw tooLongForText(program, bytes.length, error);
-  }
+  return wholeText(program, encoding, bytes);
 }
 
 function stdoutOf(

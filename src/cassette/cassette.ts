@@ -90,7 +90,6 @@ export async function addToCassette(
   await updateCassetteText(path, (text) => {
     if (text === null) return new Cassette(entries).toString();
     const content = parseCassette(text, path);
-    if (entries.length === 0) return null;
     return printCassette({
       ...content,
       entries: [...content.entries, ...entries],

@@ -7,6 +7,7 @@ import {
 } from "../outcome/outcome.ts";
 import type { OutputStream } from "../outcome/result.ts";
 import { type KnownRun, SILENT_SUCCESS } from "../runner/known_run.ts";
+import type { RunUse } from "../runner/run.ts";
 import type { Capture } from "./capture.ts";
 import type { Disguise } from "./disguise.ts";
 import type { CassetteKey, EnvDigests, MatchFacts } from "./key.ts";
@@ -77,6 +78,8 @@ export function optional<T extends object>(fields: T): Partial<T> {
 
 /** How a recorded run is played. */
 export interface PlayOptions {
+  /** What it is played for: only who wants bytes gets them, and only a live process has a schedule. */
+  readonly use: RunUse;
   readonly disguise: Disguise;
   readonly speed: number;
   readonly encoding: string;
@@ -85,10 +88,10 @@ export interface PlayOptions {
 /** The recorded run, to be played. */
 export function knownRunOf(
   entry: CassetteEntry,
-  { disguise, speed, encoding }: PlayOptions,
+  { use, disguise, speed, encoding }: PlayOptions,
 ): KnownRun {
   const show = (text: string) => disguise.show(text);
-  const bytes = stdoutBytesOf(entry, disguise);
+  const bytes = use === "text" ? null : stdoutBytesOf(entry, disguise);
   return {
     ...SILENT_SUCCESS,
     stdout: show(entry.stdout),
@@ -96,7 +99,7 @@ export function knownRunOf(
     stderr: show(entry.stderr),
     outcome: outcomeOf(entry),
     truncated: entry.truncatedStreams ?? SILENT_SUCCESS.truncated,
-    schedule: entry.timing === undefined || speed === Infinity
+    schedule: use !== "live" || entry.timing === undefined || speed === Infinity
       ? null
       : scheduleOf(
         entry.timing,

@@ -1,7 +1,9 @@
-import { CassetteError, messageOf } from "../outcome/errors.ts";
+import { CassetteError } from "../outcome/cassette_errors.ts";
+import { messageOf } from "../outcome/errors.ts";
 import { concatBytes } from "../output/text.ts";
 import { runtime } from "../runtime/detect.ts";
-import type { FileFacts, Files, FolderLock } from "../runtime/runtime.ts";
+import type { FileFacts, Files } from "../runtime/runtime.ts";
+import { inTurn } from "./folder_turn.ts";
 
 /** What cannot be read again is not written: 64 MiB, in bytes of UTF-8. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -49,22 +51,21 @@ export async function writeCassetteText(
 }
 
 /**
- * Writes the text that `update` makes of what is there, `null` for no file, unless it
- * makes `null`. Nobody else saves a cassette in the same folder meanwhile.
+ * Writes the text that `update` makes of what is there, `null` for no file. Nobody else
+ * saves a cassette in the same folder meanwhile.
  *
  * @throws {CassetteError} leaving the target as it was, and nothing beside it
  */
 export async function updateCassetteText(
   path: string,
-  update: (text: string | null) => string | null,
+  update: (text: string | null) => string,
 ): Promise<void> {
   await inFolderOf(path, { isLockNeeded: true }, async (files) => {
     const isThere = await refuseUnlessReplaceable(files, path);
     const before = isThere
       ? decode(path, await readGuarded(files, path))
       : null;
-    const after = update(before);
-    if (after !== null) await replace(files, path, encode(path, () => after));
+    await replace(files, path, encode(path, () => update(before)));
   });
 }
 
@@ -78,54 +79,12 @@ async function inFolderOf(
   await onDisk(path, "be written", async () => {
     const { folder, name } = splitPath(path);
     await files.createFolder(folder);
-    await inTurn(folder, async () => {
-      const lock = await lockFolder(files, folder, isLockNeeded);
-      try {
-        // Whose it is cannot be told without the lock: somebody may be about to rename it.
-        if (lock !== null) await clearLeftovers(files, folder, name);
-        await action(files);
-      } finally {
-        await lock?.release();
-      }
+    await inTurn(files, folder, { isLockNeeded }, async (isLocked) => {
+      // Whose it is cannot be told without the lock: somebody may be about to rename it.
+      if (isLocked) await clearLeftovers(files, folder, name);
+      await action(files);
     });
   });
-}
-
-/** The last of those in this program who save in a folder. */
-const lastIn = new Map<string, Promise<void>>();
-
-/**
- * Has one of those in this program at a time wait for the lock: each one who waits takes
- * Deno a thread, and has Bun look again and again.
- */
-async function inTurn(
-  folder: string,
-  action: () => Promise<void>,
-): Promise<void> {
-  const before = lastIn.get(folder);
-  const turn = Promise.withResolvers<void>();
-  lastIn.set(folder, turn.promise);
-  await before;
-  try {
-    await action();
-  } finally {
-    turn.resolve();
-    if (lastIn.get(folder) === turn.promise) lastIn.delete(folder);
-  }
-}
-
-async function lockFolder(
-  files: Files,
-  folder: string,
-  isNeeded: boolean,
-): Promise<FolderLock | null> {
-  try {
-    return await files.lockFolder(folder);
-  } catch (error) {
-    // Without locks (some network file systems, Windows) a file is still replaced as a whole.
-    if (isNeeded) throw error;
-    return null;
-  }
 }
 
 /** Removes what a save of this cassette left beside it whose program was killed. */
@@ -268,7 +227,8 @@ function temporaryStart(name: string): string {
   return `.${name.slice(0, 40)}.`.toWellFormed();
 }
 
-function splitPath(path: string): { folder: string; name: string } {
+/** The folder that a path is in, and the name that it has there. */
+export function splitPath(path: string): { folder: string; name: string } {
   // A backslash is part of a name, except where a path begins like one of Windows.
   const isWindows = /^(?:[a-zA-Z]:|\\\\)/.test(path);
   const at = Math.max(

@@ -1,4 +1,4 @@
-import { CassetteError } from "../outcome/errors.ts";
+import { CassetteError } from "../outcome/cassette_errors.ts";
 import type { CassetteField } from "./disguise.ts";
 import type { CassetteEntry } from "./entry.ts";
 

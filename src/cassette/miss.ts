@@ -3,7 +3,7 @@ import {
   CassetteError,
   CassetteMissError,
   type NearRecording,
-} from "../outcome/errors.ts";
+} from "../outcome/cassette_errors.ts";
 import type { CassetteEntry } from "./entry.ts";
 import {
   type MatchFacts,
@@ -11,6 +11,7 @@ import {
   type MatchRules,
   variableIn,
 } from "./key.ts";
+import { shortened } from "./shortened.ts";
 import type { Found, Tape } from "./tape.ts";
 
 /** How many recordings a miss tells of. */
@@ -75,7 +76,9 @@ export function unplayedError(
   indexes: readonly number[],
 ): CassetteError {
   const shown = indexes.slice(0, MOST_UNPLAYED).map((index) =>
-    `entries[${index}] \`${shortened(commandLineOf(entries[index]))}\``
+    `entries[${index}] \`${
+      shortened(commandLineOf(entries[index]), LONGEST_SHOWN)
+    }\``
   );
   const rest = indexes.length - shown.length;
   return new CassetteError(
@@ -101,9 +104,9 @@ function describe(facts: MatchFacts): string {
   const { cwd, hasStdin } = facts;
   const where = cwd === null
     ? "without a working directory"
-    : `in ${bounded(cwd, 80)}`;
+    : `in ${shortened(cwd, 80)}`;
   // What else there is to say is to be seen, however long the words are.
-  return `\`${bounded(commandLineOf(facts), 240)}\` ${where}, ${
+  return `\`${shortened(commandLineOf(facts), 240)}\` ${where}, ${
     hasStdin ? "with this stdin" : "without stdin"
   }`;
 }
@@ -117,11 +120,8 @@ function nearestOf(
   const seen = new Set<string>();
   for (const [index, entry] of entries.entries()) {
     const distance = distanceOf(entry, facts, rules);
-    const last = nearest.at(-1);
-    if (
-      nearest.length === NEAREST && last !== undefined &&
-      distance >= last.distance
-    ) continue;
+    const isFarther = distance >= (nearest[NEAREST - 1]?.distance ?? Infinity);
+    if (isFarther) continue;
     // One invocation that was recorded several times is one.
     const identity = matchKey(entry, rules);
     if (seen.has(identity)) continue;
@@ -294,19 +294,13 @@ function versus(recorded: string, asked: string): string {
   return `recorded ${shown(recorded)}, asked ${shown(asked)}`;
 }
 
-function bounded(text: string, longest: number): string {
-  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
-}
-
 function list(args: readonly string[]): string {
-  return shellQuote(args.slice(0, 8).map(shortened)) +
+  return shellQuote(
+    args.slice(0, 8).map((arg) => shortened(arg, LONGEST_SHOWN)),
+  ) +
     (args.length > 8 ? " …" : "");
 }
 
 function quoted(text: string): string {
-  return JSON.stringify(shortened(text));
-}
-
-function shortened(text: string): string {
-  return bounded(text, LONGEST_SHOWN);
+  return JSON.stringify(shortened(text, LONGEST_SHOWN));
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import { CassetteError, messageOf } from "../outcome/errors.ts";
+import { CassetteError } from "../outcome/cassette_errors.ts";
+import { messageOf } from "../outcome/errors.ts";
 import {
   type CassetteContent,
   type Fields,
@@ -20,6 +21,7 @@ import {
   locate,
   type RawEntry,
 } from "./schema.ts";
+import { shortened } from "./shortened.ts";
 import { misfitOf } from "./timing.ts";
 
 /**
@@ -130,7 +132,7 @@ function makeEntry(
   const signal = raw.signal ?? null;
   if (Number(code !== null) + Number(timedOut) + Number(signal !== null) > 1) {
     throw refuse(
-      `entries[${index}] (${shortened(raw.program)}): ${
+      `entries[${index}] (${shortened(raw.program, 80)}): ${
         contradiction(code, timedOut, signal)
       }`,
     );
@@ -201,7 +203,7 @@ function exactDigest(digits: string, index: number, refuse: Refuse): bigint {
     if (digest <= LARGEST_DIGEST) return digest;
   }
   throw refuse(
-    `entries[${index}].stdin_digest: ${digestProblem(shortened(digits))}`,
+    `entries[${index}].stdin_digest: ${digestProblem(shortened(digits, 80))}`,
   );
 }
 
@@ -275,8 +277,4 @@ function mapStrings(value: unknown): unknown {
       [name, field],
     ) => [name.toWellFormed(), mapStrings(field)]),
   );
-}
-
-function shortened(text: string): string {
-  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
 }

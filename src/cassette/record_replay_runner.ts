@@ -14,6 +14,7 @@ import {
   ProcessRunner,
   waitsBetweenRuns,
 } from "../runner/process_runner.ts";
+import type { RunUse } from "../runner/run.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import {
   processOf,
@@ -190,7 +191,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   override outputString(command: Command): Promise<ProcessResult<string>> {
     return this.#verb(
       command,
-      (spec, { known }) => playKnownRun(spec, known),
+      "text",
+      playKnownRun,
       (inner, command) => inner.outputString(command),
     );
   }
@@ -206,9 +208,9 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
     return this.#verb(
       command,
-      (spec, { known }) => playKnownBytes(spec, known),
+      "bytes",
+      playKnownBytes,
       (inner, command) => inner.outputBytes(command),
-      (entry, spec) => tellsBytes(entry, spec),
     );
   }
 
@@ -236,13 +238,17 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       );
     }
     const asked = this.#ask(spec);
-    const played = this.#play(command, asked, () => true);
-    if (played !== null) {
-      const run = startKnownRun(spec, played.known, "live");
+    const entry = this.#play(command, asked, "live");
+    if (entry !== null) {
+      const run = startKnownRun(
+        spec,
+        this.#known(entry, asked, "live"),
+        "live",
+      );
       const process = processOf(run);
       this.#playing.add(process);
       run.closed.then(() => this.#playing.delete(process));
-      if (!tellsBytes(played.entry, spec)) {
+      if (!tellsBytes(entry, spec)) {
         refuseBytes(
           process,
           "it was recorded as text, which does not tell its bytes; use stdoutLines or outputString, " +
@@ -333,10 +339,10 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Ends the processes that are still played, and
-   * saves what is unsaved, if anything is. Best effort: a failure is swallowed,
-   * since it may be on the way out because of another one. To know that the file
-   * was written, call {@linkcode RecordReplayRunner.save}.
+   * Ends the processes that are still played, and saves what is unsaved, if anything is.
+   * Best effort: a failure is swallowed, since it may be on the way out because of
+   * another one. To know that the file was written, call
+   * {@linkcode RecordReplayRunner.save}.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await endPlaying(this);
@@ -351,20 +357,16 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
 
   async #verb<T extends string | Uint8Array>(
     command: Command,
-    play: (spec: CommandSpec, played: Played) => Promise<ProcessResult<T>>,
+    use: "text" | "bytes",
+    play: (spec: CommandSpec, known: KnownRun) => Promise<ProcessResult<T>>,
     run: (inner: R, command: Command) => Promise<ProcessResult<T>>,
-    willDo: (entry: CassetteEntry, spec: CommandSpec) => boolean = () => true,
   ): Promise<ProcessResult<T>> {
     const { inner, recording, plan } = this.#deck;
     if (recording === null && inner !== null) return await run(inner, command);
     const spec = specOf(command);
     const asked = this.#ask(spec);
-    const played = this.#play(
-      command,
-      asked,
-      (entry) => willDo(entry, spec),
-    );
-    if (played !== null) return await play(spec, played);
+    const entry = this.#play(command, asked, use);
+    if (entry !== null) return await play(spec, this.#known(entry, asked, use));
     const result = await run(
       inner!,
       transcribed(command, plan.timing ? "timed" : "output"),
@@ -383,28 +385,34 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   /** What is played for a command; `null` if it is to be run for real. */
   #play(
     command: Command,
-    { spec, disguise, facts }: Asked,
-    willDo: (entry: CassetteEntry) => boolean,
-  ): Played | null {
+    { spec, facts }: Asked,
+    use: RunUse,
+  ): CassetteEntry | null {
     const { tape, recording, plan, path } = this.#deck;
     if (tape === null) return null;
     throwIfCancelled(spec);
-    const found = tape.next(facts, willDo);
+    const found = tape.next(
+      facts,
+      (entry) => use !== "bytes" || tellsBytes(entry, spec),
+    );
     if (found.kind === "run") {
-      const entry = tape.entries[found.index];
       if (!this.#commands.has(found.index)) {
         this.#commands.set(found.index, command);
       }
-      const { speed } = plan;
-      const { encoding } = spec;
-      return {
-        entry,
-        known: knownRunOf(entry, { disguise, speed, encoding }),
-      };
+      return tape.entries[found.index];
     }
     const isNew = found.kind === "unknown" || found.kind === "exhausted";
     if (recording !== null && isNew) return null;
     throw missOf(path, tape, facts, plan.match, found);
+  }
+
+  #known(
+    entry: CassetteEntry,
+    { spec: { encoding }, disguise }: Asked,
+    use: RunUse,
+  ): KnownRun {
+    const { speed } = this.#deck.plan;
+    return knownRunOf(entry, { use, disguise, speed, encoding });
   }
 
   #keep({ facts, spec, disguise }: Asked, capture: Capture): void {
@@ -422,12 +430,6 @@ interface Asked {
   readonly spec: CommandSpec;
   readonly disguise: Disguise;
   readonly facts: MatchFacts;
-}
-
-/** A recorded run that is played. */
-interface Played {
-  readonly entry: CassetteEntry;
-  readonly known: KnownRun;
 }
 
 /** Whether it is known which bytes a recorded stdout was. */

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { shortened } from "./shortened.ts";
 
 /** The version of the format that this build reads and writes. */
 export const VERSION = 1;
@@ -209,8 +210,7 @@ function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object" && value !== null) return "an object";
-  const text = JSON.stringify(value);
-  return text.length <= 40 ? text : `${text.slice(0, 40)}…`;
+  return shortened(JSON.stringify(value), 40);
 }
 
 /** Where in the file an issue is, as one would write it in code: `entries[3].code`. */

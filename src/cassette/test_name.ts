@@ -1,5 +1,6 @@
 import { pathText } from "../command/checks.ts";
 import { textDigest } from "./digest.ts";
+import { splitPath } from "./file.ts";
 
 /** What tells one test from all others: a test context of Deno's is one. */
 export interface TestIdentity {
@@ -98,9 +99,7 @@ function fileOf(origin: string): { folder: string; name: string } {
     );
   }
   const path = pathText("withCassette: the file of the test", new URL(origin));
-  const isWindows = /^[a-zA-Z]:/.test(path);
-  const end = path.lastIndexOf(isWindows ? "\\" : "/");
-  return { folder: path.slice(0, end) || "/", name: path.slice(end + 1) };
+  return splitPath(path);
 }
 
 function absolute(base: string, folder: string): string {

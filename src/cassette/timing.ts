@@ -36,7 +36,7 @@ export function timingOf(
     const pieces = timedTexts(run[stream]);
     const hidden = changePieces(
       pieces.map(({ text }) => text),
-      (text) => hide(stream, text).toWellFormed(),
+      (text) => hide(stream, text),
       texts[stream],
     );
     return pieces.map(({ at }, index) => ({ at, stream, text: hidden[index] }));

@@ -22,7 +22,7 @@ import {
   TextTarget,
 } from "./targets.ts";
 import { completeLength } from "./piece_decoder.ts";
-import { concatBytes, lossyDecoder, tooLongForText } from "./text.ts";
+import { concatBytes, lossyDecoder, wholeText } from "./text.ts";
 import { TranscriptTarget } from "./transcript.ts";
 
 /** How the output of a run on one of its streams is dealt with. */
@@ -320,12 +320,7 @@ export class Output {
   text(): string {
     const { program, encoding } = this.#options;
     if (this.#main instanceof TextTarget) return this.#main.text(program);
-    const bytes = this.bytes();
-    try {
-      return lossyDecoder(encoding).decode(bytes);
-    } catch (error) {
-      throw tooLongForText(program, bytes.length, error);
-    }
+    return wholeText(program, encoding, this.bytes());
   }
 
   /** All there was, timed from `start`; to be asked only if it is kept. */

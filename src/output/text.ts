@@ -5,6 +5,23 @@ export function lossyDecoder(encoding: string): TextDecoder {
   return new TextDecoder(encoding, { ignoreBOM: true });
 }
 
+/**
+ * All the text that the output of `program` is.
+ *
+ * @throws {OutputTooLargeError} if it does not fit in one string
+ */
+export function wholeText(
+  program: string,
+  encoding: string,
+  bytes: Uint8Array,
+): string {
+  try {
+    return lossyDecoder(encoding).decode(bytes);
+  } catch (error) {
+    throw tooLongForText(program, bytes.length, error);
+  }
+}
+
 /** Puts pieces of output together. */
 export function concatBytes(
   pieces: readonly Uint8Array[],

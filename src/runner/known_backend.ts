@@ -7,7 +7,6 @@ import { signalNumber } from "../runtime/builtin.ts";
 import type { ByteSink } from "../runtime/runtime.ts";
 import type { RunBackend } from "./backend.ts";
 import type { KnownRun, Schedule } from "./known_run.ts";
-import type { RunUse } from "./run.ts";
 
 const ENCODER = new TextEncoder();
 
@@ -29,8 +28,6 @@ export class KnownBackend implements RunBackend, RunTree {
   readonly truncated: KnownRun["truncated"];
   readonly end: Promise<Outcome>;
   readonly #run: KnownRun;
-  readonly #schedule: Schedule | null;
-  readonly #stdout: Uint8Array;
   readonly #input: KnownInput | null;
   readonly #out: KnownStream | null;
   readonly #err: KnownStream | null;
@@ -43,20 +40,15 @@ export class KnownBackend implements RunBackend, RunTree {
   constructor(
     spec: CommandSpec,
     run: KnownRun,
-    { use, takesInput }: { use: RunUse; takesInput: boolean },
+    takesInput: boolean,
   ) {
     this.#run = run;
-    this.#schedule = use === "live" ? run.schedule : null;
-    const { stdoutBytes } = run;
-    this.#stdout = use === "text" || stdoutBytes === null
-      ? ENCODER.encode(run.stdout)
-      : stdoutBytes;
     // What is known is text, whatever it was before, unless it is known as it was.
     this.encodings = {
-      stdout: this.#stdout === stdoutBytes ? null : "utf-8",
+      stdout: run.stdoutBytes === null ? "utf-8" : null,
       stderr: "utf-8",
     };
-    this.isInTurn = run.outcome !== null && this.#schedule === null;
+    this.isInTurn = run.outcome !== null && run.schedule === null;
     this.truncated = run.truncated;
     this.#out = spec.stdout === "piped" ? new KnownStream() : null;
     this.#err = spec.stderr === "piped" ? new KnownStream() : null;
@@ -115,16 +107,24 @@ export class KnownBackend implements RunBackend, RunTree {
   close(): void {}
 
   async #play(): Promise<void> {
-    const { stdout, stderr, lineDelay, answer, outcome } = this.#run;
-    if (this.#schedule !== null) await this.#follow(this.#schedule);
+    const {
+      stdout,
+      stdoutBytes,
+      stderr,
+      lineDelay,
+      answer,
+      outcome,
+      schedule,
+    } = this.#run;
+    if (schedule !== null) await this.#follow(schedule);
     else if (lineDelay > 0 && this.#out !== null) {
       for (const line of wholeLines(stdout)) {
         await this.#wait(lineDelay);
         this.#print(this.#out, ENCODER.encode(line));
       }
-    } else this.#print(this.#out, this.#stdout);
+    } else this.#print(this.#out, stdoutBytes ?? ENCODER.encode(stdout));
     if (answer !== null) await this.#converse(answer);
-    if (this.#schedule === null) this.#print(this.#err, ENCODER.encode(stderr));
+    if (schedule === null) this.#print(this.#err, ENCODER.encode(stderr));
     if (outcome !== null) this.#end(outcome);
   }
 

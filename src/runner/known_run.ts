@@ -77,17 +77,12 @@ export function playKnownBytes(
   run: KnownRun,
 ): Promise<ProcessResult<Uint8Array>> {
   throwIfCancelled(spec);
-  const { outcome } = run;
-  return outcome === null || takesTime(run) || isHeard(spec)
-    ? bytesOf(startKnownRun(spec, run, "bytes"))
-    : Promise.resolve(resultOf(spec, run, outcome, bytesOfRun(run)));
-}
-
-/** What a known run prints to stdout. */
-export function bytesOfRun(
-  { stdout, stdoutBytes }: KnownRun,
-): Uint8Array {
-  return stdoutBytes ?? new TextEncoder().encode(stdout);
+  const { outcome, stdout, stdoutBytes } = run;
+  if (outcome === null || takesTime(run) || isHeard(spec)) {
+    return bytesOf(startKnownRun(spec, run, "bytes"));
+  }
+  const bytes = stdoutBytes ?? new TextEncoder().encode(stdout);
+  return Promise.resolve(resultOf(spec, run, outcome, bytes));
 }
 
 /** Starts a known run: the same code deals with it as with a live one. */
@@ -100,7 +95,7 @@ export function startKnownRun(
   const takesInput = supply !== null || (spec.keepStdinOpen && use === "live");
   return new Run(spec, {
     use,
-    backend: new KnownBackend(spec, run, { use, takesInput }),
+    backend: new KnownBackend(spec, run, takesInput),
     supply,
     limits: new RunLimits(spec),
   });

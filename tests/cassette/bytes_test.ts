@@ -2,8 +2,10 @@ import { readFile } from "node:fs/promises";
 import {
   Cassette,
   CassetteMissError,
+  type CassetteOptions,
   Command,
   JobRunner,
+  type ProcessResult,
   RecordReplayRunner,
   redactEnv,
   redactPattern,
@@ -25,6 +27,20 @@ const EVERY_BYTE = sh(
 );
 const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, index) => index);
 
+/** Records what a command prints, in bytes. */
+function recordBytes(
+  path: string,
+  command: Command,
+  options: CassetteOptions = {},
+): Promise<ProcessResult<Uint8Array>> {
+  return RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputBytes(command),
+    options,
+  );
+}
+
 async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<number[]> {
   const all: number[] = [];
   for await (const piece of stream) all.push(...piece);
@@ -34,11 +50,7 @@ async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<number[]> {
 test("bytes of any kind are recorded and replayed exactly, with their text beside them", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
-  const live = await RecordReplayRunner.recording(
-    path,
-    new JobRunner(),
-    (runner) => runner.outputBytes(EVERY_BYTE),
-  );
+  const live = await recordBytes(path, EVERY_BYTE);
   assertEquals(live.stdout, ALL_BYTES);
   const replayer = await RecordReplayRunner.replay(path);
   assertEquals(await replayer.outputBytes(EVERY_BYTE), live);
@@ -123,11 +135,7 @@ test("a replacement character that the program printed itself is told from one t
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh("printf '\\357\\277\\275'");
-  const live = await RecordReplayRunner.recording(
-    path,
-    new JobRunner(),
-    (runner) => runner.outputBytes(tool),
-  );
+  const live = await recordBytes(path, tool);
   const replayer = await RecordReplayRunner.replay(path);
   assertEquals(await replayer.outputBytes(tool), live);
   assertEquals(live.stdout, Uint8Array.of(239, 191, 189));
@@ -137,11 +145,7 @@ test("bytes of another encoding are played also where they are nothing but ASCII
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh("echo plain").encoding("latin1");
-  const live = await RecordReplayRunner.recording(
-    path,
-    new JobRunner(),
-    (runner) => runner.outputBytes(tool),
-  );
+  const live = await recordBytes(path, tool);
   const replayer = await RecordReplayRunner.replay(path);
   assertEquals(await replayer.outputBytes(tool), live);
 });
@@ -150,11 +154,7 @@ test("bytes of another encoding are exact, and their text is decoded by it", asy
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh("printf 'h\\351\\n'; echo plain >&2").encoding("latin1");
-  const live = await RecordReplayRunner.recording(
-    path,
-    new JobRunner(),
-    (runner) => runner.outputBytes(tool),
-  );
+  const live = await recordBytes(path, tool);
   const replayer = await RecordReplayRunner.replay(path);
   assertEquals(await replayer.outputBytes(tool), live);
   assertEquals((await replayer.outputString(tool)).stdout, "hé\n");
@@ -170,11 +170,7 @@ test("limits bound what is kept of bytes, and not what is recorded", async () =>
   const path = folder.file("c.json");
   const tool = sh("printf '\\377a\\n\\376b\\n'");
   const limited = tool.outputBuffer({ maxLines: 1 });
-  const live = await RecordReplayRunner.recording(
-    path,
-    new JobRunner(),
-    (runner) => runner.outputBytes(limited),
-  );
+  const live = await recordBytes(path, limited);
   assertEquals(live.stdout, Uint8Array.of(254, 98, 10));
   const replayer = await RecordReplayRunner.replay(path);
   assertEquals(await replayer.outputBytes(limited), live);
@@ -192,12 +188,7 @@ test("what is hidden is hidden in bytes too, and shown again around what is no t
   const options = {
     redact: [redactEnv(["TOKEN"]), redactPattern(/id=\d+/, "id=0")],
   };
-  await RecordReplayRunner.recording(
-    path,
-    new JobRunner(),
-    (runner) => runner.outputBytes(tool),
-    options,
-  );
+  await recordBytes(path, tool, options);
   const [entry] = (await Cassette.read(path)).entries;
   const kept = new TextDecoder("latin1").decode(
     Uint8Array.fromBase64(entry.stdoutBase64!),
@@ -222,13 +213,7 @@ test("bytes of an encoding in which a secret looks otherwise are not recorded wi
     .encoding("utf-16le");
   const options = { redact: redactEnv(["TOKEN"]) };
   await assertRejects(
-    () =>
-      RecordReplayRunner.recording(
-        path,
-        new JobRunner(),
-        (runner) => runner.outputBytes(tool),
-        options,
-      ),
+    () => recordBytes(path, tool, options),
     UnsupportedError,
     "outputString",
   );
