@@ -403,7 +403,7 @@ test("a Deno test and a Bun test use one cassette, recorded by either", async ()
     await using folder = await temporaryFolder();
     const file = folder.file("with_cassette_test.ts");
     const source = await readFile(
-      join(ROOT, "tests/fixtures/with_cassette_test.ts"),
+      join(ROOT, "tests/fixtures/with_cassette.ts"),
       "utf8",
     );
     await writeFile(

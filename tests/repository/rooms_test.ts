@@ -87,3 +87,11 @@ test("the runtime room alone names a runtime, and nothing is imported from one",
   }
   assertEquals(wrong, []);
 });
+
+test("no fixture has a name by which the suite would run it as one of its tests", async () => {
+  const names = await readdir(join(ROOT, "tests/fixtures"));
+  assertEquals(
+    names.filter((name) => /^test\.|[._](test|spec)\./.test(name)),
+    [],
+  );
+});
