@@ -1,4 +1,4 @@
-import { pathText } from "../command/checks.ts";
+import { checkObject, pathText } from "../command/checks.ts";
 import { JobRunner } from "../runner/job_runner.ts";
 import { checkRunner, type ProcessRunner } from "../runner/process_runner.ts";
 import { Cassette } from "./cassette.ts";
@@ -37,15 +37,19 @@ export async function openDeck<R extends ProcessRunner>(
   options: OpenOptions<R>,
 ): Promise<Deck<R>> {
   const file = pathText("the cassette's path", path);
-  const plan = planOf(options);
-  const mode = await modeFor(file, options.mode);
+  const { mode: asked, inner: live, ...own } = checkObject(
+    "a cassette's options",
+    options,
+  );
+  const plan = planOf(own);
+  const mode = await modeFor(file, asked);
   if (mode === "new-episodes" && plan.isStrict) {
     throw new TypeError(
       'order: "strict" cannot be had with mode: "new-episodes": what is new comes last in the file',
     );
   }
   // Who gives none has a runner of this kind.
-  const inner = mode === "replay" ? null : checkedInner(options.inner) as R;
+  const inner = mode === "replay" ? null : checkedInner(live) as R;
   const entries = await entriesFor(file, mode);
   const adds = mode === "new-episodes";
   return {

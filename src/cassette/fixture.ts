@@ -1,4 +1,4 @@
-import { checkFunction } from "../command/checks.ts";
+import { checkFunction, checkObject } from "../command/checks.ts";
 import { JobRunner } from "../runner/job_runner.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import { runtime } from "../runtime/detect.ts";
@@ -90,10 +90,13 @@ export async function withCassette(
   test: TestIdentity,
   ...rest: readonly unknown[]
 ): Promise<unknown> {
-  const options = (rest.length === 1 ? {} : rest[0] ?? {}) as Options;
+  const [given = {}] = rest.slice(0, -1);
   const body = rest.at(-1) as CassetteBody<ProcessRunner, unknown>;
   checkFunction("withCassette: the body", body);
-  const { dir, ...own } = options;
+  const { dir, ...own }: Options = checkObject(
+    "withCassette: the options",
+    given,
+  );
   const path = cassettePathOf(test, dir);
   const mode = own.mode ?? modeOfSurroundings();
   await using owned = own.inner === undefined ? new JobRunner() : null;

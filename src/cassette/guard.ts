@@ -23,7 +23,7 @@ export type Guard = (
   | void
   | Promise<GuardRefusal | null | undefined | void>;
 
-/** The entries of a recording that were refused, or could not be looked at. */
+/** The runs of a recording that were refused, or could not be looked at. */
 export class GuardPost {
   readonly #guards: readonly Guard[];
   #problems: unknown[] = [];
@@ -47,14 +47,19 @@ export class GuardPost {
       for (const guard of this.#guards) {
         const refusal = checkedRefusal(await guard(entry));
         if (refusal === null) continue;
-        this.#problems.push(refusedError(path, entry, index, refusal));
+        this.block(refusedError(path, entry, index, refusal));
         return false;
       }
       return true;
     } catch (error) {
-      this.#problems.push(error);
+      this.block(error);
       return false;
     }
+  }
+
+  /** Lets nothing through until it is told to forget. */
+  block(error: unknown): void {
+    this.#problems.push(error);
   }
 
   /** Throws the first of what stands in the way of a save. */

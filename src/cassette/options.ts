@@ -1,4 +1,9 @@
-import { checkFunction, checkVariableName } from "../command/checks.ts";
+import {
+  checkBoolean,
+  checkFunction,
+  checkOptions,
+  checkVariableName,
+} from "../command/checks.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import type { JobRunner } from "../runner/job_runner.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
@@ -65,7 +70,8 @@ export interface CassetteOptions {
    * What is not to be in the file: {@linkcode redactEnv}, {@linkcode redactPattern}, a
    * function that makes what may be kept of a text, or several of them, which are
    * applied in turn to whatever is about to be kept, and to the key of every command
-   * before it is matched.
+   * before it is matched. What a function throws is what the run fails with, and each
+   * save after it until `discard()`.
    */
   redact?:
     | RedactFunction
@@ -137,7 +143,8 @@ export interface CassettePlan {
  * @throws {RangeError} if the speed is not above 0
  * @throws {UnsupportedError} if a permission is missing for what {@linkcode paths} is to know
  */
-export function planOf(options: CassetteOptions = {}): CassettePlan {
+export function planOf(options: CassetteOptions): CassettePlan {
+  checkOptions("a cassette's options", options, OPTIONS);
   const order = checkedChoice("order", options.order ?? "any", ORDERS);
   const isStrict = order === "strict";
   const repeat = checkedChoice(
@@ -157,7 +164,7 @@ export function planOf(options: CassetteOptions = {}): CassettePlan {
     ),
     isStrict,
     repeats: repeat === "last",
-    timing: checkedBoolean("timing", options.timing ?? false),
+    timing: checkBoolean("timing", options.timing ?? false),
     speed: checkedSpeed(options.speed ?? Infinity),
     disguiseOf: disguiser(options),
   };
@@ -176,6 +183,22 @@ export const MODES: readonly CassetteMode[] = [
   "new-episodes",
   "passthrough",
 ];
+
+// A record and no array, for the type check to find the one that is missing.
+const OPTIONS: Readonly<Record<keyof CassetteOptions, true>> = {
+  matchOn: true,
+  normalize: true,
+  redact: true,
+  guard: true,
+  order: true,
+  repeat: true,
+  timing: true,
+  speed: true,
+};
+const MATCH_OPTIONS: Readonly<Record<keyof MatchOptions, true>> = {
+  cwd: true,
+  env: true,
+};
 const ORDERS = ["any", "strict"] as const;
 const REPEATS = ["last", "error"] as const;
 
@@ -217,14 +240,12 @@ function disguiser(
 }
 
 function checkedMatch(options: MatchOptions = {}): MatchRules {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`matchOn: expected an object, got ${String(options)}`);
-  }
+  checkOptions("matchOn", options, MATCH_OPTIONS);
   const { cwd = true, env = [] } = options;
   if (!Array.isArray(env)) {
     throw new TypeError("matchOn.env: expected an array of variables' names");
   }
-  if (checkedBoolean("matchOn.cwd", cwd) && env.length === 0) {
+  if (checkBoolean("matchOn.cwd", cwd) && env.length === 0) {
     return PLAIN_MATCH;
   }
   return {
@@ -238,11 +259,6 @@ function checkedSpeed(speed: number): number {
   throw new RangeError(
     `speed: expected a number above 0, or Infinity for at once, got ${speed}`,
   );
-}
-
-function checkedBoolean(what: string, value: unknown): boolean {
-  if (typeof value === "boolean") return value;
-  throw new TypeError(`${what}: expected true or false, got ${String(value)}`);
 }
 
 function checkedChoice<T extends string>(

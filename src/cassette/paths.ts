@@ -1,3 +1,4 @@
+import { checkBoolean, checkOptions } from "../command/checks.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { Surroundings } from "../runtime/runtime.ts";
 import type { StandIn } from "./stand_ins.ts";
@@ -63,7 +64,7 @@ export class PathNormalizer {
  * On Deno `home` needs `--allow-env=HOME` and `tmp` needs `--allow-env=TMPDIR`, also
  * for a replay; without them the cassette is not opened, with an `UnsupportedError`.
  *
- * @throws {TypeError} if it is told no folder
+ * @throws {TypeError} if it is told no folder, or one of another name
  *
  * @example
  * ```ts
@@ -77,8 +78,9 @@ export class PathNormalizer {
  * ```
  */
 export function paths(options: PathsOptions): PathNormalizer {
+  checkOptions("paths", options, NAMES);
   const which = (Object.keys(NAMES) as Which[]).filter((name) =>
-    options?.[name] === true
+    checkBoolean(`paths: ${name}`, options[name] ?? false)
   );
   if (which.length === 0) {
     throw new TypeError(

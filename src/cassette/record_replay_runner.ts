@@ -262,7 +262,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       command,
       plan.timing ? "timed" : "output",
       (run) =>
-        this.#keep(asked, captureOfTranscript(run, this.#capturing(asked))),
+        this.#keep(asked, (options) => captureOfTranscript(run, options)),
     );
   }
 
@@ -371,7 +371,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       inner!,
       transcribed(command, plan.timing ? "timed" : "output"),
     );
-    this.#keep(asked, captureOf(result, this.#capturing(asked)));
+    this.#keep(asked, (options) => captureOf(result, options));
     return result;
   }
 
@@ -415,13 +415,22 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     return knownRunOf(entry, { use, disguise, speed, encoding });
   }
 
-  #keep({ facts, spec, disguise }: Asked, capture: Capture): void {
-    this.#deck.recording!.add(entryOf(facts, spec, disguise, capture));
-  }
-
-  #capturing({ spec, disguise }: Asked): CaptureOptions {
+  #keep(
+    { facts, spec, disguise }: Asked,
+    capture: (options: CaptureOptions) => Capture,
+  ): void {
+    const { plan } = this.#deck;
+    const recording = this.#deck.recording!;
     const { program, encoding } = spec;
-    return { program, encoding, disguise, timing: this.#deck.plan.timing };
+    try {
+      const { timing } = plan;
+      const captured = capture({ program, encoding, disguise, timing });
+      recording.add(entryOf(facts, spec, disguise, captured));
+    } catch (error) {
+      // Perhaps nobody waits for this run to end.
+      recording.block(error);
+      throw error;
+    }
   }
 }
 

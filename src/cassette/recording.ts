@@ -54,6 +54,11 @@ export class Recording {
     });
   }
 
+  /** Has saves fail: a run that has completed cannot be added. */
+  block(error: unknown): void {
+    this.#guard.block(error);
+  }
+
   /**
    * Writes all runs there are when its turn comes; saves take turns.
    *

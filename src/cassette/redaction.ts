@@ -79,7 +79,8 @@ export function redactEnv(names: Iterable<string>): EnvRedaction {
  * For `redact`: has `replacement` stand for whatever the pattern matches. What was there
  * is not in the file, and no replay brings it back.
  *
- * @throws {TypeError} if it is no pattern, or one that matches an empty text
+ * @throws {TypeError} if it is no pattern, or one that matches an empty text; a run in whose texts it
+ *   matches one is refused with the same
  *
  * @example
  * ```ts
@@ -101,12 +102,15 @@ export function redactPattern(
   // Everywhere, whatever its flags say, and a copy: its state is the caller's own.
   const flags = pattern.flags.replaceAll(/[gy]/g, "");
   const everywhere = new RegExp(pattern.source, `${flags}g`);
-  if (everywhere.test("")) {
-    throw new TypeError(
-      `redactPattern: ${pattern} matches an empty text, which is everywhere`,
-    );
-  }
-  return (_field, text) => text.replace(everywhere, () => replacement);
+  const redact = (_field: unknown, text: string) =>
+    text.replace(everywhere, (match) => {
+      if (match !== "") return replacement;
+      throw new TypeError(
+        `redactPattern: ${pattern} matches an empty text, which is everywhere`,
+      );
+    });
+  redact("", "");
+  return redact;
 }
 
 function secretOf({ envs }: CommandSpec, name: string): string | null {

@@ -167,6 +167,9 @@ function textOf(output: readonly TimedOutput[], stream: OutputStream): string {
   );
 }
 
+/** How many bytes a decoder may hold back; of what it has been given, none becomes more than one UTF-16 unit. */
+const MOST_UNDECODED = 3;
+
 /** The bytes in pieces of which each has the text of its own. */
 function cutLike(
   texts: readonly string[],
@@ -182,8 +185,9 @@ function cutLike(
     until += text.length;
     if (index === texts.length - 1) at = bytes.length;
     while (at < bytes.length && length < until) {
-      length += decoder.decode(bytes.subarray(at, at + 1)).length;
-      at++;
+      const step = Math.max(1, until - length - MOST_UNDECODED);
+      length += decoder.decode(bytes.subarray(at, at + step)).length;
+      at += step;
     }
     return bytes.slice(from, at);
   });

@@ -65,6 +65,37 @@ export function checkFunction<T>(what: string, value: T): T {
   throw new TypeError(`${what}: expected a function, got ${typeof value}`);
 }
 
+/** Refuses what is neither true nor false. */
+export function checkBoolean(what: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`${what}: expected true or false, got ${String(value)}`);
+}
+
+/** Refuses what cannot have options. */
+export function checkObject<T>(what: string, value: T): T & object {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value;
+  }
+  const got = Array.isArray(value) ? "an array" : String(value);
+  throw new TypeError(`${what}: expected an object, got ${got}`);
+}
+
+/** Refuses what are no options, and an option that there is not: what it was to do would not be done. */
+export function checkOptions(
+  what: string,
+  options: unknown,
+  known: Readonly<Record<string, unknown>>,
+): void {
+  for (const name of Object.keys(checkObject(what, options))) {
+    if (Object.hasOwn(known, name)) continue;
+    throw new TypeError(
+      `${what}: there is no ${JSON.stringify(name)} among them, but ${
+        Object.keys(known).join(", ")
+      }`,
+    );
+  }
+}
+
 /** Both runtimes' timers count in 32 bits and fire at once beyond it (about 24 days). */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 

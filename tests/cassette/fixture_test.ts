@@ -394,6 +394,24 @@ test("what is no test, no file, or no body is refused", async () => {
     TypeError,
     "body",
   );
+  const wrongOptions: [unknown, string][] = [
+    [null, "withCassette: the options: expected an object, got null"],
+    [[], "withCassette: the options: expected an object, got an array"],
+    [{ redacted: () => "" }, 'there is no "redacted"'],
+    [{ mode: "reply" }, "mode"],
+  ];
+  for (const [options, message] of wrongOptions) {
+    await assertRejects(
+      () =>
+        withCassette(
+          { name: "x", origin: import.meta.url },
+          options as WithCassetteOptions,
+          () => {},
+        ),
+      TypeError,
+      message,
+    );
+  }
 });
 
 test("a Deno test and a Bun test use one cassette, recorded by either", async () => {

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import {
   Cassette,
   type CassetteKey,
@@ -6,8 +6,11 @@ import {
   type CassetteOptions,
   Command,
   JobRunner,
+  type OpenOptions,
   paths,
+  type PathsOptions,
   RecordReplayRunner,
+  redactPattern,
   Reply,
   ScriptedRunner,
   Stdin,
@@ -296,6 +299,12 @@ test("options that are not what they have to be are refused where they are given
     [{ repeat: "first" }, "repeat"],
     [{ order: "strict", repeat: "last" }, "plays each recording once"],
     [{ timing: 1 }, "timing"],
+    [null, "a cassette's options: expected an object"],
+    [[], "a cassette's options: expected an object, got an array"],
+    [{ redacted: redactPattern(/x/) }, 'there is no "redacted"'],
+    [{ mode: "replay" }, 'there is no "mode"'],
+    [{ matchOn: ["LANG"] }, "matchOn: expected an object, got an array"],
+    [{ matchOn: { environment: ["LANG"] } }, 'there is no "environment"'],
   ];
   for (const [options, message] of wrong) {
     assertThrows(
@@ -315,7 +324,32 @@ test("options that are not what they have to be are refused where they are given
       "speed",
     );
   }
-  assertThrows(() => paths({}), TypeError, "at least one");
+  const noFolders: [unknown, string][] = [
+    [{}, "at least one"],
+    [{ cwd: false }, "at least one"],
+    [{ cwd: true, temp: true }, 'there is no "temp"'],
+    [{ cwd: "yes" }, "paths: cwd: expected true or false"],
+    [null, "paths: expected an object, got null"],
+  ];
+  for (const [folders, message] of noFolders) {
+    assertThrows(() => paths(folders as PathsOptions), TypeError, message);
+  }
+});
+
+test("open refuses the same, and no options at all", async () => {
+  const wrong: [unknown, string][] = [
+    [null, "a cassette's options: expected an object"],
+    [undefined, "a cassette's options: expected an object"],
+    [{ mode: "record", redacted: [] }, 'there is no "redacted"'],
+    [{ mode: "record", inner: {} }, "the inner runner"],
+  ];
+  for (const [options, message] of wrong) {
+    const error = await failureOf(
+      RecordReplayRunner.open("c.json", options as OpenOptions),
+    );
+    assertInstanceOf(error, TypeError);
+    assertStringIncludes(error.message, message);
+  }
 });
 
 test("a stdin file is matched by its path as it is in the file", async () => {
@@ -343,4 +377,36 @@ test("an error of normalize or redact is the caller's own", async () => {
   const error = await failureOf(runner.run(TOOL));
   assertInstanceOf(error, Error);
   assertEquals(error.message, "of the caller's");
+});
+
+test("a run whose output redact could not see through is not left out without a word", async () => {
+  for (
+    const use of [
+      // Nobody waits for the end of this one, who could be told.
+      async (runner: RecordReplayRunner<ScriptedRunner>) => {
+        await using process = await runner.start(TOOL);
+        for await (const _ of process.stdoutLines());
+      },
+      async (runner: RecordReplayRunner<ScriptedRunner>) => {
+        await failureOf(runner.outputString(TOOL));
+      },
+    ]
+  ) {
+    await using folder = await temporaryFolder();
+    const path = folder.file("c.json");
+    const runner = RecordReplayRunner.record(path, inner, {
+      redact: (field, text) => {
+        if (field === "stdout") throw new Error("of the caller's");
+        return text;
+      },
+    });
+    await use(runner);
+    const error = await failureOf(runner.save());
+    assertInstanceOf(error, Error);
+    assertEquals(error.message, "of the caller's");
+    assertEquals(await readdir(folder.path), []);
+    runner.discard();
+    await runner.save();
+    assertEquals(await readdir(folder.path), ["c.json"]);
+  }
 });

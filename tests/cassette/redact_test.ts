@@ -210,6 +210,14 @@ test("a pattern's own state and flags do not matter, and one that matches nothin
   }
   assertEquals(redactPattern(/A/i)("args", "xa"), "x<redacted>");
   assertThrows(() => redactPattern(/a*/), TypeError, "empty text");
+  for (const pattern of [/\b/, /(?=secret)/, /x|$/m]) {
+    const nothing = "redactPattern: " + pattern;
+    assertThrows(
+      () => redactPattern(pattern)("stdout", "a secret"),
+      TypeError,
+      nothing,
+    );
+  }
   assertThrows(
     () => redactPattern("a" as unknown as RegExp),
     TypeError,

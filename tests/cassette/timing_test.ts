@@ -11,6 +11,10 @@ import {
   Reply,
   ScriptedRunner,
 } from "../../mod.ts";
+import { exited } from "../../src/outcome/outcome.ts";
+import { scheduleOf, timingOf } from "../../src/cassette/timing.ts";
+import { pieceDecoder } from "../../src/output/piece_decoder.ts";
+import { wholeText } from "../../src/output/text.ts";
 import { collect, sh } from "../commands.ts";
 import { temporaryFolder, test } from "../harness.ts";
 import {
@@ -240,6 +244,63 @@ test("bytes that are no text are cut where they came, and are whole together", a
   for await (const piece of process.stdoutStream()) all.push(...piece);
   assertEquals(all, [104, 195, 169, 255, 195, 120, 10]);
 });
+
+test("a piece has the first bytes by which a decoder gives its text, in any encoding", () => {
+  const encodings = ["utf-8", "utf-16le", "gb18030", "big5", "iso-2022-jp"];
+  // Whole characters, their beginnings, what is none, and what changes the character set.
+  const bytes = fc.array(
+    fc.constantFrom(
+      ...[0x41, 0xc3, 0xa9, 0xff, 0xf0, 0x9f, 0x98, 0x80, 0xe2, 0x82, 0xac],
+      ...[0x1b, 0x24, 0x42, 0x30, 0x81, 0x88, 0x62, 0xd8, 0x00],
+    ),
+    { minLength: 1, maxLength: 60 },
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...encodings),
+      fc.array(bytes, { minLength: 1, maxLength: 4 }),
+      (encoding, parts) => {
+        const all = Uint8Array.from(parts.flat());
+        const texts = { stdout: wholeText("x", encoding, all), stderr: "" };
+        const pieces = parts.map(({ length }, at) => ({ at, length }));
+        const timing = timingOf(
+          {
+            outcome: exited(0),
+            stdout: { bytes: all, encoding, pieces },
+            stderr: null,
+            truncated: [],
+            isBytes: true,
+            end: parts.length,
+          },
+          texts,
+          (_stream, text) => text,
+        );
+        const played = scheduleOf(timing, 1, (text) => text, {
+          bytes: all,
+          encoding,
+        }).output;
+        assertEquals(played.flatMap(({ bytes }) => [...bytes]), [...all]);
+        let end = 0;
+        let until = 0;
+        for (const [index, { text }] of timing.output.slice(0, -1).entries()) {
+          until += text.length;
+          end += played[index].bytes.length;
+          assert(lengthOf(all.subarray(0, end), encoding) >= until);
+          assert(
+            until === 0 ||
+              lengthOf(all.subarray(0, end - 1), encoding) < until,
+          );
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+/** How much text a decoder gives for these bytes while it expects more. */
+function lengthOf(bytes: Uint8Array, encoding: string): number {
+  return pieceDecoder(encoding).decode(bytes).length;
+}
 
 test("what can only be redacted as a whole comes with the last piece", async () => {
   await using folder = await temporaryFolder();
