@@ -93,11 +93,13 @@ export function startKnownRun(
   supply: StdinSupply | null = null,
 ): Run {
   const takesInput = supply !== null || (spec.keepStdinOpen && use === "live");
+  // What was printed in the grace of a deadline comes after it once more.
+  const isOverdue = run.schedule !== null && run.outcome?.kind === "timed-out";
   return new Run(spec, {
     use,
     backend: new KnownBackend(spec, run, takesInput),
     supply,
-    limits: new RunLimits(spec),
+    limits: new RunLimits(isOverdue ? { ...spec, timeout: null } : spec),
   });
 }
 

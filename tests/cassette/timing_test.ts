@@ -199,6 +199,29 @@ test("a process that plays at its speed can be waited for, and ended before its 
   assertEquals(left.pid, null);
 });
 
+test("what was printed in the grace of a deadline is played after it, at any speed", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const command = sh(
+    "trap 'sleep 0.2; echo late; exit' TERM; echo soon; sleep 5 & wait",
+  )
+    .timeout(200).timeoutGrace(4000);
+  const live = await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputString(command),
+    { timing: true },
+  );
+  assertEquals(live.outcome, { kind: "timed-out" });
+  assertEquals(live.stdout, "soon\nlate\n");
+  for (const speed of [0.5, 1, 10, Infinity]) {
+    const replayer = await RecordReplayRunner.replay(path, { speed });
+    await using process = await replayer.start(command);
+    assertEquals(await collect(process.stdoutLines()), ["soon", "late"]);
+    assertEquals(await process.wait(), { kind: "timed-out" });
+  }
+});
+
 test("what is secret is in no piece, also where two of them share it", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
