@@ -30,6 +30,29 @@ export async function temporaryFolder(): Promise<
   };
 }
 
+const { process } = globalThis as unknown as {
+  process: { env: Record<string, string | undefined> };
+};
+
+/** Gives this process these variables, `undefined` for none, until that is disposed of. */
+export function setVariables(
+  variables: Record<string, string | undefined>,
+): Disposable {
+  const before = Object.keys(variables).map((name) =>
+    [name, process.env[name]] as const
+  );
+  const set = (name: string, value: string | undefined) => {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  };
+  for (const [name, value] of Object.entries(variables)) set(name, value);
+  return {
+    [Symbol.dispose]() {
+      for (const [name, value] of before) set(name, value);
+    },
+  };
+}
+
 /** Waits until `condition` holds; fails when it still does not after `ms` milliseconds. */
 export async function eventually(
   what: string,

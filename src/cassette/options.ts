@@ -16,7 +16,11 @@ import {
 import type { Guard } from "./guard.ts";
 import { type MatchRules, PLAIN_MATCH } from "./key.ts";
 import { PathNormalizer, standInsOfPaths } from "./paths.ts";
-import { EnvRedaction, standInsOfEnv } from "./redaction.ts";
+import {
+  checkSecretsAreKnown,
+  EnvRedaction,
+  standInsOfEnv,
+} from "./redaction.ts";
 import { type StandIn, StandIns } from "./stand_ins.ts";
 
 /**
@@ -134,6 +138,13 @@ export interface CassettePlan {
   readonly timing: boolean;
   readonly speed: number;
   disguiseOf(spec: CommandSpec): Disguise;
+  /**
+   * To be asked before a command is run for real.
+   *
+   * @throws {UnsupportedError} if it has a variable that is to be redacted and may not be read
+   * @throws {RangeError} if that has too short a value
+   */
+  checkRecordable(spec: CommandSpec): void;
 }
 
 /**
@@ -166,7 +177,7 @@ export function planOf(options: CassetteOptions): CassettePlan {
     repeats: repeat === "last",
     timing: checkBoolean("timing", options.timing ?? false),
     speed: checkedSpeed(options.speed ?? Infinity),
-    disguiseOf: disguiser(options),
+    ...disguisingOf(options),
   };
 }
 
@@ -202,9 +213,9 @@ const MATCH_OPTIONS: Readonly<Record<keyof MatchOptions, true>> = {
 const ORDERS = ["any", "strict"] as const;
 const REPEATS = ["last", "error"] as const;
 
-function disguiser(
+function disguisingOf(
   { normalize, redact }: CassetteOptions,
-): (spec: CommandSpec) => Disguise {
+): Pick<CassettePlan, "disguiseOf" | "checkRecordable"> {
   const normalizing = listOf<NormalizeFunction | PathNormalizer>(
     "normalize",
     normalize,
@@ -218,9 +229,6 @@ function disguiser(
   const redactions = redacting.flatMap((item) =>
     item instanceof EnvRedaction ? [] : [checkFunction("redact", item)]
   );
-  if (normalizing.length === 0 && redacting.length === 0) {
-    return () => NO_DISGUISE;
-  }
   const known = folders.flatMap(standInsOfPaths);
   const make = (standIns: readonly StandIn[]) =>
     new Disguise(
@@ -228,15 +236,19 @@ function disguiser(
       normalizers,
       redactions,
     );
-  if (variables.length === 0) {
-    const one = make(known);
-    return () => one;
-  }
-  return (spec) =>
-    make([
-      ...variables.flatMap((variable) => standInsOfEnv(variable, spec)),
-      ...known,
-    ]);
+  const plain = normalizing.length === 0 && redacting.length === 0
+    ? NO_DISGUISE
+    : make(known);
+  return {
+    disguiseOf: variables.length === 0 ? () => plain : (spec) =>
+      make([
+        ...variables.flatMap((variable) => standInsOfEnv(variable, spec)),
+        ...known,
+      ]),
+    checkRecordable(spec) {
+      for (const variable of variables) checkSecretsAreKnown(variable, spec);
+    },
+  };
 }
 
 function checkedMatch(options: MatchOptions = {}): MatchRules {

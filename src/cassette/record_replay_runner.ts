@@ -257,6 +257,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       }
       return process;
     }
+    plan.checkRecordable(spec);
     return await startRecorded(
       inner!,
       command,
@@ -367,6 +368,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     const asked = this.#ask(spec);
     const entry = this.#play(command, asked, use);
     if (entry !== null) return await play(spec, this.#known(entry, asked, use));
+    plan.checkRecordable(spec);
     const result = await run(
       inner!,
       transcribed(command, plan.timing ? "timed" : "output"),

@@ -1,16 +1,23 @@
 import { checkVariableName } from "../command/checks.ts";
 import type { CommandSpec } from "../command/spec.ts";
+import { runtime } from "../runtime/detect.ts";
 import type { RedactFunction } from "./disguise.ts";
 import type { StandIn } from "./stand_ins.ts";
 
 /** What is shorter is found all over a text, where it is no secret, and could be guessed from what is left. */
 const SHORTEST_SECRET = 4;
 
-/** Reads what only a cassette needs to know; set by {@linkcode EnvRedaction} itself. */
+/** What stands in for the values that a command's variables have; set by {@linkcode EnvRedaction} itself. */
 export let standInsOfEnv: (
   redaction: EnvRedaction,
   spec: CommandSpec,
 ) => StandIn[];
+
+/** Refuses a command with a value that would not be found in what it prints; set by {@linkcode EnvRedaction} itself. */
+export let checkSecretsAreKnown: (
+  redaction: EnvRedaction,
+  spec: CommandSpec,
+) => void;
 
 /** Environment variables whose values are secret; made by {@linkcode redactEnv}. */
 export class EnvRedaction {
@@ -21,6 +28,13 @@ export class EnvRedaction {
         text: secretOf(spec, name),
         isFolder: false,
       }));
+    checkSecretsAreKnown = (redaction, spec) => {
+      for (const name of redaction.#names) {
+        if (!inherits(spec, name)) continue;
+        const value = runtime().surroundings.knownVariable(name);
+        if (value) checkedSecret(name, value);
+      }
+    };
   }
 
   readonly #names: readonly string[];
@@ -32,16 +46,19 @@ export class EnvRedaction {
 }
 
 /**
- * For `redact`: has `<env:API_TOKEN>` stand for the value that a command sets the
- * variable to, wherever that is echoed: in arguments, the working directory, the input
- * that is digested, and both outputs. A replay puts the replaying command's own value
- * back, so that its result is as it was.
+ * For `redact`: has `<env:API_TOKEN>` stand for the value that the variable has for a
+ * command, wherever that is echoed: in arguments, the working directory, the input that
+ * is digested, and both outputs. A replay puts the replaying command's own value back, so
+ * that its result is as it was.
  *
  * It is the value as it is that is found, and not what the tool made of it, by base64
- * say. A value that the command merely inherits is not known here.
+ * say.
  *
  * A run with a value of less than 4 characters is refused with a `RangeError` before it
- * starts.
+ * starts, and so is, with an `UnsupportedError`, the recording of one that inherits a
+ * variable that this program may not read: on Deno grant `--allow-env=API_TOKEN`, or have
+ * the command set or remove it. A replay needs no such permission: where the variable is
+ * inherited and is not there, too short or may not be read, `<env:API_TOKEN>` stays.
  *
  * @throws {TypeError} if no variable is named, or a name is none, or holds `<`, `>` or a backslash
  *
@@ -58,8 +75,12 @@ export class EnvRedaction {
  * ```
  */
 export function redactEnv(names: Iterable<string>): EnvRedaction {
-  if (typeof names === "string") {
-    throw new TypeError("redactEnv: expected an array of names, got a string");
+  if (typeof names === "string" || !isIterable(names)) {
+    throw new TypeError(
+      `redactEnv: expected an array of names, got ${
+        typeof names === "string" ? "a string" : String(names)
+      }`,
+    );
   }
   const all = Array.from(new Set(names), (name) => checkVariableName(name));
   if (all.length === 0) throw new TypeError("redactEnv: no variable is named");
@@ -99,6 +120,11 @@ export function redactPattern(
       `redactPattern: expected a RegExp, got ${typeof pattern}`,
     );
   }
+  if (typeof replacement !== "string") {
+    throw new TypeError(
+      `redactPattern: expected a string in its place, got ${typeof replacement}`,
+    );
+  }
   // Everywhere, whatever its flags say, and a copy: its state is the caller's own.
   const flags = pattern.flags.replaceAll(/[gy]/g, "");
   const everywhere = new RegExp(pattern.source, `${flags}g`);
@@ -113,16 +139,35 @@ export function redactPattern(
   return redact;
 }
 
-function secretOf({ envs }: CommandSpec, name: string): string | null {
-  const value = envs.get(name)?.toWellFormed() ?? null;
-  if (value !== null && value.length < SHORTEST_SECRET) {
-    const what = value === ""
-      ? "empty"
-      : `only ${value.length} character${value.length === 1 ? "" : "s"} long`;
-    throw new RangeError(
-      `redactEnv: the value of ${name} is ${what}, and would be replaced all over the text: ` +
-        `give it at least ${SHORTEST_SECRET} characters, or leave ${name} out of redactEnv`,
-    );
+function secretOf(spec: CommandSpec, name: string): string | null {
+  if (!inherits(spec, name)) {
+    const value = spec.envs.get(name) ?? null;
+    return value === null ? null : checkedSecret(name, value.toWellFormed());
   }
-  return value;
+  // What the machine has by chance is to fail no replay.
+  const value = runtime().surroundings.variable(name)?.toWellFormed() ?? "";
+  return value.length < SHORTEST_SECRET ? null : value;
+}
+
+function inherits(
+  { envs, envCleared, envInherited }: CommandSpec,
+  name: string,
+): boolean {
+  return !envs.has(name) && (!envCleared || envInherited.includes(name));
+}
+
+function isIterable(value: unknown): boolean {
+  return typeof (value as Iterable<unknown> | null | undefined)
+    ?.[Symbol.iterator] === "function";
+}
+
+function checkedSecret(name: string, value: string): string {
+  if (value.length >= SHORTEST_SECRET) return value;
+  const what = value === ""
+    ? "empty"
+    : `only ${value.length} character${value.length === 1 ? "" : "s"} long`;
+  throw new RangeError(
+    `redactEnv: the value of ${name} is ${what}, and would be replaced all over the text: ` +
+      `give it at least ${SHORTEST_SECRET} characters, or leave ${name} out of redactEnv`,
+  );
 }

@@ -6,6 +6,7 @@ import type { Surroundings } from "./runtime.ts";
 /** What surrounds the program, by way of Deno's own calls. */
 export const denoSurroundings: Surroundings = {
   variable,
+  knownVariable,
   folder(which) {
     if (which === "cwd") return Deno.cwd();
     return which === "home" ? home() : temporary();
@@ -15,6 +16,14 @@ export const denoSurroundings: Surroundings = {
 function variable(name: string): string | null {
   if (!isGranted({ name: "env", variable: name })) return null;
   return Deno.env.get(name) ?? null;
+}
+
+function knownVariable(name: string): string | null {
+  if (isGranted({ name: "env", variable: name })) return variable(name);
+  throw new UnsupportedError(
+    `knowing the environment variable ${name}`,
+    `grant --allow-env=${name}`,
+  );
 }
 
 function home(): string {
@@ -31,13 +40,11 @@ function home(): string {
 
 function temporary(): string {
   const names = Deno.build.os === "windows" ? ["TEMP", "TMP"] : ["TMPDIR"];
-  for (const name of names) {
-    if (!isGranted({ name: "env", variable: name })) {
-      throw new UnsupportedError(
-        "knowing the folder for temporary files",
-        `grant --allow-env=${names.join(",")}`,
-      );
-    }
+  if (!names.every((variable) => isGranted({ name: "env", variable }))) {
+    throw new UnsupportedError(
+      "knowing the folder for temporary files",
+      `grant --allow-env=${names.join(",")}`,
+    );
   }
   const named = names.map(variable).find((folder) => folder !== null);
   return named || (Deno.build.os === "windows" ? "C:\\Windows\\Temp" : "/tmp");

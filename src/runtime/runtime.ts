@@ -205,6 +205,12 @@ export interface Surroundings {
   /** An environment variable's value; `null` if there is none, or it may not be read. */
   variable(name: string): string | null;
   /**
+   * An environment variable's value; `null` if there is none.
+   *
+   * @throws {UnsupportedError} if it may not be read
+   */
+  knownVariable(name: string): string | null;
+  /**
    * The program's working directory, its user's home, or where temporary files go.
    *
    * @throws {UnsupportedError} if a permission is missing for it

@@ -11,7 +11,12 @@ import {
   type WithCassetteOptions,
 } from "../../mod.ts";
 import { failureOf, sh } from "../commands.ts";
-import { runtimeName, temporaryFolder, test } from "../harness.ts";
+import {
+  runtimeName,
+  setVariables,
+  temporaryFolder,
+  test,
+} from "../harness.ts";
 import { PROGRAMS, ROOT } from "../runtimes.ts";
 import {
   assert,
@@ -24,28 +29,14 @@ import {
 } from "../std.ts";
 
 const TOOL = new Command("tool");
-const { process } = globalThis as unknown as {
-  process: { env: Record<string, string | undefined> };
-};
 
 /** Runs `action` with these variables, `undefined` for none, and puts back what was. */
 async function withVariables<T>(
   variables: Record<string, string | undefined>,
   action: () => Promise<T>,
 ): Promise<T> {
-  const before = Object.keys(variables).map((name) =>
-    [name, process.env[name]] as const
-  );
-  const set = (name: string, value: string | undefined) => {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  };
-  for (const [name, value] of Object.entries(variables)) set(name, value);
-  try {
-    return await action();
-  } finally {
-    for (const [name, value] of before) set(name, value);
-  }
+  using _ = setVariables(variables);
+  return await action();
 }
 
 const NO_VARIABLES = { CI: undefined, PROCESSKIT_CASSETTES: undefined };

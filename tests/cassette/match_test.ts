@@ -16,7 +16,12 @@ import {
   Stdin,
 } from "../../mod.ts";
 import { failureOf, sh } from "../commands.ts";
-import { runtimeName, temporaryFolder, test } from "../harness.ts";
+import {
+  runtimeName,
+  setVariables,
+  temporaryFolder,
+  test,
+} from "../harness.ts";
 import { ROOT, scriptWords } from "../runtimes.ts";
 import {
   assert,
@@ -180,20 +185,11 @@ test("paths stores what stands for a folder, and gives the real one back", async
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const { process } = globalThis as unknown as {
-    process: { cwd(): string; env: Record<string, string> };
+    process: { cwd(): string };
   };
   // Folders of which none is in another, wherever this is run.
-  const { HOME, TMPDIR } = process.env;
   const home = "/home/nobody/of-this-name";
-  Object.assign(process.env, { HOME: home, TMPDIR: "/scratch/" });
-  using _variables = {
-    [Symbol.dispose]() {
-      for (const [name, value] of Object.entries({ HOME, TMPDIR })) {
-        if (value === undefined) delete process.env[name];
-        else process.env[name] = value;
-      }
-    },
-  };
+  using _variables = setVariables({ HOME: home, TMPDIR: "/scratch/" });
   const here = process.cwd();
   const options = { normalize: paths({ cwd: true, home: true, tmp: true }) };
   const command = sh(

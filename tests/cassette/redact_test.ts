@@ -16,7 +16,13 @@ import {
   ScriptedRunner,
 } from "../../mod.ts";
 import { failureOf, sh } from "../commands.ts";
-import { temporaryFolder, test } from "../harness.ts";
+import {
+  runtimeName,
+  setVariables,
+  temporaryFolder,
+  test,
+} from "../harness.ts";
+import { scriptWords } from "../runtimes.ts";
 import {
   assert,
   assertEquals,
@@ -87,6 +93,114 @@ test("a value that is part of another, and one with signs of a pattern in it, co
   );
   const replayer = await RecordReplayRunner.replay(path, options);
   assertEquals(await replayer.outputString(command), live);
+});
+
+test("a value that a command inherits is in the file as little, and a replay has its own machine's", async () => {
+  const plain = sh('echo "token=$API_TOKEN"');
+  const options = { redact: redactEnv(["API_TOKEN"]) };
+  for (const command of [plain, plain.inheritEnv(["API_TOKEN", "PATH"])]) {
+    await using folder = await temporaryFolder();
+    const path = folder.file("c.json");
+    using _ = setVariables({ API_TOKEN: SECRET });
+    const withArgument = command.arg(`--token=${SECRET}`);
+    const live = await RecordReplayRunner.recording(
+      path,
+      new JobRunner(),
+      async (runner) => {
+        await runner.run(withArgument);
+        return await runner.run(command);
+      },
+      options,
+    );
+    assertEquals(live, `token=${SECRET}`);
+    assert(!(await readFile(path, "utf8")).includes("hunter2"));
+    const replayer = await RecordReplayRunner.replay(path, options);
+    assertEquals(await replayer.run(withArgument), live);
+    assertEquals((await replayer.check(new JobRunner())).unchanged, 2);
+    for (
+      const [value, shown] of [
+        ["another-token", "another-token"],
+        ["abc", "<env:API_TOKEN>"],
+        ["", "<env:API_TOKEN>"],
+        [undefined, "<env:API_TOKEN>"],
+      ]
+    ) {
+      using _ = setVariables({ API_TOKEN: value });
+      assertEquals(await replayer.run(command), `token=${shown}`);
+    }
+  }
+});
+
+test("a command that is without the variable has nothing hidden in what it prints", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  using _ = setVariables({ API_TOKEN: SECRET });
+  const command = sh(`echo ${SECRET}`);
+  await RecordReplayRunner.recording(path, new JobRunner(), async (runner) => {
+    await runner.run(command.envRemove("API_TOKEN"));
+    await runner.run(command.inheritEnv(["PATH"]));
+    await runner.run(command.env("API_TOKEN", "another-token"));
+  }, { redact: redactEnv(["API_TOKEN"]) });
+  for (const entry of (await Cassette.read(path)).entries) {
+    assertEquals(entry.stdout, `${SECRET}\n`);
+  }
+});
+
+test("a short value that a command inherits is refused before it is run for real", async () => {
+  await using folder = await temporaryFolder();
+  const options = { redact: redactEnv(["API_TOKEN"]) };
+  const recorder = RecordReplayRunner.record(
+    folder.file("c.json"),
+    new JobRunner(),
+    options,
+  );
+  const ran = folder.file("ran");
+  const command = sh('echo x >> "$1"', ran);
+  using _ = setVariables({ API_TOKEN: "abc" });
+  for (
+    const run of [
+      () => recorder.run(command),
+      () => recorder.outputBytes(command),
+      () => recorder.start(command),
+    ]
+  ) {
+    const error = await failureOf(run());
+    assertInstanceOf(error, RangeError);
+    assertStringIncludes(error.message, "API_TOKEN is only 3 characters long");
+  }
+  // Nobody can find what is empty.
+  using _empty = setVariables({ API_TOKEN: "" });
+  await recorder.run(command);
+  assertEquals(await readFile(ran, "utf8"), "x\n");
+});
+
+test("a value that may not be read is not recorded, and is not needed to replay", async () => {
+  // Bun has no permissions.
+  if (runtimeName !== "deno") return;
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const run = (permissions: string[], ...words: string[]) => {
+    const { program, args } = scriptWords(
+      "deno",
+      "tests/fixtures/redacted.ts",
+      permissions,
+    );
+    return new Command(program, [...args, path, ...words])
+      .env("API_TOKEN", SECRET).outputString();
+  };
+  const record = [
+    ...["--allow-run", `--allow-read=${folder.path}`],
+    `--allow-write=${folder.path}`,
+  ];
+  const refused = await run(record, "record");
+  assertStringIncludes(refused.stderr, "UnsupportedError");
+  assertStringIncludes(refused.stderr, "--allow-env=API_TOKEN");
+  assertEquals(await readdir(folder.path), []);
+  const live = await run([...record, "--allow-env=API_TOKEN"], "record");
+  assertEquals(live.stdout, `token=${SECRET}\n`);
+  assert(!(await readFile(path, "utf8")).includes("hunter2"));
+  const replayed = await run([`--allow-read=${path}`], "replay");
+  assertEquals(replayed.stdout, "token=<env:API_TOKEN>\n");
 });
 
 test("an empty or very short value is refused before anything is run, in record and in replay", async () => {
