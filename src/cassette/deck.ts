@@ -1,4 +1,4 @@
-import { checkObject, pathText } from "../command/checks.ts";
+import { checkOptions, pathText } from "../command/checks.ts";
 import { JobRunner } from "../runner/job_runner.ts";
 import { checkRunner, type ProcessRunner } from "../runner/process_runner.ts";
 import { Cassette } from "./cassette.ts";
@@ -9,7 +9,9 @@ import {
   type CassetteOptions,
   type CassettePlan,
   checkedMode,
+  OPEN_OPTIONS,
   type OpenOptions,
+  OPTIONS,
   planOf,
 } from "./options.ts";
 import { Recording } from "./recording.ts";
@@ -37,19 +39,16 @@ export async function openDeck<R extends ProcessRunner>(
   options: OpenOptions<R>,
 ): Promise<Deck<R>> {
   const file = pathText("the cassette's path", path);
-  const { mode: asked, inner: live, ...own } = checkObject(
-    "a cassette's options",
-    options,
-  );
-  const plan = planOf(own);
-  const mode = await modeFor(file, asked);
+  checkOptions("a cassette's options", options, OPEN_OPTIONS);
+  const plan = planOf(options);
+  const mode = await modeFor(file, options.mode);
   if (mode === "new-episodes" && plan.isStrict) {
     throw new TypeError(
       'order: "strict" cannot be had with mode: "new-episodes": what is new comes last in the file',
     );
   }
   // Who gives none has a runner of this kind.
-  const inner = mode === "replay" ? null : checkedInner(live) as R;
+  const inner = mode === "replay" ? null : checkedInner(options.inner) as R;
   const entries = await entriesFor(file, mode);
   const adds = mode === "new-episodes";
   return {
@@ -75,6 +74,7 @@ export function recordingDeck<R extends ProcessRunner>(
   options: CassetteOptions,
 ): Deck<ProcessRunner> {
   const file = pathText("the cassette's path", path);
+  checkOptions("a cassette's options", options, OPTIONS);
   const plan = planOf(options);
   return {
     path: file,

@@ -1,11 +1,13 @@
-import { checkFunction, checkObject } from "../command/checks.ts";
+import { checkFunction, checkOptions } from "../command/checks.ts";
 import { JobRunner } from "../runner/job_runner.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
+import { CassetteError } from "../outcome/cassette_errors.ts";
 import { runtime } from "../runtime/detect.ts";
 import {
   type CassetteMode,
   type CassetteOptions,
   checkedMode,
+  OPEN_OPTIONS,
 } from "./options.ts";
 import { isCassetteThere } from "./file.ts";
 import { endPlaying, RecordReplayRunner } from "./record_replay_runner.ts";
@@ -42,6 +44,11 @@ export type CassetteBody<R extends ProcessRunner, T> = (
 
 type Options = WithCassetteOptions<ProcessRunner>;
 
+const FIXTURE_OPTIONS: Readonly<Record<keyof Options, true>> = {
+  dir: true,
+  ...OPEN_OPTIONS,
+};
+
 const VARIABLE = "PROCESSKIT_CASSETTES";
 
 /**
@@ -56,11 +63,13 @@ const VARIABLE = "PROCESSKIT_CASSETTES";
  * file's on every system is changed, and gets a digest of what it was.
  *
  * Without a `mode`, the variable `PROCESSKIT_CASSETTES` counts (`record`, `replay`,
- * `auto` or `new-episodes`); else it is `"replay"` where `CI` is set, and `"auto"`
+ * `auto`, `new-episodes` or `passthrough`); else it is `"replay"` where `CI` is set, and `"auto"`
  * elsewhere. On Deno neither variable is looked at without permission, and none is asked
  * for: a replay needs `--allow-read` alone.
  *
- * What a body throws while a cassette is playing tells so at the end of its message.
+ * What a body throws while a cassette is playing tells so at the end of its message. A
+ * step of Deno's that fails does not make the body around it throw: give each step a
+ * cassette of its own.
  *
  * @throws {CassetteError} if the cassette cannot be read or written, or a guard refused a run
  * @throws {TypeError} if the test has no name or file, or an option or the variable is not what it has to be
@@ -93,22 +102,29 @@ export async function withCassette(
   const [given = {}] = rest.slice(0, -1);
   const body = rest.at(-1) as CassetteBody<ProcessRunner, unknown>;
   checkFunction("withCassette: the body", body);
-  const { dir, ...own }: Options = checkObject(
-    "withCassette: the options",
-    given,
-  );
+  checkOptions("withCassette: the options", given, FIXTURE_OPTIONS);
+  const { dir, ...own }: Options = given;
   const path = cassettePathOf(test, dir);
-  const mode = own.mode ?? modeOfSurroundings();
+  const choice = own.mode === undefined
+    ? modeOfSurroundings()
+    : { mode: own.mode, by: "mode" as const };
+  const { mode } = choice;
   await using owned = own.inner === undefined ? new JobRunner() : null;
   const inner = own.inner ?? owned!;
-  const runner = await RecordReplayRunner.open(path, { ...own, mode, inner });
+  const runner = await RecordReplayRunner.open(path, { ...own, mode, inner })
+    .catch((error: unknown) => {
+      const isToPlay = mode === "replay" || mode === "auto";
+      throw isToPlay && error instanceof CassetteError
+        ? withNote(error, noteOnReplay(choice))
+        : error;
+    });
   let value: unknown;
   try {
     value = await body(runner);
   } catch (error) {
     const isPlaying = runner.mode === "replay" ||
       (runner.mode === "new-episodes" && await isCassetteThere(path));
-    throw isPlaying ? withNote(error, noteOf(path, own.mode)) : error;
+    throw isPlaying ? withNote(error, noteOnPlaying(path, choice)) : error;
   } finally {
     await endPlaying(runner);
   }
@@ -116,19 +132,48 @@ export async function withCassette(
   return value;
 }
 
-function modeOfSurroundings(): CassetteMode {
-  const { surroundings } = runtime();
-  const chosen = surroundings.variable(VARIABLE);
-  if (chosen) return checkedMode(`the variable ${VARIABLE}`, chosen);
-  const ci = surroundings.variable("CI");
-  return ci && ci !== "false" && ci !== "0" ? "replay" : "auto";
+/** A mode, and what it was chosen by: the option, a variable, or nothing at all. */
+interface Choice {
+  readonly mode: CassetteMode;
+  readonly by: "mode" | typeof VARIABLE | "CI" | null;
 }
 
-function noteOf(path: string, mode: CassetteMode | undefined): string {
-  const how = mode === undefined
-    ? `run this test with ${VARIABLE}=record`
-    : 'run this test with mode: "record"';
-  return `(The cassette ${path} was playing: what it has was not run. To record it again, ${how}.)`;
+function modeOfSurroundings(): Choice {
+  const { surroundings } = runtime();
+  const chosen = surroundings.variable(VARIABLE);
+  if (chosen) {
+    const mode = checkedMode(`the variable ${VARIABLE}`, chosen);
+    return { mode, by: VARIABLE };
+  }
+  const ci = surroundings.variable("CI");
+  return ci && !/^(?:false|0)$/i.test(ci)
+    ? { mode: "replay", by: "CI" }
+    : { mode: "auto", by: null };
+}
+
+function noteOnPlaying(path: string, choice: Choice): string {
+  return `(The cassette ${path} was playing: what it has was not run. ` +
+    `To record it again, run this test ${recording(choice)}.)`;
+}
+
+function noteOnReplay(choice: Choice): string {
+  const { mode, by } = choice;
+  const why = mode === "auto"
+    ? "since it is there"
+    : by === "CI"
+    ? "since CI is set"
+    : `as the ${by === "mode" ? "option" : "variable"} ${by} says`;
+  return `(It was to be replayed, ${why}. To record it, run this test ${
+    recording(choice)
+  }.)`;
+}
+
+/** How to run a test for its cassette to be recorded. */
+function recording({ by }: Choice): string {
+  if (by === "mode") return 'with mode: "record"';
+  return runtime().surroundings.mayReadVariable(VARIABLE)
+    ? `with ${VARIABLE}=record`
+    : `with ${VARIABLE}=record, and --allow-env=${VARIABLE} for it to be seen`;
 }
 
 /** The error with a note at the end of its message, or one in its place that has it. */

@@ -88,8 +88,9 @@ export interface CassetteOptions {
   guard?: Guard | readonly Guard[];
   /**
    * `"strict"`: runs have to come in the order in which they were recorded, each as
-   * often as it was recorded. For runs that come one after another: those that run at
-   * the same time were recorded in the order in which they ended.
+   * often as it was recorded at most; `assertAllPlayed()` sees to it that none is left.
+   * For runs that come one after another: those that run at the same time were recorded
+   * in the order in which they ended.
    *
    * @default {"any"}
    */
@@ -155,7 +156,6 @@ export interface CassettePlan {
  * @throws {UnsupportedError} if a permission is missing for what {@linkcode paths} is to know
  */
 export function planOf(options: CassetteOptions): CassettePlan {
-  checkOptions("a cassette's options", options, OPTIONS);
   const order = checkedChoice("order", options.order ?? "any", ORDERS);
   const isStrict = order === "strict";
   const repeat = checkedChoice(
@@ -195,8 +195,9 @@ export const MODES: readonly CassetteMode[] = [
   "passthrough",
 ];
 
-// A record and no array, for the type check to find the one that is missing.
-const OPTIONS: Readonly<Record<keyof CassetteOptions, true>> = {
+// Records and no arrays, for the type check to find the one that is missing.
+/** What there is in {@linkcode CassetteOptions}. */
+export const OPTIONS: Readonly<Record<keyof CassetteOptions, true>> = {
   matchOn: true,
   normalize: true,
   redact: true,
@@ -205,6 +206,12 @@ const OPTIONS: Readonly<Record<keyof CassetteOptions, true>> = {
   repeat: true,
   timing: true,
   speed: true,
+};
+/** What there is in {@linkcode OpenOptions}. */
+export const OPEN_OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
+  mode: true,
+  inner: true,
+  ...OPTIONS,
 };
 const MATCH_OPTIONS: Readonly<Record<keyof MatchOptions, true>> = {
   cwd: true,

@@ -1,3 +1,4 @@
+import { checkFunction } from "../command/checks.ts";
 import { type Command, specOf, transcribed } from "../command/command.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
@@ -176,7 +177,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     options: CassetteOptions = {},
   ): Promise<T> {
     const runner = RecordReplayRunner.record(path, inner, options);
-    const value = await body(runner);
+    const value = await checkFunction("recording: the body", body)(runner);
     await runner.save();
     return value;
   }

@@ -1,5 +1,6 @@
 import { checkVariableName } from "../command/checks.ts";
 import type { CommandSpec } from "../command/spec.ts";
+import { UnsupportedError } from "../outcome/errors.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { RedactFunction } from "./disguise.ts";
 import type { StandIn } from "./stand_ins.ts";
@@ -31,7 +32,9 @@ export class EnvRedaction {
     checkSecretsAreKnown = (redaction, spec) => {
       for (const name of redaction.#names) {
         if (!inherits(spec, name)) continue;
-        const value = runtime().surroundings.knownVariable(name);
+        const { surroundings } = runtime();
+        if (!surroundings.mayReadVariable(name)) throw unreadable(spec, name);
+        const value = surroundings.variable(name);
         if (value) checkedSecret(name, value);
       }
     };
@@ -154,6 +157,14 @@ function inherits(
   name: string,
 ): boolean {
   return !envs.has(name) && (!envCleared || envInherited.includes(name));
+}
+
+function unreadable({ program }: CommandSpec, name: string): UnsupportedError {
+  return new UnsupportedError(
+    `redacting ${name}, which the command inherits and this program may not read`,
+    `grant --allow-env=${name}, or have the command set or remove it`,
+    { program },
+  );
 }
 
 function isIterable(value: unknown): boolean {

@@ -76,10 +76,21 @@ export class StandIns {
   show(text: string): string {
     return text.replace(
       this.#shown,
-      (found, backslashes: string, name: string, from: string = "") =>
-        backslashes === ""
-          ? this.#textOf.get(name)?.slice(Number(from.slice(1))) ?? found
-          : `<${backslashes.slice(1)}${name}${from}>`,
+      (
+        found,
+        backslashes: string,
+        name: string,
+        from: string | undefined,
+        at: number,
+      ) => {
+        if (backslashes !== "") {
+          return `<${backslashes.slice(1)}${name}${from ?? ""}>`;
+        }
+        const secret = this.#textOf.get(name);
+        // The root of all files is the `/` that comes next, unless none does.
+        if (secret === "") return text[at + found.length] === "/" ? "" : "/";
+        return secret?.slice(Number(from?.slice(1) ?? 0)) ?? found;
+      },
     );
   }
 

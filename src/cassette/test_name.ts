@@ -4,7 +4,7 @@ import { splitPath } from "./file.ts";
 
 /** What tells one test from all others: a test context of Deno's is one. */
 export interface TestIdentity {
-  /** The name of the test; unique in its file. */
+  /** The name of the test; the only one of its kind in its file, with those of the `describe`s around it say. */
   readonly name: string;
   /** The file of the test, as `import.meta.url` has it. */
   readonly origin: string;
@@ -85,7 +85,15 @@ function parents({ parent }: TestIdentity): string[] {
     let above = parent;
     above !== undefined && above !== null;
     above = above.parent as typeof parent
-  ) names.unshift(above.name);
+  ) {
+    if (typeof above.name !== "string") {
+      throw new TypeError(
+        `withCassette: expected the test's parent to have a name, as a test's context has, got ${typeof above
+          .name}`,
+      );
+    }
+    names.unshift(above.name);
+  }
   return names;
 }
 

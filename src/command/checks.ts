@@ -71,22 +71,19 @@ export function checkBoolean(what: string, value: unknown): boolean {
   throw new TypeError(`${what}: expected true or false, got ${String(value)}`);
 }
 
-/** Refuses what cannot have options. */
-export function checkObject<T>(what: string, value: T): T & object {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value;
-  }
-  const got = Array.isArray(value) ? "an array" : String(value);
-  throw new TypeError(`${what}: expected an object, got ${got}`);
-}
-
 /** Refuses what are no options, and an option that there is not: what it was to do would not be done. */
 export function checkOptions(
   what: string,
   options: unknown,
   known: Readonly<Record<string, unknown>>,
-): void {
-  for (const name of Object.keys(checkObject(what, options))) {
+): asserts options is object {
+  if (
+    typeof options !== "object" || options === null || Array.isArray(options)
+  ) {
+    const got = Array.isArray(options) ? "an array" : String(options);
+    throw new TypeError(`${what}: expected an object, got ${got}`);
+  }
+  for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
     throw new TypeError(
       `${what}: there is no ${JSON.stringify(name)} among them, but ${
@@ -101,10 +98,15 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The text of a path that is given as text or as a `file:` URL. */
 export function pathText(what: string, path: string | URL): string {
-  return checkNotEmpty(
-    what,
-    path instanceof URL ? filePathOf(what, path) : path,
-  );
+  if (path instanceof URL) return checkNotEmpty(what, filePathOf(what, path));
+  if (/^file:\/\//i.test(checkNotEmpty(what, path))) {
+    throw new TypeError(
+      `${what}: a string is a path, and no URL: give new URL(${
+        JSON.stringify(path)
+      })`,
+    );
+  }
+  return path;
 }
 
 function checkString(what: string, text: unknown): void {

@@ -60,7 +60,20 @@ export let linkedTo: (command: Command, link: StageLink) => Command;
  */
 export class Command {
   static {
-    specOf = (command) => command.#spec;
+    specOf = (command) => {
+      if (typeof command === "object" && command !== null && #spec in command) {
+        return command.#spec;
+      }
+      const other: unknown = command;
+      const got = other instanceof Object
+        ? other.constructor.name
+        : other === null
+        ? "null"
+        : typeof other;
+      throw new TypeError(
+        `expected a Command, such as new Command("git", ["status"]), got ${got}`,
+      );
+    };
     transcribed = (command, transcript) => command.#with({ transcript });
     unattended = (command) =>
       command.#with({

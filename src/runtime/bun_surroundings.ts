@@ -4,8 +4,8 @@ import type { Surroundings } from "./runtime.ts";
 
 /** What surrounds the program, by way of what Bun has of Node's modules. */
 export const bunSurroundings: Surroundings = {
-  variable,
-  knownVariable: variable,
+  variable: (name) => bunProcess().env[name] ?? null,
+  mayReadVariable: () => true,
   folder(which) {
     if (which === "cwd") return bunProcess().cwd();
     const os = builtin("node:os");
@@ -15,7 +15,3 @@ export const bunSurroundings: Surroundings = {
       : os.tmpdir();
   },
 };
-
-function variable(name: string): string | null {
-  return bunProcess().env[name] ?? null;
-}

@@ -6,7 +6,7 @@ import type { Surroundings } from "./runtime.ts";
 /** What surrounds the program, by way of Deno's own calls. */
 export const denoSurroundings: Surroundings = {
   variable,
-  knownVariable,
+  mayReadVariable,
   folder(which) {
     if (which === "cwd") return Deno.cwd();
     return which === "home" ? home() : temporary();
@@ -14,16 +14,11 @@ export const denoSurroundings: Surroundings = {
 };
 
 function variable(name: string): string | null {
-  if (!isGranted({ name: "env", variable: name })) return null;
-  return Deno.env.get(name) ?? null;
+  return mayReadVariable(name) ? Deno.env.get(name) ?? null : null;
 }
 
-function knownVariable(name: string): string | null {
-  if (isGranted({ name: "env", variable: name })) return variable(name);
-  throw new UnsupportedError(
-    `knowing the environment variable ${name}`,
-    `grant --allow-env=${name}`,
-  );
+function mayReadVariable(name: string): boolean {
+  return isGranted({ name: "env", variable: name });
 }
 
 function home(): string {
@@ -40,7 +35,7 @@ function home(): string {
 
 function temporary(): string {
   const names = Deno.build.os === "windows" ? ["TEMP", "TMP"] : ["TMPDIR"];
-  if (!names.every((variable) => isGranted({ name: "env", variable }))) {
+  if (!names.every(mayReadVariable)) {
     throw new UnsupportedError(
       "knowing the folder for temporary files",
       `grant --allow-env=${names.join(",")}`,

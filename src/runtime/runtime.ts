@@ -204,12 +204,8 @@ export interface System {
 export interface Surroundings {
   /** An environment variable's value; `null` if there is none, or it may not be read. */
   variable(name: string): string | null;
-  /**
-   * An environment variable's value; `null` if there is none.
-   *
-   * @throws {UnsupportedError} if it may not be read
-   */
-  knownVariable(name: string): string | null;
+  /** Whether an environment variable may be read. */
+  mayReadVariable(name: string): boolean;
   /**
    * The program's working directory, its user's home, or where temporary files go.
    *

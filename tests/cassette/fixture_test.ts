@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import {
   Cassette,
   CassetteError,
@@ -101,10 +101,10 @@ test("the mode is the option's, then the variable's, then CI's, then auto", asyn
   assertEquals(await modeWith({}), "record");
   assertEquals(await modeWith({}), "replay");
   assertEquals(await modeWith({ CI: "1" }), "replay");
-  for (const none of ["", "false", "0"]) {
+  for (const none of ["", "false", "False", "0"]) {
     assertEquals(
-      await modeWith({ CI: none }, { dir: "other" }),
-      none === "" ? "record" : "replay",
+      await modeWith({ CI: none }, { dir: `other${none}` }),
+      "record",
     );
   }
   for (const mode of ["record", "replay", "new-episodes"] as const) {
@@ -225,6 +225,43 @@ test("what fails while a cassette plays says so, which, and how to record it aga
     assertStringIncludes(miss.message, "args[0]");
     assertStringIncludes(miss.message, "PROCESSKIT_CASSETTES=record");
   });
+});
+
+test("a cassette that is to be replayed and cannot be says who wants that, and how to record it", async () => {
+  await using folder = await temporaryFolder();
+  const own = testIn(folder.path);
+  const failure = async (
+    variables: Record<string, string | undefined>,
+    mode?: "replay" | "new-episodes",
+  ) => {
+    const error = await withVariables(
+      { ...NO_VARIABLES, ...variables },
+      () =>
+        failureOf(
+          withCassette(own, mode === undefined ? {} : { mode }, () => {}),
+        ),
+    );
+    assertInstanceOf(error, CassetteError);
+    return error.message;
+  };
+  const ofCi = await failure({ CI: "true" });
+  assertStringIncludes(ofCi, "there is no such file");
+  assertStringIncludes(
+    ofCi,
+    "(It was to be replayed, since CI is set. To record it, run this test with PROCESSKIT_CASSETTES=record.)",
+  );
+  const ofVariable = await failure({ PROCESSKIT_CASSETTES: "replay" });
+  assertStringIncludes(ofVariable, "as the variable PROCESSKIT_CASSETTES says");
+  const ofOption = await failure({ CI: "true" }, "replay");
+  assertStringIncludes(ofOption, "as the option mode says");
+  assertStringIncludes(ofOption, 'run this test with mode: "record"');
+  await mkdir(folder.file("__cassettes__/some_test.ts"), { recursive: true });
+  await writeFile(
+    folder.file("__cassettes__/some_test.ts/a test.json"),
+    "no cassette",
+  );
+  assertStringIncludes(await failure({}), "since it is there. To record it");
+  assert(!(await failure({}, "new-episodes")).includes("replayed"));
 });
 
 test("names become files of their own, on every system", async () => {
@@ -368,6 +405,7 @@ test("what is no test, no file, or no body is refused", async () => {
     { name: "x", origin: "/some/path.ts" },
     { name: "x", origin: "file:///some/%ff.ts" },
     { name: "x", origin: "file:///some%2fother.ts" },
+    { name: "x", origin: import.meta.url, parent: {} },
   ];
   for (const own of wrong) {
     await assertRejects(
@@ -388,7 +426,12 @@ test("what is no test, no file, or no body is refused", async () => {
   const wrongOptions: [unknown, string][] = [
     [null, "withCassette: the options: expected an object, got null"],
     [[], "withCassette: the options: expected an object, got an array"],
-    [{ redacted: () => "" }, 'there is no "redacted"'],
+    [
+      { redacted: () => "" },
+      'there is no "redacted" among them, but dir, mode, inner, matchOn',
+    ],
+    [{ mode: null }, "mode"],
+    [{ dir: import.meta.resolve("./x") }, "give new URL("],
     [{ mode: "reply" }, "mode"],
   ];
   for (const [options, message] of wrongOptions) {
@@ -446,10 +489,15 @@ test("a Deno test and a Bun test use one cassette, recorded by either", async ()
     assertEquals(await readFile(path, "utf8"), text);
     // Were it run for real, it would not say this.
     await writeFile(path, text.replace("hello\\n", "hollo\\n"));
-    await assertRejects(
-      () => run(player, "replay", ["--allow-read"]),
-      Error,
-      "hollo",
+    const changed = String(
+      await failureOf(run(player, "replay", ["--allow-read"])),
+    );
+    assertStringIncludes(changed, "hollo");
+    assertStringIncludes(changed, "PROCESSKIT_CASSETTES=record");
+    // Deno would not show the variable to the test, the way it was run.
+    assertEquals(
+      changed.includes("--allow-env=PROCESSKIT_CASSETTES"),
+      player === "deno",
     );
   }
 });

@@ -268,6 +268,23 @@ test("a folder that is the root of all files stands for nothing, and comes back 
   assertEquals(entry.args[2], "//input");
 });
 
+test("what stood for a folder is the root where that is the folder", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const options = { normalize: paths({ home: true }) };
+  using _ = setVariables({ HOME: "/h/me" });
+  const recorder = RecordReplayRunner.record(
+    path,
+    new ScriptedRunner().fallback(Reply.ok("/h/me /h/me/x <HOME>\n/h/me")),
+    options,
+  );
+  await recorder.run(TOOL);
+  await recorder.save();
+  using _root = setVariables({ HOME: "/" });
+  const replayer = await RecordReplayRunner.replay(path, options);
+  assertEquals(await replayer.run(TOOL), "/ /x <HOME>\n/");
+});
+
 test("paths says which permission is missing, and asks for none", async () => {
   // Bun has no permissions.
   if (runtimeName !== "deno") return;

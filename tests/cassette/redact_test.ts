@@ -297,6 +297,13 @@ test("redactEnv wants names of variables", () => {
   for (const names of [[], ["A=B"], [""], ["A<B"], ["A\\B"], "TOKEN"]) {
     assertThrows(() => redactEnv(names), TypeError);
   }
+  for (const names of [5, null, undefined, {}]) {
+    assertThrows(
+      () => redactEnv(names as unknown as string[]),
+      TypeError,
+      "redactEnv: expected an array of names, got",
+    );
+  }
 });
 
 test("a pattern is replaced everywhere, in the file and in the live key", async () => {
@@ -336,6 +343,11 @@ test("a pattern's own state and flags do not matter, and one that matches nothin
     () => redactPattern("a" as unknown as RegExp),
     TypeError,
     "RegExp",
+  );
+  assertThrows(
+    () => redactPattern(/a/, (() => "b") as unknown as string),
+    TypeError,
+    "expected a string in its place, got function",
   );
 });
 

@@ -301,3 +301,30 @@ test("a spawn failure can be retried like any other", async () => {
     SpawnError,
   );
 });
+
+test("what is no command is refused as such, by whatever runs it", async () => {
+  const others: [unknown, string][] = [
+    ["git", "string"],
+    [null, "null"],
+    [["git"], "Array"],
+    [new Command("a").pipe(new Command("b")), "Pipeline"],
+  ];
+  await using live = new JobRunner();
+  for (const runner of [live, new ScriptedRunner()]) {
+    for (const [other, name] of others) {
+      const command = other as Command;
+      for (
+        const run of [
+          () => runner.outputString(command),
+          () => runner.start(command),
+        ]
+      ) {
+        await assertRejects(
+          async () => await run(),
+          TypeError,
+          `expected a Command, such as new Command("git", ["status"]), got ${name}`,
+        );
+      }
+    }
+  }
+});
