@@ -1,16 +1,23 @@
 import { checkFunction, checkOptions } from "../command/checks.ts";
+import { CassetteError } from "../outcome/cassette_errors.ts";
 import { JobRunner } from "../runner/job_runner.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
-import { CassetteError } from "../outcome/cassette_errors.ts";
 import { runtime } from "../runtime/detect.ts";
+import { textDigest } from "./digest.ts";
+import type { CassetteEntry } from "./entry.ts";
+import { isCassetteThere } from "./file.ts";
+import { matchKey, PLAIN_MATCH } from "./key.ts";
 import {
   type CassetteMode,
   type CassetteOptions,
   checkedMode,
   OPEN_OPTIONS,
 } from "./options.ts";
-import { isCassetteThere } from "./file.ts";
-import { endPlaying, RecordReplayRunner } from "./record_replay_runner.ts";
+import {
+  endPlaying,
+  recordedBy,
+  RecordReplayRunner,
+} from "./record_replay_runner.ts";
 import { cassettePathOf, type TestIdentity } from "./test_name.ts";
 
 /** How {@linkcode withCassette} records and replays. */
@@ -72,7 +79,8 @@ const VARIABLE = "PROCESSKIT_CASSETTES";
  * cassette of its own.
  *
  * @throws {CassetteError} if the cassette cannot be read or written, or a guard refused a run
- * @throws {TypeError} if the test has no name or file, or an option or the variable is not what it has to be
+ * @throws {TypeError} if the test has no name or file, an option or the variable is not what it has to be, or another
+ *   test has recorded the same cassette
  *
  * @example
  * ```ts ignore
@@ -129,7 +137,26 @@ export async function withCassette(
     await endPlaying(runner);
   }
   await runner.save();
+  if (runner.mode === "record") checkIsAlone(path, recordedBy(runner));
   return value;
+}
+
+/** What this program has recorded anew, by the path of the cassette: a digest of the commands. */
+const recordedHere = new Map<string, bigint>();
+
+/** Refuses a second test that has the cassette of another one: what that recorded is gone. */
+function checkIsAlone(path: string, entries: readonly CassetteEntry[]): void {
+  const keys = new Set(entries.map((entry) => matchKey(entry, PLAIN_MATCH)));
+  const commands = textDigest(JSON.stringify([...keys].sort()));
+  const before = recordedHere.get(path) ?? commands;
+  recordedHere.set(path, commands);
+  // A test that is run again asks for the same.
+  if (before === commands) return;
+  throw new TypeError(
+    `withCassette: ${path} was recorded twice by one program, with different commands: two tests of that file ` +
+      "have one name, or one that runs again asks for something else. Give each test a name of its own, with " +
+      "those of the `describe`s around it say, and record them again",
+  );
 }
 
 /** A mode, and what it was chosen by: the option, a variable, or nothing at all. */

@@ -42,6 +42,11 @@ export let endPlaying: (
   runner: RecordReplayRunner<ProcessRunner>,
 ) => Promise<void>;
 
+/** The runs that were recorded by now, and not refused; set by {@linkcode RecordReplayRunner} itself. */
+export let recordedBy: (
+  runner: RecordReplayRunner<ProcessRunner>,
+) => readonly CassetteEntry[];
+
 /**
  * Records the runs of another runner into a cassette, or replays them from one.
  *
@@ -70,6 +75,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   extends ProcessRunner
   implements AsyncDisposable {
   static {
+    recordedBy = (runner) => runner.#deck.recording?.entries ?? [];
     endPlaying = async (runner) => {
       const playing = [...runner.#playing];
       await Promise.all(

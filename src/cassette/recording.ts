@@ -39,6 +39,11 @@ export class Recording {
     this.#guard = new GuardPost(options.guards);
   }
 
+  /** The runs that were added by now, and not refused. */
+  get entries(): readonly CassetteEntry[] {
+    return this.#entries;
+  }
+
   /** Adds a run that has completed. */
   add(entry: CassetteEntry): void {
     if (!this.#guard.isManned) {

@@ -264,6 +264,26 @@ test("a cassette that is to be replayed and cannot be says who wants that, and h
   assert(!(await failure({}, "new-episodes")).includes("replayed"));
 });
 
+test("two tests that record one cassette are told so, and a test that is run again is not", async () => {
+  await withVariables(
+    { ...NO_VARIABLES, PROCESSKIT_CASSETTES: "record" },
+    async () => {
+      await using folder = await temporaryFolder();
+      const record = (...words: string[]) =>
+        withCassette(
+          testIn(folder.path, "works"),
+          { inner: answering("x") },
+          async (runner) => {
+            for (const word of words) await runner.run(TOOL.arg(word));
+          },
+        );
+      await record("add", "list");
+      await record("list", "add", "add");
+      await assertRejects(() => record("remove"), TypeError, "works.json");
+    },
+  );
+});
+
 test("names become files of their own, on every system", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
