@@ -1,11 +1,16 @@
 import { Command, specOf, unattended } from "../command/command.ts";
-import { isProcessKitError, messageOf } from "../outcome/errors.ts";
+import type { CommandSpec } from "../command/spec.ts";
+import {
+  isProcessKitError,
+  messageOf,
+  UnsupportedError,
+} from "../outcome/errors.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import { captureOf } from "./capture.ts";
 import type { Disguise } from "./disguise.ts";
 import { type CassetteEntry, entryOf, outcomeOf } from "./entry.ts";
-import { matchFactsOf } from "./key.ts";
+import { type MatchFacts, matchFactsOf } from "./key.ts";
 import { commandLineOf } from "./miss.ts";
 import type { CassettePlan } from "./options.ts";
 
@@ -105,7 +110,9 @@ export async function checkTape(
       continue;
     }
     const change = await changeOf(recorded, unattended(command), tape, runner);
-    if (change !== null) changed.push({ index, recorded, ...change });
+    if (typeof change === "string") {
+      skipped.push({ index, recorded, reason: change });
+    } else if (change !== null) changed.push({ index, recorded, ...change });
   }
   const unchanged = tape.entries.length - changed.length - skipped.length;
   return new CheckReport(tape.path, unchanged, changed, skipped);
@@ -145,21 +152,24 @@ function commandOf(entry: CassetteEntry, plan: CassettePlan): Command | null {
   }
 }
 
+/** What has changed, if anything has; as a string, why that cannot be told. */
 async function changeOf(
   recorded: CassetteEntry,
   command: Command,
   { plan }: CheckedTape,
   runner: ProcessRunner,
-): Promise<Pick<ChangedRun, "now" | "diff"> | null> {
+): Promise<Pick<ChangedRun, "now" | "diff"> | string | null> {
   const spec = specOf(command);
-  const disguise = plan.disguiseOf(spec);
   try {
+    const facts = matchFactsOf(spec, plan.match, plan.disguiseOf(spec));
+    const disguise = liveDisguise(plan, spec, facts);
+    if (typeof disguise === "string") return disguise;
     const result = recorded.stdoutBase64 === undefined
       ? await runner.outputString(command)
       : await runner.outputBytes(command);
     const { program, encoding } = spec;
     const now = entryOf(
-      matchFactsOf(spec, plan.match, disguise),
+      facts,
       spec,
       disguise,
       captureOf(result, { program, encoding, disguise, timing: false }),
@@ -172,6 +182,22 @@ async function changeOf(
       now: null,
       diff: `  now: ${error.name}: ${messageOf(error)}`,
     };
+  }
+}
+
+/** How its output looks in a cassette; as a string, why it is in none. */
+function liveDisguise(
+  plan: CassettePlan,
+  spec: CommandSpec,
+  facts: MatchFacts,
+): Disguise | string {
+  try {
+    return plan.liveDisguiseOf(spec, facts);
+  } catch (error) {
+    if (error instanceof UnsupportedError || error instanceof RangeError) {
+      return error.message;
+    }
+    throw error;
   }
 }
 

@@ -1,12 +1,13 @@
 import { checkFunction, checkOptions } from "../command/checks.ts";
-import { CassetteError } from "../outcome/cassette_errors.ts";
+import {
+  CassetteError,
+  type CassetteErrorReason,
+} from "../outcome/cassette_errors.ts";
 import { JobRunner } from "../runner/job_runner.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import { runtime } from "../runtime/detect.ts";
 import { textDigest } from "./digest.ts";
-import type { CassetteEntry } from "./entry.ts";
 import { isCassetteThere } from "./file.ts";
-import { matchKey, PLAIN_MATCH } from "./key.ts";
 import {
   type CassetteMode,
   type CassetteOptions,
@@ -15,7 +16,7 @@ import {
 } from "./options.ts";
 import {
   endPlaying,
-  recordedBy,
+  recordedKeys,
   RecordReplayRunner,
 } from "./record_replay_runner.ts";
 import { cassettePathOf, type TestIdentity } from "./test_name.ts";
@@ -122,7 +123,8 @@ export async function withCassette(
   const runner = await RecordReplayRunner.open(path, { ...own, mode, inner })
     .catch((error: unknown) => {
       const isToPlay = mode === "replay" || mode === "auto";
-      throw isToPlay && error instanceof CassetteError
+      throw isToPlay && error instanceof CassetteError &&
+          MENDED_BY_RECORDING.has(error.reason)
         ? withNote(error, noteOnReplay(choice))
         : error;
     });
@@ -137,16 +139,23 @@ export async function withCassette(
     await endPlaying(runner);
   }
   await runner.save();
-  if (runner.mode === "record") checkIsAlone(path, recordedBy(runner));
+  if (runner.mode === "record") checkIsAlone(path, recordedKeys(runner));
   return value;
 }
+
+/** What is wrong with a file that a new one has not. */
+const MENDED_BY_RECORDING: ReadonlySet<CassetteErrorReason> = new Set(
+  [
+    "not-found",
+    "invalid-data",
+  ] as const,
+);
 
 /** What this program has recorded anew, by the path of the cassette: a digest of the commands. */
 const recordedHere = new Map<string, bigint>();
 
 /** Refuses a second test that has the cassette of another one: what that recorded is gone. */
-function checkIsAlone(path: string, entries: readonly CassetteEntry[]): void {
-  const keys = new Set(entries.map((entry) => matchKey(entry, PLAIN_MATCH)));
+function checkIsAlone(path: string, keys: ReadonlySet<string>): void {
   const commands = textDigest(JSON.stringify([...keys].sort()));
   const before = recordedHere.get(path) ?? commands;
   recordedHere.set(path, commands);
@@ -154,8 +163,8 @@ function checkIsAlone(path: string, entries: readonly CassetteEntry[]): void {
   if (before === commands) return;
   throw new TypeError(
     `withCassette: ${path} was recorded twice by one program, with different commands: two tests of that file ` +
-      "have one name, or one that runs again asks for something else. Give each test a name of its own, with " +
-      "those of the `describe`s around it say, and record them again",
+      "have one name, or one that runs again asks for something else. Give each test a name of its own (for " +
+      "example, put the names of its `describe`s in front), and record them again",
   );
 }
 
@@ -190,7 +199,7 @@ function noteOnReplay(choice: Choice): string {
     : by === "CI"
     ? "since CI is set"
     : `as the ${by === "mode" ? "option" : "variable"} ${by} says`;
-  return `(It was to be replayed, ${why}. To record it, run this test ${
+  return `(The cassette was to be replayed, ${why}. To record it, run this test ${
     recording(choice)
   }.)`;
 }
@@ -198,7 +207,7 @@ function noteOnReplay(choice: Choice): string {
 /** How to run a test for its cassette to be recorded. */
 function recording({ by }: Choice): string {
   if (by === "mode") return 'with mode: "record"';
-  return runtime().surroundings.mayReadVariable(VARIABLE)
+  return runtime().surroundings.canReadVariable(VARIABLE)
     ? `with ${VARIABLE}=record`
     : `with ${VARIABLE}=record, and --allow-env=${VARIABLE} for it to be seen`;
 }

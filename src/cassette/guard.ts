@@ -23,53 +23,20 @@ export type Guard = (
   | void
   | Promise<GuardRefusal | null | undefined | void>;
 
-/** The runs of a recording that were refused, or could not be looked at. */
-export class GuardPost {
-  readonly #guards: readonly Guard[];
-  #problems: unknown[] = [];
-
-  constructor(guards: readonly Guard[]) {
-    this.#guards = guards;
-  }
-
-  /** Whether anybody looks at all. */
-  get isManned(): boolean {
-    return this.#guards.length > 0;
-  }
-
-  /** Whether the entry may be kept, as the one with this number in the file at `path`. Never rejects. */
-  async admits(
-    entry: CassetteEntry,
-    index: number,
-    path: string,
-  ): Promise<boolean> {
-    try {
-      for (const guard of this.#guards) {
-        const refusal = checkedRefusal(await guard(entry));
-        if (refusal === null) continue;
-        this.block(refusedError(path, entry, index, refusal));
-        return false;
-      }
-      return true;
-    } catch (error) {
-      this.block(error);
-      return false;
-    }
-  }
-
-  /** Lets nothing through until it is told to forget. */
-  block(error: unknown): void {
-    this.#problems.push(error);
-  }
-
-  /** Throws the first of what stands in the way of a save. */
-  throwIfRefused(): void {
-    if (this.#problems.length > 0) throw this.#problems[0];
-  }
-
-  /** Forgets who was refused. */
-  forget(): void {
-    this.#problems = [];
+/**
+ * Has every guard look at an entry, as the one with this number in the file at `path`.
+ *
+ * @throws {CassetteError} if one refuses it; and what a guard throws
+ */
+export async function checkByGuards(
+  guards: readonly Guard[],
+  entry: CassetteEntry,
+  index: number,
+  path: string,
+): Promise<void> {
+  for (const guard of guards) {
+    const refusal = checkedRefusal(await guard(entry));
+    if (refusal !== null) throw refusedError(path, entry, index, refusal);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   checkVariableName,
 } from "../command/checks.ts";
 import type { CommandSpec } from "../command/spec.ts";
+import { UnsupportedError } from "../outcome/errors.ts";
 import type { JobRunner } from "../runner/job_runner.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import {
@@ -14,13 +15,9 @@ import {
   type RedactFunction,
 } from "./disguise.ts";
 import type { Guard } from "./guard.ts";
-import { type MatchRules, PLAIN_MATCH } from "./key.ts";
+import { type CassetteKey, type MatchRules, PLAIN_MATCH } from "./key.ts";
 import { PathNormalizer, standInsOfPaths } from "./paths.ts";
-import {
-  checkSecretsAreKnown,
-  EnvRedaction,
-  standInsOfEnv,
-} from "./redaction.ts";
+import { EnvRedaction, inheritedStandIns, standInsOfEnv } from "./redaction.ts";
 import { type StandIn, StandIns } from "./stand_ins.ts";
 
 /**
@@ -74,8 +71,8 @@ export interface CassetteOptions {
    * What is not to be in the file: {@linkcode redactEnv}, {@linkcode redactPattern}, a
    * function that makes what may be kept of a text, or several of them, which are
    * applied in turn to whatever is about to be kept, and to the key of every command
-   * before it is matched. What a function throws is what the run fails with, and each
-   * save after it until `discard()`.
+   * before it is matched. What a function throws is what the run fails with; a live
+   * process that has ended is then missing, and each save fails with it until `discard()`.
    */
   redact?:
     | RedactFunction
@@ -138,14 +135,15 @@ export interface CassettePlan {
   readonly repeats: boolean;
   readonly timing: boolean;
   readonly speed: number;
+  /** How a command's texts look in the file, on every machine. */
   disguiseOf(spec: CommandSpec): Disguise;
   /**
-   * To be asked before a command is run for real.
+   * How the output of a command looks that is run for real, on this machine.
    *
-   * @throws {UnsupportedError} if it has a variable that is to be redacted and may not be read
-   * @throws {RangeError} if that has too short a value
+   * @throws {UnsupportedError} if it inherits a value that is to be redacted and cannot be read, or is in its words
+   * @throws {RangeError} if that is too short
    */
-  checkRecordable(spec: CommandSpec): void;
+  liveDisguiseOf(spec: CommandSpec, words: CassetteKey): Disguise;
 }
 
 /**
@@ -222,7 +220,7 @@ const REPEATS = ["last", "error"] as const;
 
 function disguisingOf(
   { normalize, redact }: CassetteOptions,
-): Pick<CassettePlan, "disguiseOf" | "checkRecordable"> {
+): Pick<CassettePlan, "disguiseOf" | "liveDisguiseOf"> {
   const normalizing = listOf<NormalizeFunction | PathNormalizer>(
     "normalize",
     normalize,
@@ -246,16 +244,41 @@ function disguisingOf(
   const plain = normalizing.length === 0 && redacting.length === 0
     ? NO_DISGUISE
     : make(known);
+  if (variables.length === 0) {
+    return { disguiseOf: () => plain, liveDisguiseOf: () => plain };
+  }
+  const own = (spec: CommandSpec) => [
+    ...variables.flatMap((variable) => standInsOfEnv(variable, spec)),
+    ...known,
+  ];
   return {
-    disguiseOf: variables.length === 0 ? () => plain : (spec) =>
-      make([
-        ...variables.flatMap((variable) => standInsOfEnv(variable, spec)),
-        ...known,
-      ]),
-    checkRecordable(spec) {
-      for (const variable of variables) checkSecretsAreKnown(variable, spec);
+    disguiseOf: (spec) => make(own(spec)),
+    liveDisguiseOf(spec, words) {
+      const inherited = variables.flatMap((variable) =>
+        inheritedStandIns(variable, spec)
+      );
+      for (const standIn of inherited) refuseInWords(standIn, words);
+      return make([...inherited, ...own(spec)]);
     },
   };
+}
+
+/** What this machine has is to be in no key: on another one it would not be found. */
+function refuseInWords({ name, text }: StandIn, words: CassetteKey): void {
+  const { program, args, cwd } = words;
+  const places: [string, string | null][] = [
+    ["the program", program],
+    ["the working directory", cwd],
+    ...args.map((arg, index): [string, string] => [`args[${index}]`, arg]),
+  ];
+  for (const [place, word] of places) {
+    if (!word?.includes(text!)) continue;
+    const variable = name.replace(/^env:/, "");
+    throw new UnsupportedError(
+      `recording a command with the value of ${variable} in ${place}, where it inherits that,`,
+      `set it with env("${variable}", …) as well, so that a replay knows it too`,
+    );
+  }
 }
 
 function checkedMatch(options: MatchOptions = {}): MatchRules {

@@ -1,4 +1,4 @@
-import { checkFunction } from "../command/checks.ts";
+import { checkFunction, checkOptions } from "../command/checks.ts";
 import { type Command, specOf, transcribed } from "../command/command.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
@@ -32,9 +32,9 @@ import { type CheckReport, checkTape } from "./check.ts";
 import { type Deck, openDeck, recordingDeck, type RunnerMode } from "./deck.ts";
 import type { Disguise } from "./disguise.ts";
 import { type CassetteEntry, entryOf, knownRunOf } from "./entry.ts";
-import { type MatchFacts, matchFactsOf } from "./key.ts";
+import { type MatchFacts, matchFactsOf, matchKey } from "./key.ts";
 import { missOf, unplayedError } from "./miss.ts";
-import type { CassetteOptions, OpenOptions } from "./options.ts";
+import { type CassetteOptions, type OpenOptions, OPTIONS } from "./options.ts";
 import { startRecorded } from "./record_process.ts";
 
 /** Ends the processes that a runner still plays; set by {@linkcode RecordReplayRunner} itself. */
@@ -42,10 +42,10 @@ export let endPlaying: (
   runner: RecordReplayRunner<ProcessRunner>,
 ) => Promise<void>;
 
-/** The runs that were recorded by now, and not refused; set by {@linkcode RecordReplayRunner} itself. */
-export let recordedBy: (
+/** What the runs that are recorded are matched on, each once; set by {@linkcode RecordReplayRunner} itself. */
+export let recordedKeys: (
   runner: RecordReplayRunner<ProcessRunner>,
-) => readonly CassetteEntry[];
+) => ReadonlySet<string>;
 
 /**
  * Records the runs of another runner into a cassette, or replays them from one.
@@ -75,7 +75,11 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   extends ProcessRunner
   implements AsyncDisposable {
   static {
-    recordedBy = (runner) => runner.#deck.recording?.entries ?? [];
+    recordedKeys = (runner) => {
+      const { recording, plan } = runner.#deck;
+      const entries = recording?.entries ?? [];
+      return new Set(entries.map((entry) => matchKey(entry, plan.match)));
+    };
     endPlaying = async (runner) => {
       const playing = [...runner.#playing];
       await Promise.all(
@@ -163,11 +167,12 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *
    * @throws {CassetteError} if there is no such file, it cannot be read, or it is no cassette
    */
-  static replay(
+  static async replay(
     path: string | URL,
     options: CassetteOptions = {},
   ): Promise<RecordReplayRunner> {
-    return RecordReplayRunner.open(path, { ...options, mode: "replay" });
+    checkOptions("a cassette's options", options, OPTIONS);
+    return await RecordReplayRunner.open(path, { ...options, mode: "replay" });
   }
 
   /**
@@ -193,7 +198,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *
    * @throws {CassetteMissError} if there is no recording of it
    * @throws {UnsupportedError} if its stdin is a one-shot source or inherited, it writes to a file, or it runs in the
-   *   foreground; nothing was started then, and the source was not touched
+   *   foreground; nothing was started then, and the source was not touched. This, and `RangeError`, also for a value
+   *   that {@linkcode redactEnv} cannot hide
    */
   override outputString(command: Command): Promise<ProcessResult<string>> {
     return this.#verb(
@@ -231,7 +237,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *
    * @throws {CassetteMissError} if there is no recording of it
    * @throws {UnsupportedError} if its stdin is left open, a one-shot source or inherited, it writes to a file, or it
-   *   runs in the foreground; nothing was started then, and the source was not touched
+   *   runs in the foreground; nothing was started then, and the source was not touched. This, and `RangeError`, also
+   *   for a value that {@linkcode redactEnv} cannot hide
    */
   override async start(command: Command): Promise<RunningProcess> {
     const { inner, recording, plan } = this.#deck;
@@ -264,13 +271,16 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       }
       return process;
     }
-    plan.checkRecordable(spec);
+    const lived = this.#live(asked);
     return await startRecorded(
       inner!,
       command,
       plan.timing ? "timed" : "output",
       (run) =>
-        this.#keep(asked, (options) => captureOfTranscript(run, options)),
+        this.#keepOrBlock(
+          lived,
+          (options) => captureOfTranscript(run, options),
+        ),
     );
   }
 
@@ -335,7 +345,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * `"new-episodes"` it is added to what is in the file by then. One save at a time: a
    * further one waits for it. Where nothing is recorded it does nothing.
    *
-   * @throws {CassetteError} if the file cannot be written, or a guard refused a run; it is then as it was
+   * @throws {CassetteError} if the file cannot be written, or a guard refused a run; it is then as it was.
+   *   What a guard threw, or what a live process could not be kept for, is thrown as it is
    */
   async save(): Promise<void> {
     await this.#deck.recording?.save();
@@ -375,12 +386,12 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     const asked = this.#ask(spec);
     const entry = this.#play(command, asked, use);
     if (entry !== null) return await play(spec, this.#known(entry, asked, use));
-    plan.checkRecordable(spec);
+    const lived = this.#live(asked);
     const result = await run(
       inner!,
       transcribed(command, plan.timing ? "timed" : "output"),
     );
-    this.#keep(asked, (options) => captureOf(result, options));
+    this.#keep(lived, (options) => captureOf(result, options));
     return result;
   }
 
@@ -389,6 +400,12 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     const { plan } = this.#deck;
     const disguise = plan.disguiseOf(spec);
     return { spec, disguise, facts: matchFactsOf(spec, plan.match, disguise) };
+  }
+
+  /** The same of a command that is about to be run for real. */
+  #live({ spec, facts }: Asked): Asked {
+    const disguise = this.#deck.plan.liveDisguiseOf(spec, facts);
+    return { spec, facts, disguise };
   }
 
   /** What is played for a command; `null` if it is to be run for real. */
@@ -428,16 +445,21 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     { facts, spec, disguise }: Asked,
     capture: (options: CaptureOptions) => Capture,
   ): void {
-    const { plan } = this.#deck;
-    const recording = this.#deck.recording!;
+    const { plan: { timing }, recording } = this.#deck;
     const { program, encoding } = spec;
+    const captured = capture({ program, encoding, disguise, timing });
+    recording!.add(entryOf(facts, spec, disguise, captured));
+  }
+
+  /** For a run that perhaps nobody waits for, who could be told that it is not kept. */
+  #keepOrBlock(
+    asked: Asked,
+    capture: (options: CaptureOptions) => Capture,
+  ): void {
     try {
-      const { timing } = plan;
-      const captured = capture({ program, encoding, disguise, timing });
-      recording.add(entryOf(facts, spec, disguise, captured));
+      this.#keep(asked, capture);
     } catch (error) {
-      // Perhaps nobody waits for this run to end.
-      recording.block(error);
+      this.#deck.recording!.block(error);
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { addToCassette, Cassette } from "./cassette.ts";
 import type { CassetteEntry } from "./entry.ts";
-import { type Guard, GuardPost } from "./guard.ts";
+import { checkByGuards, type Guard } from "./guard.ts";
 
 /** How the runs of a recording get into its file. */
 export interface RecordingOptions {
@@ -11,11 +11,17 @@ export interface RecordingOptions {
   readonly known: number;
 }
 
+/** Why nothing is saved: a run that has completed cannot be kept. */
+interface Problem {
+  readonly error: unknown;
+  /** The run, where a guard has looked at it. */
+  readonly entry: CassetteEntry | null;
+}
+
 /** The runs recorded for one file, and which of them are in it. */
 export class Recording {
   readonly #path: string;
   readonly #options: RecordingOptions;
-  readonly #guard: GuardPost;
   readonly #entries: CassetteEntry[] = [];
   /** How many of the entries are in the file. */
   #saved = 0;
@@ -31,12 +37,13 @@ export class Recording {
   readonly #looked = new Set<CassetteEntry>();
   /** Those of them that are on their way into the file. */
   #lookedForSave: ReadonlySet<CassetteEntry> = new Set();
-  #forgetsRefused = false;
+  #problems: readonly Problem[] = [];
+  /** What of that is to be forgotten when no save is under way any more, also what is still to come of these runs. */
+  readonly #forgotten = new Set<Problem | CassetteEntry>();
 
   constructor(path: string, options: RecordingOptions) {
     this.#path = path;
     this.#options = options;
-    this.#guard = new GuardPost(options.guards);
   }
 
   /** The runs that were added by now, and not refused. */
@@ -46,22 +53,30 @@ export class Recording {
 
   /** Adds a run that has completed. */
   add(entry: CassetteEntry): void {
-    if (!this.#guard.isManned) {
+    const { guards, known } = this.#options;
+    if (guards.length === 0) {
       this.#entries.push(entry);
       return;
     }
     this.#looked.add(entry);
     this.#looking = this.#looking.then(async () => {
-      const index = this.#options.known + this.#entries.length;
-      const admitted = await this.#guard.admits(entry, index, this.#path);
-      if (!this.#looked.delete(entry)) this.#guard.forget();
-      else if (admitted) this.#entries.push(entry);
+      let problem: Problem | null = null;
+      try {
+        const index = known + this.#entries.length;
+        await checkByGuards(guards, entry, index, this.#path);
+      } catch (error) {
+        problem = { error, entry };
+      }
+      // Unless it was forgotten meanwhile.
+      if (!this.#looked.delete(entry)) return;
+      if (problem === null) this.#entries.push(entry);
+      else this.#problems = [...this.#problems, problem];
     });
   }
 
   /** Has saves fail: a run that has completed cannot be added. */
   block(error: unknown): void {
-    this.#guard.block(error);
+    this.#problems = [...this.#problems, { error, entry: null }];
   }
 
   /**
@@ -94,8 +109,10 @@ export class Recording {
       if (!this.#lookedForSave.has(entry)) this.#looked.delete(entry);
     }
     // A save that is under way is still to fail by what it was refused.
-    if (this.#waiting === 0) this.#guard.forget();
-    else this.#forgetsRefused = true;
+    for (const item of [...this.#problems, ...this.#looked]) {
+      this.#forgotten.add(item);
+    }
+    if (this.#waiting === 0) this.#forget();
     this.#entries.length = this.#claimed;
     this.#discarded = this.#claimed;
   }
@@ -103,7 +120,7 @@ export class Recording {
   async #write(): Promise<void> {
     try {
       await this.#looking;
-      this.#guard.throwIfRefused();
+      if (this.#problems.length > 0) throw this.#problems[0].error;
       // A run that completes from here on is not in this text, and stays unsaved.
       const entries = [...this.#entries];
       this.#claimed = entries.length;
@@ -124,7 +141,14 @@ export class Recording {
     this.#discarded = 0;
     this.#claimed = this.#saved;
     this.#lookedForSave = new Set();
-    if (this.#forgetsRefused) this.#guard.forget();
-    this.#forgetsRefused = false;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#problems = this.#problems.filter((problem) =>
+      !this.#forgotten.has(problem) &&
+      (problem.entry === null || !this.#forgotten.has(problem.entry))
+    );
+    this.#forgotten.clear();
   }
 }

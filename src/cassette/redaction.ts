@@ -1,4 +1,4 @@
-import { checkVariableName } from "../command/checks.ts";
+import { checkVariableName, kindOf } from "../command/checks.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
 import { runtime } from "../runtime/detect.ts";
@@ -8,17 +8,22 @@ import type { StandIn } from "./stand_ins.ts";
 /** What is shorter is found all over a text, where it is no secret, and could be guessed from what is left. */
 const SHORTEST_SECRET = 4;
 
-/** What stands in for the values that a command's variables have; set by {@linkcode EnvRedaction} itself. */
+/** What stands in for the values that a command gives its variables; set by {@linkcode EnvRedaction} itself. */
 export let standInsOfEnv: (
   redaction: EnvRedaction,
   spec: CommandSpec,
 ) => StandIn[];
 
-/** Refuses a command with a value that would not be found in what it prints; set by {@linkcode EnvRedaction} itself. */
-export let checkSecretsAreKnown: (
+/**
+ * What stands in for those that a command inherits; set by {@linkcode EnvRedaction} itself.
+ *
+ * @throws {UnsupportedError} if one cannot be read
+ * @throws {RangeError} if one is too short
+ */
+export let inheritedStandIns: (
   redaction: EnvRedaction,
   spec: CommandSpec,
-) => void;
+) => StandIn[];
 
 /** Environment variables whose values are secret; made by {@linkcode redactEnv}. */
 export class EnvRedaction {
@@ -26,18 +31,16 @@ export class EnvRedaction {
     standInsOfEnv = (redaction, spec) =>
       redaction.#names.map((name) => ({
         name: `env:${name}`,
-        text: secretOf(spec, name),
+        text: ownSecret(spec, name),
         isFolder: false,
       }));
-    checkSecretsAreKnown = (redaction, spec) => {
-      for (const name of redaction.#names) {
-        if (!inherits(spec, name)) continue;
-        const { surroundings } = runtime();
-        if (!surroundings.mayReadVariable(name)) throw unreadable(spec, name);
-        const value = surroundings.variable(name);
-        if (value) checkedSecret(name, value);
-      }
-    };
+    inheritedStandIns = (redaction, spec) =>
+      redaction.#names.flatMap((name) => {
+        const text = inherits(spec, name) ? inheritedSecret(spec, name) : null;
+        return text === null
+          ? []
+          : [{ name: `env:${name}`, text, isFolder: false }];
+      });
   }
 
   readonly #names: readonly string[];
@@ -49,19 +52,20 @@ export class EnvRedaction {
 }
 
 /**
- * For `redact`: has `<env:API_TOKEN>` stand for the value that the variable has for a
- * command, wherever that is echoed: in arguments, the working directory, the input that
- * is digested, and both outputs. A replay puts the replaying command's own value back, so
- * that its result is as it was.
+ * For `redact`: has `<env:API_TOKEN>` stand for the value that a command sets the
+ * variable to, wherever that is echoed: in arguments, the working directory, the input
+ * that is digested, and both outputs. A replay puts the replaying command's own value
+ * back, so that its result is as it was. A run with a value of less than 4 characters is
+ * refused with a `RangeError` before it starts.
+ *
+ * A value that a command inherits is replaced in both outputs, and is not put back: a
+ * replay is to be the same on every machine. A recording is refused before the command
+ * starts if that value is in its words (`UnsupportedError`), is less than 4 characters
+ * (`RangeError`), or cannot be read (`UnsupportedError`; on Deno it needs
+ * `--allow-env=API_TOKEN`, which a replay does not).
  *
  * It is the value as it is that is found, and not what the tool made of it, by base64
- * say.
- *
- * A run with a value of less than 4 characters is refused with a `RangeError` before it
- * starts, and so is, with an `UnsupportedError`, the recording of one that inherits a
- * variable that this program may not read: on Deno grant `--allow-env=API_TOKEN`, or have
- * the command set or remove it. A replay needs no such permission: where the variable is
- * inherited and is not there, too short or may not be read, `<env:API_TOKEN>` stays.
+ * say. What a command neither sets nor inherits is not looked for.
  *
  * @throws {TypeError} if no variable is named, or a name is none, or holds `<`, `>` or a backslash
  *
@@ -80,9 +84,7 @@ export class EnvRedaction {
 export function redactEnv(names: Iterable<string>): EnvRedaction {
   if (typeof names === "string" || !isIterable(names)) {
     throw new TypeError(
-      `redactEnv: expected an array of names, got ${
-        typeof names === "string" ? "a string" : String(names)
-      }`,
+      `redactEnv: expected an array of names, got ${kindOf(names)}`,
     );
   }
   const all = Array.from(new Set(names), (name) => checkVariableName(name));
@@ -103,8 +105,7 @@ export function redactEnv(names: Iterable<string>): EnvRedaction {
  * For `redact`: has `replacement` stand for whatever the pattern matches. What was there
  * is not in the file, and no replay brings it back.
  *
- * @throws {TypeError} if it is no pattern, or one that matches an empty text; a run in whose texts it
- *   matches one is refused with the same
+ * @throws {TypeError} if it is no pattern, or one that matches an empty text
  *
  * @example
  * ```ts
@@ -131,25 +132,28 @@ export function redactPattern(
   // Everywhere, whatever its flags say, and a copy: its state is the caller's own.
   const flags = pattern.flags.replaceAll(/[gy]/g, "");
   const everywhere = new RegExp(pattern.source, `${flags}g`);
-  const redact = (_field: unknown, text: string) =>
-    text.replace(everywhere, (match) => {
-      if (match !== "") return replacement;
-      throw new TypeError(
-        `redactPattern: ${pattern} matches an empty text, which is everywhere`,
-      );
-    });
-  redact("", "");
-  return redact;
+  if (everywhere.test("")) {
+    throw new TypeError(
+      `redactPattern: ${pattern} matches an empty text, which is everywhere`,
+    );
+  }
+  return (_field, text) => text.replace(everywhere, () => replacement);
 }
 
-function secretOf(spec: CommandSpec, name: string): string | null {
-  if (!inherits(spec, name)) {
-    const value = spec.envs.get(name) ?? null;
-    return value === null ? null : checkedSecret(name, value.toWellFormed());
-  }
-  // What the machine has by chance is to fail no replay.
-  const value = runtime().surroundings.variable(name)?.toWellFormed() ?? "";
-  return value.length < SHORTEST_SECRET ? null : value;
+function ownSecret({ envs }: CommandSpec, name: string): string | null {
+  const value = envs.get(name) ?? null;
+  return value === null ? null : checkedSecret(name, value.toWellFormed());
+}
+
+function inheritedSecret(spec: CommandSpec, name: string): string | null {
+  const { surroundings } = runtime();
+  const value = surroundings.variable(name);
+  // Where a character was replaced, what a program prints is perhaps not the same.
+  const isWhole = surroundings.canReadVariable(name) &&
+    !value?.includes("\ufffd");
+  if (!isWhole) throw unreadable(spec, name);
+  // Nothing can be found of what is empty, nor has anything to be.
+  return value === null || value === "" ? null : checkedSecret(name, value);
 }
 
 function inherits(
@@ -161,8 +165,8 @@ function inherits(
 
 function unreadable({ program }: CommandSpec, name: string): UnsupportedError {
   return new UnsupportedError(
-    `redacting ${name}, which the command inherits and this program may not read`,
-    `grant --allow-env=${name}, or have the command set or remove it`,
+    `redacting ${name}, which the command inherits and this program cannot read`,
+    `set it with env("${name}", …), or grant --allow-env=${name}`,
     { program },
   );
 }

@@ -4,7 +4,7 @@ import { splitPath } from "./file.ts";
 
 /** What tells one test from all others: a test context of Deno's is one. */
 export interface TestIdentity {
-  /** The name of the test; the only one of its kind in its file, with those of the `describe`s around it say. */
+  /** The name of the test, unique in its file: for example, with the names of its `describe`s in front. */
   readonly name: string;
   /** The file of the test, as `import.meta.url` has it. */
   readonly origin: string;

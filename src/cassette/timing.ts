@@ -81,11 +81,13 @@ export function scheduleOf(
     bytes: shown.get(stream)!.next().value!,
   }));
   const end = timing.end / speed;
+  const stretch = 1 / speed;
   const hasText = timing.output.some(({ stream }) => stream === "stdout");
   // Bytes that are no text at all, such as a change of the character set, have no piece.
-  return stdout === null || hasText ? { output, end } : {
+  return stdout === null || hasText ? { output, end, stretch } : {
     output: [...output, { at: end, stream: "stdout", bytes: stdout.bytes }],
     end,
+    stretch,
   };
 }
 

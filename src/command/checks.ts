@@ -77,24 +77,41 @@ export function checkOptions(
   options: unknown,
   known: Readonly<Record<string, unknown>>,
 ): asserts options is object {
-  if (
-    typeof options !== "object" || options === null || Array.isArray(options)
-  ) {
-    const got = Array.isArray(options) ? "an array" : String(options);
-    throw new TypeError(`${what}: expected an object, got ${got}`);
+  // What another object has by its class would be lost where options are copied.
+  if (!isPlainObject(options)) {
+    throw new TypeError(
+      `${what}: expected a plain object, got ${kindOf(options)}`,
+    );
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
     throw new TypeError(
-      `${what}: there is no ${JSON.stringify(name)} among them, but ${
+      `${what}: unknown option ${JSON.stringify(name)}; known are ${
         Object.keys(known).join(", ")
       }`,
     );
   }
 }
 
+/** What a value is, for a message that is not to show it: its class, or its type. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  const name: unknown = typeof value === "object"
+    ? value.constructor?.name
+    : typeof value;
+  const kind = typeof name === "string" && name !== "" ? name : "object";
+  return `${/^[aeiou]/i.test(kind) ? "an" : "a"} ${kind}`;
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Of whatever realm.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** Both runtimes' timers count in 32 bits and fire at once beyond it (about 24 days). */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The text of a path that is given as text or as a `file:` URL. */
 export function pathText(what: string, path: string | URL): string {

@@ -4,6 +4,7 @@ import {
   checkMilliseconds,
   checkNoNul,
   checkVariableName,
+  kindOf,
   pathText,
 } from "./checks.ts";
 import {
@@ -64,12 +65,10 @@ export class Command {
       if (typeof command === "object" && command !== null && #spec in command) {
         return command.#spec;
       }
-      const other: unknown = command;
-      const got = other instanceof Object
-        ? other.constructor.name
-        : other === null
-        ? "null"
-        : typeof other;
+      const kind = kindOf(command);
+      const got = kind === "a Command"
+        ? "one of another copy of this library"
+        : kind;
       throw new TypeError(
         `expected a Command, such as new Command("git", ["status"]), got ${got}`,
       );

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from "../command/checks.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import type { RunTree } from "../containment/tree.ts";
 import { type Outcome, signalled } from "../outcome/outcome.ts";
@@ -9,9 +10,6 @@ import type { RunBackend } from "./backend.ts";
 import type { KnownRun, Schedule } from "./known_run.ts";
 
 const ENCODER = new TextEncoder();
-
-/** A timer of more than 32 bits would fire at once. */
-const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /** Signals that do not end a process by themselves. */
 const HARMLESS = new Set(["SIGSTOP", "SIGCONT", "SIGTSTP", "SIGWINCH"]);
@@ -134,7 +132,7 @@ export class KnownBackend implements RunBackend, RunTree {
       while (!this.#hasEnded) {
         const left = at - (performance.now() - start);
         if (left <= 0) return;
-        await this.#wait(Math.min(left, LONGEST_WAIT_MS));
+        await this.#wait(Math.min(left, LONGEST_TIMER_MS));
       }
     };
     for (const { at, stream, bytes } of output) {

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from "../command/checks.ts";
 import { type CommandSpec, isHeardOnStdout } from "../command/spec.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import { type OutputStream, ProcessResult } from "../outcome/result.ts";
@@ -38,6 +39,8 @@ export interface Schedule {
   }[];
   /** When it ends, in milliseconds from the start. */
   readonly end: number;
+  /** How many times as long as it took that is. */
+  readonly stretch: number;
 }
 
 /** What a known run is unless it says otherwise. */
@@ -93,14 +96,27 @@ export function startKnownRun(
   supply: StdinSupply | null = null,
 ): Run {
   const takesInput = supply !== null || (spec.keepStdinOpen && use === "live");
-  // What was printed in the grace of a deadline comes after it once more.
-  const isOverdue = run.schedule !== null && run.outcome?.kind === "timed-out";
   return new Run(spec, {
     use,
     backend: new KnownBackend(spec, run, takesInput),
     supply,
-    limits: new RunLimits(isOverdue ? { ...spec, timeout: null } : spec),
+    limits: new RunLimits({
+      timeout: deadlineOf(spec, run),
+      cancelOn: spec.cancelOn,
+    }),
   });
+}
+
+/** A deadline means the time that the run took, and not the one it is given to play. */
+function deadlineOf(
+  { timeout }: CommandSpec,
+  { outcome, schedule }: KnownRun,
+): number | null {
+  if (timeout === null || schedule === null) return timeout;
+  // What was printed in its grace comes after it once more.
+  if (outcome?.kind === "timed-out") return null;
+  // Where it is faster, a run that just kept it is to keep it again.
+  return Math.min(timeout * Math.max(1, schedule.stretch), LONGEST_TIMER_MS);
 }
 
 function takesTime({ lineDelay, answer }: KnownRun): boolean {

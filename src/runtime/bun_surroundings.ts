@@ -5,7 +5,7 @@ import type { Surroundings } from "./runtime.ts";
 /** What surrounds the program, by way of what Bun has of Node's modules. */
 export const bunSurroundings: Surroundings = {
   variable: (name) => bunProcess().env[name] ?? null,
-  mayReadVariable: () => true,
+  canReadVariable: () => true,
   folder(which) {
     if (which === "cwd") return bunProcess().cwd();
     const os = builtin("node:os");

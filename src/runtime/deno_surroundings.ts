@@ -6,7 +6,7 @@ import type { Surroundings } from "./runtime.ts";
 /** What surrounds the program, by way of Deno's own calls. */
 export const denoSurroundings: Surroundings = {
   variable,
-  mayReadVariable,
+  canReadVariable,
   folder(which) {
     if (which === "cwd") return Deno.cwd();
     return which === "home" ? home() : temporary();
@@ -14,11 +14,23 @@ export const denoSurroundings: Surroundings = {
 };
 
 function variable(name: string): string | null {
-  return mayReadVariable(name) ? Deno.env.get(name) ?? null : null;
+  return readVariable(name) ?? null;
 }
 
-function mayReadVariable(name: string): boolean {
-  return isGranted({ name: "env", variable: name });
+function canReadVariable(name: string): boolean {
+  return readVariable(name) !== null;
+}
+
+/** Its value; `undefined` if there is none, and `null` if it cannot be read. */
+function readVariable(name: string): string | undefined | null {
+  if (!isGranted({ name: "env", variable: name })) return null;
+  try {
+    return Deno.env.get(name);
+  } catch (error) {
+    // Its value is no UTF-8: the error has the value in it, and is not passed on.
+    if (error instanceof Deno.errors.InvalidData) return null;
+    throw error;
+  }
 }
 
 function home(): string {
@@ -35,7 +47,7 @@ function home(): string {
 
 function temporary(): string {
   const names = Deno.build.os === "windows" ? ["TEMP", "TMP"] : ["TMPDIR"];
-  if (!names.every(mayReadVariable)) {
+  if (!names.every(canReadVariable)) {
     throw new UnsupportedError(
       "knowing the folder for temporary files",
       `grant --allow-env=${names.join(",")}`,

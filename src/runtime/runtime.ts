@@ -202,10 +202,10 @@ export interface System {
 
 /** What surrounds the program. None of it ever asks for a permission. */
 export interface Surroundings {
-  /** An environment variable's value; `null` if there is none, or it may not be read. */
+  /** An environment variable's value; `null` if there is none, or it cannot be read. */
   variable(name: string): string | null;
-  /** Whether an environment variable may be read. */
-  mayReadVariable(name: string): boolean;
+  /** Whether an environment variable can be read, if it is there. */
+  canReadVariable(name: string): boolean;
   /**
    * The program's working directory, its user's home, or where temporary files go.
    *

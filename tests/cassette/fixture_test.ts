@@ -248,7 +248,7 @@ test("a cassette that is to be replayed and cannot be says who wants that, and h
   assertStringIncludes(ofCi, "there is no such file");
   assertStringIncludes(
     ofCi,
-    "(It was to be replayed, since CI is set. To record it, run this test with PROCESSKIT_CASSETTES=record.)",
+    "(The cassette was to be replayed, since CI is set. To record it, run this test with PROCESSKIT_CASSETTES=record.)",
   );
   const ofVariable = await failure({ PROCESSKIT_CASSETTES: "replay" });
   assertStringIncludes(ofVariable, "as the variable PROCESSKIT_CASSETTES says");
@@ -280,8 +280,23 @@ test("two tests that record one cassette are told so, and a test that is run aga
       await record("add", "list");
       await record("list", "add", "add");
       await assertRejects(() => record("remove"), TypeError, "works.json");
+      await assertRejects(() => record("add", "list"), TypeError, "works.json");
     },
   );
+});
+
+test("a test that is run again asks for the same where what differs takes no part in the match", async () => {
+  const variables = { ...NO_VARIABLES, PROCESSKIT_CASSETTES: "record" };
+  await withVariables(variables, async () => {
+    await using folder = await temporaryFolder();
+    for (const directory of ["/a", "/b"]) {
+      await withCassette(
+        testIn(folder.path),
+        { inner: answering("x"), matchOn: { cwd: false } },
+        (runner) => runner.run(TOOL.cwd(directory)),
+      );
+    }
+  });
 });
 
 test("names become files of their own, on every system", async () => {
@@ -444,11 +459,11 @@ test("what is no test, no file, or no body is refused", async () => {
     "body",
   );
   const wrongOptions: [unknown, string][] = [
-    [null, "withCassette: the options: expected an object, got null"],
-    [[], "withCassette: the options: expected an object, got an array"],
+    [null, "withCassette: the options: expected a plain object, got null"],
+    [[], "withCassette: the options: expected a plain object, got an Array"],
     [
       { redacted: () => "" },
-      'there is no "redacted" among them, but dir, mode, inner, matchOn',
+      'unknown option "redacted"; known are dir, mode, inner, matchOn',
     ],
     [{ mode: null }, "mode"],
     [{ dir: import.meta.resolve("./x") }, "give new URL("],

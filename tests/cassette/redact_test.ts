@@ -14,8 +14,9 @@ import {
   redactPattern,
   Reply,
   ScriptedRunner,
+  UnsupportedError,
 } from "../../mod.ts";
-import { failureOf, sh } from "../commands.ts";
+import { collect, failureOf, sh } from "../commands.ts";
 import {
   runtimeName,
   setVariables,
@@ -95,19 +96,20 @@ test("a value that is part of another, and one with signs of a pattern in it, co
   assertEquals(await replayer.outputString(command), live);
 });
 
-test("a value that a command inherits is in the file as little, and a replay has its own machine's", async () => {
-  const plain = sh('echo "token=$API_TOKEN"');
+test("a value that a command inherits is in the file as little, and every machine replays the same", async () => {
+  const plain = sh('echo "token=$API_TOKEN"; echo "$API_TOKEN" >&2');
   const options = { redact: redactEnv(["API_TOKEN"]) };
   for (const command of [plain, plain.inheritEnv(["API_TOKEN", "PATH"])]) {
     await using folder = await temporaryFolder();
     const path = folder.file("c.json");
     using _ = setVariables({ API_TOKEN: SECRET });
-    const withArgument = command.arg(`--token=${SECRET}`);
     const live = await RecordReplayRunner.recording(
       path,
       new JobRunner(),
       async (runner) => {
-        await runner.run(withArgument);
+        await using process = await runner.start(command.arg("live"));
+        await process.finish();
+        await runner.outputBytes(command.arg("bytes"));
         return await runner.run(command);
       },
       options,
@@ -115,45 +117,84 @@ test("a value that a command inherits is in the file as little, and a replay has
     assertEquals(live, `token=${SECRET}`);
     assert(!(await readFile(path, "utf8")).includes("hunter2"));
     const replayer = await RecordReplayRunner.replay(path, options);
-    assertEquals(await replayer.run(withArgument), live);
-    assertEquals((await replayer.check(new JobRunner())).unchanged, 2);
     for (
-      const [value, shown] of [
-        ["another-token", "another-token"],
-        ["abc", "<env:API_TOKEN>"],
-        ["", "<env:API_TOKEN>"],
-        [undefined, "<env:API_TOKEN>"],
-      ]
+      const value of [SECRET, "another-token", "live", "abc", "", undefined]
     ) {
       using _ = setVariables({ API_TOKEN: value });
-      assertEquals(await replayer.run(command), `token=${shown}`);
+      for (
+        const asked of [command, command.arg("live"), command.arg("bytes")]
+      ) {
+        const { stdout, stderr } = await replayer.outputString(asked);
+        assertEquals(
+          [stdout, stderr],
+          ["token=<env:API_TOKEN>\n", "<env:API_TOKEN>\n"],
+        );
+      }
     }
+    const report = await replayer.check(new JobRunner());
+    assertEquals([report.unchanged, report.skipped.length], [3, 0]);
   }
+});
+
+test("a value that is inherited and is in the words of the command is refused, since no other machine has it", async () => {
+  const options = { redact: redactEnv(["API_TOKEN"]) };
+  const recorder = RecordReplayRunner.record(
+    "c.json",
+    new JobRunner(),
+    options,
+  );
+  using _ = setVariables({ API_TOKEN: SECRET });
+  const command = sh("echo $1 $2", "x", `--token=${SECRET}`);
+  for (
+    const [asked, place] of [
+      [command, "args[4]"],
+      [sh("echo").cwd(`/${SECRET}`), "the working directory"],
+      [new Command(`/bin/${SECRET}`), "the program"],
+    ] as const
+  ) {
+    const error = await failureOf(recorder.run(asked));
+    assertInstanceOf(error, UnsupportedError);
+    assertStringIncludes(error.message, `the value of API_TOKEN in ${place}`);
+    assert(!`${error.stack}`.includes(SECRET));
+  }
+  // Where the command sets it as well, every machine can.
+  assertEquals(
+    await recorder.run(command.env("API_TOKEN", SECRET)),
+    `x --token=${SECRET}`,
+  );
+  recorder.discard();
 });
 
 test("a command that is without the variable has nothing hidden in what it prints", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
-  using _ = setVariables({ API_TOKEN: SECRET });
+  const options = { redact: redactEnv(["API_TOKEN"]) };
   const command = sh(`echo ${SECRET}`);
-  await RecordReplayRunner.recording(path, new JobRunner(), async (runner) => {
-    await runner.run(command.envRemove("API_TOKEN"));
-    await runner.run(command.inheritEnv(["PATH"]));
-    await runner.run(command.env("API_TOKEN", "another-token"));
-  }, { redact: redactEnv(["API_TOKEN"]) });
-  for (const entry of (await Cassette.read(path)).entries) {
-    assertEquals(entry.stdout, `${SECRET}\n`);
+  // What the machine has is of no matter to them, be it short.
+  for (const value of [SECRET, "abc"]) {
+    using _ = setVariables({ API_TOKEN: value });
+    await RecordReplayRunner.recording(
+      path,
+      new JobRunner(),
+      async (runner) => {
+        await runner.run(command.envRemove("API_TOKEN"));
+        await runner.run(command.inheritEnv(["PATH"]));
+        await runner.run(command.env("API_TOKEN", "another-token"));
+      },
+      options,
+    );
+    const { entries } = await Cassette.read(path);
+    assertEquals(entries.map(({ stdout }) => stdout), [
+      ...[`${SECRET}\n`, `${SECRET}\n`, `${SECRET}\n`],
+    ]);
   }
 });
 
-test("a short value that a command inherits is refused before it is run for real", async () => {
+test("a short value that a command inherits is refused before it is run for real, and not checked", async () => {
   await using folder = await temporaryFolder();
   const options = { redact: redactEnv(["API_TOKEN"]) };
-  const recorder = RecordReplayRunner.record(
-    folder.file("c.json"),
-    new JobRunner(),
-    options,
-  );
+  const path = folder.file("c.json");
+  const recorder = RecordReplayRunner.record(path, new JobRunner(), options);
   const ran = folder.file("ran");
   const command = sh('echo x >> "$1"', ran);
   using _ = setVariables({ API_TOKEN: "abc" });
@@ -168,10 +209,43 @@ test("a short value that a command inherits is refused before it is run for real
     assertInstanceOf(error, RangeError);
     assertStringIncludes(error.message, "API_TOKEN is only 3 characters long");
   }
-  // Nobody can find what is empty.
-  using _empty = setVariables({ API_TOKEN: "" });
-  await recorder.run(command);
+  {
+    // Nothing can be found of what is empty.
+    using _ = setVariables({ API_TOKEN: "" });
+    await recorder.run(command);
+    await recorder.save();
+  }
+  const replayer = await RecordReplayRunner.replay(path, options);
+  const { skipped } = await replayer.check(new JobRunner());
+  assertStringIncludes(
+    skipped[0].reason,
+    "API_TOKEN is only 3 characters long",
+  );
   assertEquals(await readFile(ran, "utf8"), "x\n");
+});
+
+test("a value that is no UTF-8 is not recorded, nor told, and is not needed to replay", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const { program, args } = scriptWords(
+    runtimeName,
+    "tests/fixtures/redacted.ts",
+  );
+  // The variable of the program itself is to be none that text can tell.
+  const record = [...args, path, "record"];
+  // A variable that no text can tell.
+  const run = (mode: string) =>
+    sh(
+      "API_TOKEN=$(printf 'p\\351ss-hunter2') exec \"$@\"",
+      ...[program, ...args, path, mode],
+    ).outputString();
+  const refused = await run("record");
+  assertStringIncludes(refused.stderr, "UnsupportedError");
+  assert(!refused.stderr.includes("hunter2"), refused.stderr);
+  assertEquals(await readdir(folder.path), []);
+  using _ = setVariables({ API_TOKEN: SECRET });
+  await new Command(program, record).run();
+  assertEquals((await run("replay")).stdout, "token=<env:API_TOKEN>\n");
 });
 
 test("a value that may not be read is not recorded, and is not needed to replay", async () => {
@@ -201,6 +275,13 @@ test("a value that may not be read is not recorded, and is not needed to replay"
   assert(!(await readFile(path, "utf8")).includes("hunter2"));
   const replayed = await run([`--allow-read=${path}`], "replay");
   assertEquals(replayed.stdout, "token=<env:API_TOKEN>\n");
+  // What may not be read is skipped by a check, and is in no report.
+  const checked = await run(["--allow-run", `--allow-read=${path}`], "check");
+  assertStringIncludes(checked.stdout, "0 changed, 1 skipped");
+  assert(!checked.stdout.includes("hunter2"), checked.stdout);
+  // Where the command sets it, the machine's own is not asked for.
+  const own = await run(record, "record-own");
+  assertEquals(own.stdout, "token=own-value\n", own.stderr);
 });
 
 test("an empty or very short value is refused before anything is run, in record and in replay", async () => {
@@ -331,14 +412,11 @@ test("a pattern's own state and flags do not matter, and one that matches nothin
   }
   assertEquals(redactPattern(/A/i)("args", "xa"), "x<redacted>");
   assertThrows(() => redactPattern(/a*/), TypeError, "empty text");
-  for (const pattern of [/\b/, /(?=secret)/, /x|$/m]) {
-    const nothing = "redactPattern: " + pattern;
-    assertThrows(
-      () => redactPattern(pattern)("stdout", "a secret"),
-      TypeError,
-      nothing,
-    );
-  }
+  // What comes after something may be empty.
+  assertEquals(
+    redactPattern(/(?<=key=).*/)("stdout", "key=\n"),
+    "key=<redacted>\n",
+  );
   assertThrows(
     () => redactPattern("a" as unknown as RegExp),
     TypeError,
@@ -503,6 +581,61 @@ test("what is on its way into the file while it is looked at is not discarded", 
   assertEquals(
     (await Cassette.read(path)).entries.map(({ args }) => args[0]),
     ["kept"],
+  );
+});
+
+test("a discard forgets what was refused before it, and nothing that comes after", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  let gate = Promise.withResolvers<void>();
+  const runner = RecordReplayRunner.record(
+    path,
+    new ScriptedRunner().fallback(Reply.ok("x")),
+    {
+      guard: async ({ args: [word] }) => {
+        await gate.promise;
+        if (word === "bad") return { field: "args", reason: "no bad ones" };
+      },
+      redact: (field, text) => {
+        if (field === "stdout" && isBroken) throw new Error("of the caller's");
+        return text;
+      },
+    },
+  );
+  let isBroken = false;
+  const run = (word: string) => runner.run(new Command("tool", [word]));
+  const breakOne = async () => {
+    isBroken = true;
+    await using process = await runner.start(new Command("tool", ["broken"]));
+    await collect(process.stdoutLines());
+    isBroken = false;
+  };
+  const failsByBroken = async () => {
+    const error = await failureOf(runner.save());
+    assertEquals((error as Error).message, "of the caller's");
+  };
+  // One that is still looked at when it is discarded takes no other one with it.
+  await run("bad");
+  runner.discard();
+  await breakOne();
+  gate.resolve();
+  await failsByBroken();
+  runner.discard();
+  // A save that is under way still fails by what it had; the next one does not.
+  gate = Promise.withResolvers();
+  await run("bad");
+  const failing = failureOf(runner.save());
+  runner.discard();
+  await breakOne();
+  gate.resolve();
+  await failing;
+  await failsByBroken();
+  runner.discard();
+  await run("good");
+  await runner.save();
+  assertEquals(
+    (await Cassette.read(path)).entries.map(({ args }) => args[0]),
+    ["good"],
   );
 });
 

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import {
+  CancelledError,
   Cassette,
   type CassetteEntry,
   Command,
@@ -15,11 +16,12 @@ import { exited } from "../../src/outcome/outcome.ts";
 import { scheduleOf, timingOf } from "../../src/cassette/timing.ts";
 import { pieceDecoder } from "../../src/output/piece_decoder.ts";
 import { wholeText } from "../../src/output/text.ts";
-import { collect, sh } from "../commands.ts";
+import { collect, failureOf, sh } from "../commands.ts";
 import { temporaryFolder, test } from "../harness.ts";
 import {
   assert,
   assertEquals,
+  assertInstanceOf,
   assertStringIncludes,
   assertThrows,
 } from "../std.ts";
@@ -190,10 +192,13 @@ test("a process that plays at its speed can be waited for, and ended before its 
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await recorded(path, SLOW);
-  const replayer = await RecordReplayRunner.replay(path, { speed: 0.01 });
-  await using process = await replayer.start(SLOW.timeout(50));
+  const replayer = await RecordReplayRunner.replay(path, { speed: 0.5 });
+  await using process = await replayer.start(SLOW.timeout(100));
   const { outcome } = await process.finish();
   assertEquals(outcome, { kind: "timed-out" });
+  // It is twice as long now, and so is what it may take.
+  await using kept = await replayer.start(SLOW.timeout(1100));
+  assertEquals(await kept.wait(), { kind: "exited", code: 0 });
   await using other = await replayer.start(SLOW);
   other.kill();
   assertEquals((await other.wait()).kind, "signalled");
@@ -363,8 +368,10 @@ test("a speed at which it takes longer than any timer is not at once", async () 
   const path = folder.file("c.json");
   await recorded(path, SLOW);
   const replayer = await RecordReplayRunner.replay(path, { speed: 1e-9 });
-  await using process = await replayer.start(SLOW.timeout(100));
-  assertEquals(await process.wait(), { kind: "timed-out" });
+  await using process = await replayer.start(
+    SLOW.timeout(2 ** 30).cancelOn(AbortSignal.timeout(100)),
+  );
+  assertInstanceOf(await failureOf(process.wait()), CancelledError);
 });
 
 test("whatever is printed, in whatever pieces, is what is played, with what was hidden in it", async () => {

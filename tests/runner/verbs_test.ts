@@ -304,10 +304,12 @@ test("a spawn failure can be retried like any other", async () => {
 
 test("what is no command is refused as such, by whatever runs it", async () => {
   const others: [unknown, string][] = [
-    ["git", "string"],
+    ["git", "a string"],
     [null, "null"],
-    [["git"], "Array"],
-    [new Command("a").pipe(new Command("b")), "Pipeline"],
+    [["git"], "an Array"],
+    [{ constructor: undefined }, "an object"],
+    [new Command("a").pipe(new Command("b")), "a Pipeline"],
+    [new (class Command {})(), "one of another copy of this library"],
   ];
   await using live = new JobRunner();
   for (const runner of [live, new ScriptedRunner()]) {
