@@ -65,13 +65,7 @@ export class Command {
       if (typeof command === "object" && command !== null && #spec in command) {
         return command.#spec;
       }
-      const kind = kindOf(command);
-      const got = kind === "a Command"
-        ? "one of another copy of this library"
-        : kind;
-      throw new TypeError(
-        `expected a Command, such as new Command("git", ["status"]), got ${got}`,
-      );
+      throw notCommand("", command);
     };
     transcribed = (command, transcript) => command.#with({ transcript });
     unattended = (command) =>
@@ -636,7 +630,17 @@ export class Command {
 /** Refuses what is no command: a text, or another pipeline, say. */
 export function checkCommand(what: string, command: unknown): Command {
   if (command instanceof Command) return command;
-  throw new TypeError(`${what}: expected a Command, got ${typeof command}`);
+  throw notCommand(`${what}: `, command);
+}
+
+function notCommand(before: string, value: unknown): TypeError {
+  const kind = kindOf(value);
+  const got = kind === "a Command"
+    ? "one of another copy of this library"
+    : kind;
+  return new TypeError(
+    `${before}expected a Command, such as new Command("git", ["status"]), got ${got}`,
+  );
 }
 
 function checkedArgs(values: Iterable<string>): readonly string[] {
