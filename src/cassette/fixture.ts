@@ -71,9 +71,9 @@ const VARIABLE = "PROCESSKIT_CASSETTES";
  * file's on every system is changed, and gets a digest of what it was.
  *
  * Without a `mode`, the variable `PROCESSKIT_CASSETTES` counts (`record`, `replay`,
- * `auto`, `new-episodes` or `passthrough`); else it is `"replay"` where `CI` is set, and `"auto"`
- * elsewhere. On Deno neither variable is looked at without permission, and none is asked
- * for: a replay needs `--allow-read` alone.
+ * `auto`, `new-episodes` or `passthrough`); else it is `"replay"` where `CI` is set, and
+ * `"auto"` elsewhere. On Deno neither variable is looked at without permission, and none
+ * is asked for: a replay needs `--allow-read` alone.
  *
  * What a body throws while a cassette is playing tells so at the end of its message. A
  * step of Deno's that fails does not make the body around it throw: give each step a
@@ -145,10 +145,7 @@ export async function withCassette(
 
 /** What is wrong with a file that a new one has not. */
 const MENDED_BY_RECORDING: ReadonlySet<CassetteErrorReason> = new Set(
-  [
-    "not-found",
-    "invalid-data",
-  ] as const,
+  ["not-found", "invalid-data"] as const,
 );
 
 /** What this program has recorded anew, by the path of the cassette: a digest of the commands. */

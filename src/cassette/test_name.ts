@@ -1,4 +1,4 @@
-import { pathText } from "../command/checks.ts";
+import { kindOf, pathText } from "../command/checks.ts";
 import { textDigest } from "./digest.ts";
 import { splitPath } from "./file.ts";
 
@@ -88,8 +88,9 @@ function parents({ parent }: TestIdentity): string[] {
   ) {
     if (typeof above.name !== "string") {
       throw new TypeError(
-        `withCassette: expected the test's parent to have a name, as a test's context has, got ${typeof above
-          .name}`,
+        `withCassette: expected the name of the test's parent to be a string, got ${
+          kindOf(above.name)
+        }`,
       );
     }
     names.unshift(above.name);
