@@ -10,7 +10,7 @@ import type { ProcessRunner } from "../runner/process_runner.ts";
 import { captureOf } from "./capture.ts";
 import type { Disguise } from "./disguise.ts";
 import { type CassetteEntry, entryOf, outcomeOf } from "./entry.ts";
-import { type MatchFacts, matchFactsOf } from "./key.ts";
+import { matchFactsOf } from "./key.ts";
 import { commandLineOf } from "./miss.ts";
 import type { CassettePlan } from "./options.ts";
 
@@ -160,10 +160,10 @@ async function changeOf(
   runner: ProcessRunner,
 ): Promise<Pick<ChangedRun, "now" | "diff"> | string | null> {
   const spec = specOf(command);
+  const disguise = liveDisguise(plan, spec);
+  if (typeof disguise === "string") return disguise;
   try {
     const facts = matchFactsOf(spec, plan.match, plan.disguiseOf(spec));
-    const disguise = liveDisguise(plan, spec, facts);
-    if (typeof disguise === "string") return disguise;
     const result = recorded.stdoutBase64 === undefined
       ? await runner.outputString(command)
       : await runner.outputBytes(command);
@@ -180,7 +180,10 @@ async function changeOf(
     if (!isProcessKitError(error)) throw error;
     return {
       now: null,
-      diff: `  now: ${error.name}: ${messageOf(error)}`,
+      // It may tell what the command was given.
+      diff: `  now: ${error.name}: ${
+        disguise.hide("stderr", messageOf(error))
+      }`,
     };
   }
 }
@@ -189,10 +192,9 @@ async function changeOf(
 function liveDisguise(
   plan: CassettePlan,
   spec: CommandSpec,
-  facts: MatchFacts,
 ): Disguise | string {
   try {
-    return plan.liveDisguiseOf(spec, facts);
+    return plan.liveDisguiseOf(spec);
   } catch (error) {
     if (error instanceof UnsupportedError || error instanceof RangeError) {
       return error.message;

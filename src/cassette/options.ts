@@ -5,7 +5,6 @@ import {
   checkVariableName,
 } from "../command/checks.ts";
 import type { CommandSpec } from "../command/spec.ts";
-import { UnsupportedError } from "../outcome/errors.ts";
 import type { JobRunner } from "../runner/job_runner.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import {
@@ -15,9 +14,14 @@ import {
   type RedactFunction,
 } from "./disguise.ts";
 import type { Guard } from "./guard.ts";
-import { type CassetteKey, type MatchRules, PLAIN_MATCH } from "./key.ts";
+import { type MatchRules, PLAIN_MATCH } from "./key.ts";
 import { PathNormalizer, standInsOfPaths } from "./paths.ts";
-import { EnvRedaction, inheritedStandIns, standInsOfEnv } from "./redaction.ts";
+import {
+  EnvRedaction,
+  inheritedStandIns,
+  refuseInWords,
+  standInsOfEnv,
+} from "./redaction.ts";
 import { type StandIn, StandIns } from "./stand_ins.ts";
 
 /**
@@ -143,7 +147,7 @@ export interface CassettePlan {
    * @throws {UnsupportedError} if it inherits a value that is to be redacted and cannot be read, or is in its words
    * @throws {RangeError} if that is too short
    */
-  liveDisguiseOf(spec: CommandSpec, words: CassetteKey): Disguise;
+  liveDisguiseOf(spec: CommandSpec): Disguise;
 }
 
 /**
@@ -247,38 +251,20 @@ function disguisingOf(
   if (variables.length === 0) {
     return { disguiseOf: () => plain, liveDisguiseOf: () => plain };
   }
-  const own = (spec: CommandSpec) => [
-    ...variables.flatMap((variable) => standInsOfEnv(variable, spec)),
-    ...known,
-  ];
+  const own = (spec: CommandSpec) =>
+    variables.flatMap((variable) => standInsOfEnv(variable, spec));
   return {
-    disguiseOf: (spec) => make(own(spec)),
-    liveDisguiseOf(spec, words) {
+    disguiseOf: (spec) => make([...own(spec), ...known]),
+    liveDisguiseOf(spec) {
+      const set = own(spec);
       const inherited = variables.flatMap((variable) =>
         inheritedStandIns(variable, spec)
       );
-      for (const standIn of inherited) refuseInWords(standIn, words);
-      return make([...inherited, ...own(spec)]);
+      refuseInWords(spec, inherited, set);
+      // Of two with one value, the one that the command sets has a way back.
+      return make([...set, ...inherited, ...known]);
     },
   };
-}
-
-/** What this machine has is to be in no key: on another one it would not be found. */
-function refuseInWords({ name, text }: StandIn, words: CassetteKey): void {
-  const { program, args, cwd } = words;
-  const places: [string, string | null][] = [
-    ["the program", program],
-    ["the working directory", cwd],
-    ...args.map((arg, index): [string, string] => [`args[${index}]`, arg]),
-  ];
-  for (const [place, word] of places) {
-    if (!word?.includes(text!)) continue;
-    const variable = name.replace(/^env:/, "");
-    throw new UnsupportedError(
-      `recording a command with the value of ${variable} in ${place}, where it inherits that,`,
-      `set it with env("${variable}", …) as well, so that a replay knows it too`,
-    );
-  }
 }
 
 function checkedMatch(options: MatchOptions = {}): MatchRules {

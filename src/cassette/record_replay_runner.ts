@@ -404,8 +404,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
 
   /** The same of a command that is about to be run for real. */
   #live({ spec, facts }: Asked): Asked {
-    const disguise = this.#deck.plan.liveDisguiseOf(spec, facts);
-    return { spec, facts, disguise };
+    return { spec, facts, disguise: this.#deck.plan.liveDisguiseOf(spec) };
   }
 
   /** What is played for a command; `null` if it is to be run for real. */

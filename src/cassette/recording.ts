@@ -11,72 +11,54 @@ export interface RecordingOptions {
   readonly known: number;
 }
 
-/** Why nothing is saved: a run that has completed cannot be kept. */
-interface Problem {
-  readonly error: unknown;
-  /** The run, where a guard has looked at it. */
+/** A run that has completed, on its way into the file. */
+interface Item {
+  /** `null` for one that cannot be kept. */
   readonly entry: CassetteEntry | null;
+  state: "looked at" | "kept" | "blocked" | "in the file";
+  /** Why it is blocked. */
+  error: unknown;
+  /** Whether it is to be forgotten, should it not get into the file by a save that has it. */
+  isDiscarded: boolean;
+  /** How many saves that are not over have it. */
+  saves: number;
 }
 
 /** The runs recorded for one file, and which of them are in it. */
 export class Recording {
   readonly #path: string;
   readonly #options: RecordingOptions;
-  readonly #entries: CassetteEntry[] = [];
-  /** How many of the entries are in the file. */
-  #saved = 0;
-  /** How many of the entries are in the file, or on their way. */
-  #claimed = 0;
-  /** How many of the entries are to be forgotten should they not get into the file. */
-  #discarded = 0;
-  #waiting = 0;
+  /** In the order in which they completed. */
+  #items: Item[] = [];
+  /** How many of them are kept, or in the file. */
+  #kept = 0;
   #saving: Promise<void> = Promise.resolve();
   /** Entries are looked at one after another, so that they stay in their order. */
   #looking: Promise<void> = Promise.resolve();
-  /** Those that are still looked at, and were not forgotten meanwhile. */
-  readonly #looked = new Set<CassetteEntry>();
-  /** Those of them that are on their way into the file. */
-  #lookedForSave: ReadonlySet<CassetteEntry> = new Set();
-  #problems: readonly Problem[] = [];
-  /** What of that is to be forgotten when no save is under way any more, also what is still to come of these runs. */
-  readonly #forgotten = new Set<Problem | CassetteEntry>();
 
   constructor(path: string, options: RecordingOptions) {
     this.#path = path;
     this.#options = options;
   }
 
-  /** The runs that were added by now, and not refused. */
+  /** The runs that are kept by now, or in the file. */
   get entries(): readonly CassetteEntry[] {
-    return this.#entries;
+    return entriesOf(this.#items);
   }
 
   /** Adds a run that has completed. */
   add(entry: CassetteEntry): void {
-    const { guards, known } = this.#options;
-    if (guards.length === 0) {
-      this.#entries.push(entry);
-      return;
-    }
-    this.#looked.add(entry);
-    this.#looking = this.#looking.then(async () => {
-      let problem: Problem | null = null;
-      try {
-        const index = known + this.#entries.length;
-        await checkByGuards(guards, entry, index, this.#path);
-      } catch (error) {
-        problem = { error, entry };
-      }
-      // Unless it was forgotten meanwhile.
-      if (!this.#looked.delete(entry)) return;
-      if (problem === null) this.#entries.push(entry);
-      else this.#problems = [...this.#problems, problem];
-    });
+    const isGuarded = this.#options.guards.length > 0;
+    const item = itemOf(entry, isGuarded ? "looked at" : "kept");
+    this.#items.push(item);
+    if (isGuarded) {
+      this.#looking = this.#looking.then(() => this.#lookAt(item, entry));
+    } else this.#kept++;
   }
 
   /** Has saves fail: a run that has completed cannot be added. */
   block(error: unknown): void {
-    this.#problems = [...this.#problems, { error, entry: null }];
+    this.#items.push({ ...itemOf(null, "blocked"), error });
   }
 
   /**
@@ -85,10 +67,13 @@ export class Recording {
    * @throws {CassetteError} if the file cannot be written, or a run was refused
    */
   save(): Promise<void> {
-    this.#claimed = this.#entries.length;
-    this.#lookedForSave = new Set(this.#looked);
-    this.#waiting++;
-    const turn = this.#saving.then(() => this.#write());
+    const taken = new Set(this.#items.filter((item) => !item.isDiscarded));
+    for (const item of taken) item.saves++;
+    const turn = this.#saving.then(() => this.#write(taken)).finally(() => {
+      for (const item of taken) item.saves--;
+      // Before the next one has its turn: it did not take what was discarded.
+      this.#forget();
+    });
     this.#saving = turn.catch(() => {});
     return turn;
   }
@@ -97,7 +82,7 @@ export class Recording {
   async saveIfUnsaved(): Promise<void> {
     await this.#looking;
     await this.#saving;
-    if (this.#entries.length > this.#saved) await this.save();
+    if (this.#items.some(({ state }) => state === "kept")) await this.save();
   }
 
   /**
@@ -105,50 +90,61 @@ export class Recording {
    * are on their way it forgets if they do not get there.
    */
   discard(): void {
-    for (const entry of this.#looked) {
-      if (!this.#lookedForSave.has(entry)) this.#looked.delete(entry);
+    for (const item of this.#items) {
+      item.isDiscarded = item.state !== "in the file";
     }
-    // A save that is under way is still to fail by what it was refused.
-    for (const item of [...this.#problems, ...this.#looked]) {
-      this.#forgotten.add(item);
-    }
-    if (this.#waiting === 0) this.#forget();
-    this.#entries.length = this.#claimed;
-    this.#discarded = this.#claimed;
-  }
-
-  async #write(): Promise<void> {
-    try {
-      await this.#looking;
-      if (this.#problems.length > 0) throw this.#problems[0].error;
-      // A run that completes from here on is not in this text, and stays unsaved.
-      const entries = [...this.#entries];
-      this.#claimed = entries.length;
-      if (this.#options.adds) {
-        await addToCassette(this.#path, entries.slice(this.#saved));
-      } else await new Cassette(entries).write(this.#path);
-      this.#saved = entries.length;
-    } finally {
-      this.#waiting--;
-      if (this.#waiting === 0) this.#settle();
-    }
-  }
-
-  /** With no save under way, what is not in the file is not on its way either. */
-  #settle(): void {
-    const lost = Math.max(0, this.#discarded - this.#saved);
-    this.#entries.splice(this.#saved, lost);
-    this.#discarded = 0;
-    this.#claimed = this.#saved;
-    this.#lookedForSave = new Set();
     this.#forget();
   }
 
-  #forget(): void {
-    this.#problems = this.#problems.filter((problem) =>
-      !this.#forgotten.has(problem) &&
-      (problem.entry === null || !this.#forgotten.has(problem.entry))
-    );
-    this.#forgotten.clear();
+  async #lookAt(item: Item, entry: CassetteEntry): Promise<void> {
+    const index = this.#options.known + this.#kept;
+    try {
+      await checkByGuards(this.#options.guards, entry, index, this.#path);
+      item.state = "kept";
+      if (!item.isDiscarded || item.saves > 0) this.#kept++;
+    } catch (error) {
+      item.state = "blocked";
+      item.error = error;
+    }
   }
+
+  /** Writes what a save took, and what came until its turn. */
+  async #write(taken: Set<Item>): Promise<void> {
+    await this.#looking;
+    const items = this.#items.filter(({ state }) => state !== "looked at");
+    const blocked = items.find(({ state }) => state === "blocked");
+    if (blocked !== undefined) throw blocked.error;
+    // What came until now is on its way as well.
+    for (const item of items) {
+      if (!taken.has(item)) item.saves++;
+      taken.add(item);
+    }
+    if (this.#options.adds) {
+      const added = items.filter(({ state }) => state === "kept");
+      await addToCassette(this.#path, entriesOf(added));
+    } else await new Cassette(entriesOf(items)).write(this.#path);
+    for (const item of items) {
+      item.state = "in the file";
+      item.isDiscarded = false;
+    }
+  }
+
+  #forget(): void {
+    this.#items = this.#items.filter(({ isDiscarded, saves }) =>
+      !isDiscarded || saves > 0
+    );
+    this.#kept = entriesOf(this.#items).length;
+  }
+}
+
+function itemOf(entry: CassetteEntry | null, state: Item["state"]): Item {
+  return { entry, state, error: null, isDiscarded: false, saves: 0 };
+}
+
+function entriesOf(items: readonly Item[]): CassetteEntry[] {
+  return items.flatMap(({ entry, state }) =>
+    entry !== null && (state === "kept" || state === "in the file")
+      ? [entry]
+      : []
+  );
 }

@@ -1,9 +1,11 @@
 import { checkVariableName, kindOf } from "../command/checks.ts";
 import type { CommandSpec } from "../command/spec.ts";
+import { stdinSourceOf } from "../command/stdin.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
+import { lossyDecoder } from "../output/text.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { RedactFunction } from "./disguise.ts";
-import type { StandIn } from "./stand_ins.ts";
+import { placesOf, type StandIn } from "./stand_ins.ts";
 
 /** What is shorter is found all over a text, where it is no secret, and could be guessed from what is left. */
 const SHORTEST_SECRET = 4;
@@ -163,10 +165,74 @@ function inherits(
   return !envs.has(name) && (!envCleared || envInherited.includes(name));
 }
 
+/**
+ * Refuses a command that has a value in its words, or its input, that it merely inherits:
+ * on another machine it would be looked for in vain. What it sets is hidden on each.
+ *
+ * @throws {UnsupportedError} if it does
+ */
+export function refuseInWords(
+  spec: CommandSpec,
+  inherited: readonly StandIn[],
+  set: readonly StandIn[],
+): void {
+  if (inherited.length === 0) return;
+  const hidden = set.flatMap(({ text }) => text === null ? [] : [text]);
+  for (const [place, word] of wordsOf(spec)) {
+    for (const { name, text } of inherited) {
+      if (!isBare(word, text!, hidden)) continue;
+      const variable = name.replace(/^env:/, "");
+      throw new UnsupportedError(
+        `recording a command with the value of ${variable}, which it inherits, in ${place}`,
+        `set it with env("${variable}", …) as well, so that a replay knows it too`,
+      );
+    }
+  }
+}
+
+function* wordsOf(
+  { program, args, cwd, stdin }: CommandSpec,
+): Iterable<[place: string, word: string]> {
+  yield ["the program", program.toWellFormed()];
+  for (const [index, arg] of args.entries()) {
+    yield [`args[${index}]`, arg.toWellFormed()];
+  }
+  if (cwd !== null) yield ["the working directory", cwd.toWellFormed()];
+  if (stdin === "inherit") return;
+  const source = stdinSourceOf(stdin);
+  if (source.kind === "file") {
+    yield ["the stdin file's path", source.path.toWellFormed()];
+  }
+  if (source.kind === "bytes") {
+    yield ["its input", lossyDecoder("utf-8").decode(source.bytes)];
+  }
+}
+
+/** Whether a text is anywhere in a word without being a part of one of `covers`. */
+function isBare(
+  word: string,
+  text: string,
+  covers: readonly string[],
+): boolean {
+  const places = [...placesOf(text, word)];
+  if (places.length === 0) return false;
+  const covered = covers.flatMap((cover) =>
+    [...placesOf(cover, word)].map((start) => [start, start + cover.length])
+  );
+  return places.some((at) =>
+    !covered.some(([start, end]) => start <= at && at + text.length <= end)
+  );
+}
+
 function unreadable({ program }: CommandSpec, name: string): UnsupportedError {
+  const isGranted = runtime().surroundings.canReadVariable(name);
   return new UnsupportedError(
-    `redacting ${name}, which the command inherits and this program cannot read`,
-    `set it with env("${name}", …), or grant --allow-env=${name}`,
+    `redacting ${name}, which the command inherits and ${
+      isGranted ? "is not all UTF-8" : "this program cannot read"
+    }`,
+    `set it with env("${name}", …)${
+      isGranted ? "" : `, or grant --allow-env=${name}`
+    }`,
     { program },
   );
 }

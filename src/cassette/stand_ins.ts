@@ -98,11 +98,9 @@ export class StandIns {
   #spansIn(text: string): Span[] {
     const spans: Span[] = [];
     for (const { name, text: secret } of this.#secrets) {
-      for (
-        let start = text.indexOf(secret);
-        start >= 0;
-        start = text.indexOf(secret, start + 1)
-      ) spans.push({ start, end: start + secret.length, name });
+      for (const start of placesOf(secret, text)) {
+        spans.push({ start, end: start + secret.length, name });
+      }
     }
     return spans.sort((one, other) =>
       one.start - other.start || other.end - one.end
@@ -115,6 +113,15 @@ export class StandIns {
       return name === undefined ? `<\\${found.slice(1)}` : `<${name}>`;
     });
   }
+}
+
+/** Every place of `part` in a text, also where two of them overlap. */
+export function* placesOf(part: string, text: string): Iterable<number> {
+  for (
+    let place = text.indexOf(part);
+    place >= 0;
+    place = text.indexOf(part, place + 1)
+  ) yield place;
 }
 
 /** A character that can be part of the name of a file without ending it. */

@@ -79,9 +79,9 @@ export function checkOptions(
 ): asserts options is object {
   // What another object has by its class would be lost where options are copied.
   if (!isPlainObject(options)) {
-    throw new TypeError(
-      `${what}: expected a plain object, got ${kindOf(options)}`,
-    );
+    const kind = kindOf(options);
+    const got = kind === "an Object" ? "one that has a prototype" : kind;
+    throw new TypeError(`${what}: expected a plain object, got ${got}`);
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
@@ -100,7 +100,7 @@ export function kindOf(value: unknown): string {
     ? value.constructor?.name
     : typeof value;
   const kind = typeof name === "string" && name !== "" ? name : "object";
-  return `${/^[aeiou]/i.test(kind) ? "an" : "a"} ${kind}`;
+  return `${/^[aeio]/i.test(kind) ? "an" : "a"} ${kind}`;
 }
 
 function isPlainObject(value: unknown): value is object {

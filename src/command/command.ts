@@ -636,7 +636,7 @@ export function checkCommand(what: string, command: unknown): Command {
 function notCommand(before: string, value: unknown): TypeError {
   const kind = kindOf(value);
   const got = kind === "a Command"
-    ? "one of another copy of this library"
+    ? "one of another library, or of another copy of this one"
     : kind;
   return new TypeError(
     `${before}expected a Command, such as new Command("git", ["status"]), got ${got}`,

@@ -107,7 +107,7 @@ export function startKnownRun(
   });
 }
 
-/** A deadline means the time that the run took, and not the one it is given to play. */
+/** A run that is played slower than it was has as much more time. */
 function deadlineOf(
   { timeout }: CommandSpec,
   { outcome, schedule }: KnownRun,
@@ -115,7 +115,7 @@ function deadlineOf(
   if (timeout === null || schedule === null) return timeout;
   // What was printed in its grace comes after it once more.
   if (outcome?.kind === "timed-out") return null;
-  // Where it is faster, a run that just kept it is to keep it again.
+  // Not less where it is faster: a run that just kept it is to keep it again.
   return Math.min(timeout * Math.max(1, schedule.stretch), LONGEST_TIMER_MS);
 }
 

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import {
   Cassette,
   type CassetteEntry,
@@ -14,6 +14,7 @@ import {
   redactPattern,
   Reply,
   ScriptedRunner,
+  Stdin,
   UnsupportedError,
 } from "../../mod.ts";
 import { collect, failureOf, sh } from "../commands.ts";
@@ -137,32 +138,84 @@ test("a value that a command inherits is in the file as little, and every machin
 });
 
 test("a value that is inherited and is in the words of the command is refused, since no other machine has it", async () => {
-  const options = { redact: redactEnv(["API_TOKEN"]) };
-  const recorder = RecordReplayRunner.record(
-    "c.json",
-    new JobRunner(),
-    options,
-  );
-  using _ = setVariables({ API_TOKEN: SECRET });
+  using _ = setVariables({ API_TOKEN: SECRET, TMPDIR: "/scratch" });
+  // What hides a part of it does not hide the rest.
+  const recorder = RecordReplayRunner.record("c.json", new JobRunner(), {
+    redact: [redactEnv(["API_TOKEN", "LOGIN"]), redactPattern(/er2-/)],
+    normalize: paths({ tmp: true }),
+  });
   const command = sh("echo $1 $2", "x", `--token=${SECRET}`);
   for (
     const [asked, place] of [
       [command, "args[4]"],
       [sh("echo").cwd(`/${SECRET}`), "the working directory"],
       [new Command(`/bin/${SECRET}`), "the program"],
+      [command.env("LOGIN", "hunter2"), "args[4]"],
+      [sh("cat").stdin(`in ${SECRET}`), "its input"],
+      [
+        sh("cat").stdin(Stdin.fromFile(`/${SECRET}/x`)),
+        "the stdin file's path",
+      ],
     ] as const
   ) {
     const error = await failureOf(recorder.run(asked));
     assertInstanceOf(error, UnsupportedError);
-    assertStringIncludes(error.message, `the value of API_TOKEN in ${place}`);
+    assertStringIncludes(error.message, `which it inherits, in ${place} is`);
     assert(!`${error.stack}`.includes(SECRET));
   }
-  // Where the command sets it as well, every machine can.
-  assertEquals(
-    await recorder.run(command.env("API_TOKEN", SECRET)),
-    `x --token=${SECRET}`,
-  );
+  // Where the command sets it as well, or a variable that has it in its value, every
+  // machine knows it.
+  for (
+    const asked of [
+      command.env("API_TOKEN", SECRET),
+      command.env("LOGIN", `token=${SECRET}`),
+    ]
+  ) assertEquals(await recorder.run(asked), `x --token=${SECRET}`);
+  // What stands in for something is not the command's word.
+  using _stand = setVariables({ API_TOKEN: "TMP>" });
+  assertEquals(await recorder.run(sh("echo $1", "/scratch")), "/scratch");
   recorder.discard();
+});
+
+test("of two variables with one value the one that the command sets comes back", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const options = { redact: redactEnv(["A_TOKEN", "B_TOKEN"]) };
+  using _ = setVariables({ A_TOKEN: SECRET });
+  const command = sh('echo "$B_TOKEN"');
+  await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.run(command.env("B_TOKEN", SECRET)),
+    options,
+  );
+  const replayer = await RecordReplayRunner.replay(path, options);
+  assertEquals(
+    await replayer.run(command.env("B_TOKEN", "another-token")),
+    "another-token",
+  );
+});
+
+test("a check that fails tells nothing that is redacted", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const options = { redact: redactEnv(["TOKEN"]) };
+  const home = folder.file(SECRET);
+  await mkdir(home);
+  const command = sh("echo").cwd(home).env("TOKEN", SECRET);
+  await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.run(command),
+    options,
+  );
+  const replayer = await RecordReplayRunner.replay(path, options);
+  await replayer.run(command);
+  await rm(home, { recursive: true });
+  const report = String(await replayer.check(new JobRunner()));
+  assertStringIncludes(report, "now: SpawnError");
+  assertStringIncludes(report, "<env:TOKEN>");
+  assert(!report.includes("hunter2"), report);
 });
 
 test("a command that is without the variable has nothing hidden in what it prints", async () => {

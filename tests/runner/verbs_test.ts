@@ -309,7 +309,10 @@ test("what is no command is refused as such, by whatever runs it", async () => {
     [["git"], "an Array"],
     [{ constructor: undefined }, "an object"],
     [new Command("a").pipe(new Command("b")), "a Pipeline"],
-    [new (class Command {})(), "one of another copy of this library"],
+    [
+      new (class Command {})(),
+      "one of another library, or of another copy of this one",
+    ],
   ];
   await using live = new JobRunner();
   for (const runner of [live, new ScriptedRunner()]) {
