@@ -62,12 +62,13 @@ export class EnvRedaction {
  *
  * A value that a command inherits is replaced in both outputs, and is not put back: a
  * replay is to be the same on every machine. A recording is refused before the command
- * starts if that value is in its words (`UnsupportedError`), is less than 4 characters
- * (`RangeError`), or cannot be read (`UnsupportedError`; on Deno it needs
+ * starts if that value is in its words or input (`UnsupportedError`), is less than 4
+ * characters (`RangeError`), or cannot be read (`UnsupportedError`; on Deno it needs
  * `--allow-env=API_TOKEN`, which a replay does not).
  *
- * It is the value as it is that is found, and not what the tool made of it, by base64
- * say. What a command neither sets nor inherits is not looked for.
+ * It is the whole value as it is that is found, and not what the tool made of it, by
+ * base64 say, or the beginning of it that came before a deadline. What a command neither
+ * sets nor inherits is not looked for.
  *
  * @throws {TypeError} if no variable is named, or a name is none, or holds `<`, `>` or a backslash
  *
