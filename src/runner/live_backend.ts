@@ -30,13 +30,19 @@ export class LiveBackend implements RunBackend {
     files: OutputFiles,
   ) {
     this.#containment = containment;
+    const { modes } = files;
+    const { link } = spec;
+    const givesStdoutAway = link !== null && !isHeardOnStdout(spec) &&
+      modes.stdout === "piped";
     const { child, tree } = containment.start(
-      { ...spec, stdin, ...files.modes, ownGroup: false },
+      { ...spec, stdin, ...modes, ownGroup: false, givesStdoutAway },
       spec,
     );
     this.#child = child;
     this.tree = tree;
-    this.stdout = feedsByPipe(spec, child) ? null : child.stdout;
+    const end = givesStdoutAway ? child.giveStdoutAway() : null;
+    if (end !== null) link!.giveReader(end);
+    this.stdout = end === null ? child.stdout : null;
     this.end = child.status.then((status) => {
       this.#status = status;
       return outcomeOf(status);
@@ -59,7 +65,7 @@ export class LiveBackend implements RunBackend {
     if (this.#status !== null) return true;
     const { system } = runtime();
     const stat = system.readText(`/proc/${this.pid}/stat`);
-    if (stat !== null) return stat[stat.lastIndexOf(")") + 2] === "Z";
+    if (stat !== null) return isEnding(stat);
     return system.whyNoGroups() === null && !system.exists(this.pid);
   }
 
@@ -84,12 +90,13 @@ export class LiveBackend implements RunBackend {
   }
 }
 
-/** Whether the child's stdout is another stage's stdin, so that nothing of it comes by here. */
-function feedsByPipe(spec: CommandSpec, child: Child): boolean {
-  if (spec.link === null || isHeardOnStdout(spec)) return false;
-  const end = child.giveStdoutAway();
-  if (end !== null) spec.link.giveReader(end);
-  return end !== null;
+/** Of a process that is about to end the kernel closes the pipes before it is a zombie. */
+const PF_EXITING = 4;
+
+function isEnding(stat: string): boolean {
+  // What comes after the name of the program, which may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || (Number(fields[6]) & PF_EXITING) !== 0;
 }
 
 function outcomeOf({ code, signal }: ExitStatus): Outcome {

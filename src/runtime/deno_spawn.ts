@@ -1,5 +1,5 @@
 import { messageOf, SpawnError, UnsupportedError } from "../outcome/errors.ts";
-import { builtin, signalNumber } from "./builtin.ts";
+import { signalNumber } from "./builtin.ts";
 import {
   type ChildEnvironment,
   childEnvironment,
@@ -8,6 +8,7 @@ import {
 import { couldNotEnter, enteringArgs, SHELL } from "./cgroup_entry.ts";
 import { isGranted, isGrantedWhole } from "./deno_permission.ts";
 import { lookUp, mayRead, prefixFor, programWord } from "./deno_program.ts";
+import { nextDescriptors, reopened, stdoutAmong } from "./deno_stdout_end.ts";
 import { denoSystem } from "./deno_system.ts";
 import type {
   ByteSink,
@@ -38,8 +39,11 @@ export function denoSpawn(spec: SpawnSpec): Child {
     stderr: stdio(spec.stderr),
     detached: start.detached,
   });
+  const next = spec.givesStdoutAway ? nextDescriptors() : null;
   try {
-    return new DenoChild(command.spawn(), spec, start);
+    const child = command.spawn();
+    const stdout = next === null ? null : stdoutAmong(next, spec);
+    return new DenoChild(child, spec, start, stdout);
   } catch (cause) {
     throw explain(spec, cause);
   }
@@ -203,10 +207,18 @@ class DenoChild implements Child {
   readonly #child: Deno.ChildProcess;
   readonly #spec: SpawnSpec;
   readonly #target: string | null;
+  /** What its stdout is read by here, if that is known. */
+  readonly #descriptor: number | null;
   #keepsAlive: KeepAlive | null = null;
 
-  constructor(child: Deno.ChildProcess, spec: SpawnSpec, start: Start) {
+  constructor(
+    child: Deno.ChildProcess,
+    spec: SpawnSpec,
+    start: Start,
+    descriptor: number | null,
+  ) {
     this.#child = child;
+    this.#descriptor = descriptor;
     this.#spec = spec;
     this.#target = start.target;
     this.pid = child.pid;
@@ -237,9 +249,8 @@ class DenoChild implements Child {
 
   // Nothing has been read of it: Deno waits until somebody asks.
   giveStdoutAway(): PipeEnd | null {
-    if (this.stdout === null) return null;
-    const end = readingEndOf(this.pid);
-    if (end !== null) this.stdout.cancel().catch(() => {});
+    const end = this.#descriptor === null ? null : reopened(this.#descriptor);
+    if (end !== null) this.stdout!.cancel().catch(() => {});
     return end;
   }
 
@@ -285,26 +296,6 @@ class DenoChild implements Child {
       ? null
       : explain(this.#spec, new Error(reason));
   }
-}
-
-/** The other end of what a child has for stdout, if that is a pipe, and the child still there. */
-function readingEndOf(pid: number): PipeEnd | null {
-  // All permissions are what `/proc` takes.
-  if (Deno.build.os !== "linux" || !isGrantedWhole({ name: "read" })) {
-    return null;
-  }
-  const { openSync, closeSync, fstatSync } = builtin("node:fs");
-  let descriptor: number;
-  try {
-    descriptor = openSync(`/proc/${pid}/fd/1`, "r");
-  } catch {
-    return null;
-  }
-  const close = () => closeSync(descriptor);
-  // A shell by which a child enters its cgroup has a file there for a moment.
-  if (fstatSync(descriptor).isFIFO()) return { descriptor, close };
-  close();
-  return null;
 }
 
 /** A child that has ended is no resource of Deno's any more: from some time before its status is told. */

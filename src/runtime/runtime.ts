@@ -19,6 +19,8 @@ export interface SpawnSpec {
   readonly stderr: StdioMode | number;
   /** Whether the child is to lead a session and a process group of its own, if that can be had. */
   readonly ownGroup: boolean;
+  /** Whether {@linkcode Child.giveStdoutAway} will be asked; its stdout is `"piped"` then. */
+  readonly givesStdoutAway?: boolean;
   /** The folder of a cgroup that the child is to enter before it executes the program, if that can be had. */
   readonly cgroup?: string;
 }
@@ -62,7 +64,8 @@ export interface Child {
   readonly status: Promise<ExitStatus>;
   /**
    * Gives the end that its stdout is read from away, if that can be had as a descriptor:
-   * then nobody reads it here. To be called in the turn in which it was started.
+   * then nobody reads it here. To be called once, in the turn in which it was started,
+   * of a child that was started with {@linkcode SpawnSpec.givesStdoutAway}.
    */
   giveStdoutAway(): PipeEnd | null;
   /** Signals the child itself; nothing happens if it has ended. */
