@@ -62,9 +62,9 @@ export class EnvRedaction {
  *
  * A value that a command inherits is replaced in both outputs, and is not put back: a
  * replay is to be the same on every machine. A recording is refused before the command
- * starts if that value is in its words or input (`UnsupportedError`), is less than 4
- * characters (`RangeError`), or cannot be read (`UnsupportedError`; on Deno it needs
- * `--allow-env=API_TOKEN`, which a replay does not).
+ * starts if that value is in its words or input, whatever else would change those
+ * (`UnsupportedError`), is less than 4 characters (`RangeError`), or cannot be read
+ * (`UnsupportedError`; on Deno it needs `--allow-env=API_TOKEN`, which a replay does not).
  *
  * It is the whole value as it is that is found, and not what the tool made of it, by
  * base64 say, or the beginning of it that came before a deadline. What a command neither
@@ -209,20 +209,43 @@ function* wordsOf(
   }
 }
 
-/** Whether a text is anywhere in a word without being a part of one of `covers`. */
+/** Whether a text is anywhere in a word where `covers` do not hide all of it. */
 function isBare(
   word: string,
   text: string,
   covers: readonly string[],
 ): boolean {
-  const places = [...placesOf(text, word)];
-  if (places.length === 0) return false;
-  const covered = covers.flatMap((cover) =>
-    [...placesOf(cover, word)].map((start) => [start, start + cover.length])
+  if (!word.includes(text)) return false;
+  const spans = coveredSpans(word, covers);
+  let next = 0;
+  for (const start of placesOf(text, word)) {
+    const end = start + text.length;
+    // What ends before this one does is of no use for any that comes later.
+    while (next < spans.length && spans[next].end < end) next++;
+    if (next === spans.length || spans[next].start > start) return true;
+  }
+  return false;
+}
+
+/** What is hidden of a word, from the left; what touches is one. */
+function coveredSpans(
+  word: string,
+  covers: readonly string[],
+): { readonly start: number; readonly end: number }[] {
+  const all = covers.flatMap((cover) =>
+    Array.from(placesOf(cover, word), (start) => ({
+      start,
+      end: start + cover.length,
+    }))
   );
-  return places.some((at) =>
-    !covered.some(([start, end]) => start <= at && at + text.length <= end)
-  );
+  all.sort((one, other) => one.start - other.start);
+  const merged: { start: number; end: number }[] = [];
+  for (const { start, end } of all) {
+    const last = merged.at(-1);
+    if (last === undefined || last.end < start) merged.push({ start, end });
+    else last.end = Math.max(last.end, end);
+  }
+  return merged;
 }
 
 function unreadable({ program }: CommandSpec, name: string): UnsupportedError {

@@ -42,7 +42,7 @@ export function denoSpawn(spec: SpawnSpec): Child {
   const next = spec.givesStdoutAway ? nextDescriptors() : null;
   try {
     const child = command.spawn();
-    const stdout = next === null ? null : stdoutAmong(next, spec);
+    const stdout = next === null ? null : stdoutAmong(next, spec, child.pid);
     return new DenoChild(child, spec, start, stdout);
   } catch (cause) {
     throw explain(spec, cause);

@@ -32,19 +32,25 @@ export function nextDescriptors(): readonly number[] | null {
  * the child was started; `null` if it is not clear which one that is.
  *
  * Deno tells no number of it, but it makes the pipes of stdin, stdout and stderr in
- * this order, and who asks for a descriptor gets the lowest number that is free. What
- * the child itself has for stdout would be another one at times: a shell changes it
- * while it does `echo x >&2`.
+ * this order, and who asks for a descriptor gets the lowest number that is free. Where
+ * other threads ask for some at the same time, that need not be ours: so it has to be
+ * the pipe that the child has for stdout, too. That alone would not do: a shell has
+ * its stderr there while it does `echo x >&2`.
  */
 export function stdoutAmong(
   descriptors: readonly number[],
   { stdin, stderr }: SpawnSpec,
+  pid: number,
 ): number | null {
-  const pipes = descriptors.filter(isPipe);
+  const pipes = descriptors.flatMap((descriptor) => {
+    const pipe = pipeAt(pathOf(descriptor));
+    return pipe === null ? [] : [{ descriptor, pipe }];
+  });
   const before = stdin === "piped" ? 1 : 0;
   const after = stderr === "piped" ? 1 : 0;
-  // Unless another thread has opened or closed something meanwhile.
-  return pipes.length === before + 1 + after ? pipes[before] : null;
+  if (pipes.length !== before + 1 + after) return null;
+  const { descriptor, pipe } = pipes[before];
+  return pipe === pipeAt(`/proc/${pid}/fd/1`) ? descriptor : null;
 }
 
 /** Opens what a descriptor reads from once more; `null` if that cannot be had. */
@@ -58,12 +64,13 @@ export function reopened(reader: number): PipeEnd | null {
   }
 }
 
-function isPipe(descriptor: number): boolean {
+/** What tells the pipe from all others that is there; `null` if none is. */
+function pipeAt(path: string): string | null {
   try {
-    const { readlinkSync } = builtin("node:fs");
-    return readlinkSync(pathOf(descriptor)).startsWith("pipe:");
+    const target = builtin("node:fs").readlinkSync(path);
+    return target.startsWith("pipe:") ? target : null;
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -141,7 +141,10 @@ test("a value that is inherited and is in the words of the command is refused, s
   using _ = setVariables({ API_TOKEN: SECRET, TMPDIR: "/scratch" });
   // What hides a part of it does not hide the rest.
   const recorder = RecordReplayRunner.record("c.json", new JobRunner(), {
-    redact: [redactEnv(["API_TOKEN", "LOGIN"]), redactPattern(/er2-/)],
+    redact: [
+      redactEnv(["API_TOKEN", "LOGIN", "PASSWORD"]),
+      redactPattern(/er2-/),
+    ],
     normalize: paths({ tmp: true }),
   });
   const command = sh("echo $1 $2", "x", `--token=${SECRET}`);
@@ -171,6 +174,18 @@ test("a value that is inherited and is in the words of the command is refused, s
       command.env("LOGIN", `token=${SECRET}`),
     ]
   ) assertEquals(await recorder.run(asked), `x --token=${SECRET}`);
+  // Two values together hide a third, however often they do.
+  const both = sh("cat", "x", `a${SECRET}z`).stdin(
+    `a${SECRET}z\n`.repeat(20_000),
+  );
+  assert(
+    (await recorder.run(
+      both.env({
+        LOGIN: `a${SECRET.slice(0, 8)}`,
+        PASSWORD: `${SECRET.slice(8)}z`,
+      }),
+    )).startsWith(`a${SECRET}z`),
+  );
   // What stands in for something is not the command's word.
   using _stand = setVariables({ API_TOKEN: "TMP>" });
   assertEquals(await recorder.run(sh("echo $1", "/scratch")), "/scratch");
