@@ -101,7 +101,7 @@ export class Recording {
     try {
       await checkByGuards(this.#options.guards, entry, index, this.#path);
       item.state = "kept";
-      if (!item.isDiscarded || item.saves > 0) this.#kept++;
+      if (isWanted(item)) this.#kept++;
     } catch (error) {
       item.state = "blocked";
       item.error = error;
@@ -130,15 +130,18 @@ export class Recording {
   }
 
   #forget(): void {
-    this.#items = this.#items.filter(({ isDiscarded, saves }) =>
-      !isDiscarded || saves > 0
-    );
+    this.#items = this.#items.filter(isWanted);
     this.#kept = entriesOf(this.#items).length;
   }
 }
 
 function itemOf(entry: CassetteEntry | null, state: Item["state"]): Item {
   return { entry, state, error: null, isDiscarded: false, saves: 0 };
+}
+
+/** Whether it is to get into the file, or a save that is not over has it. */
+function isWanted({ isDiscarded, saves }: Item): boolean {
+  return !isDiscarded || saves > 0;
 }
 
 function entriesOf(items: readonly Item[]): CassetteEntry[] {

@@ -31,18 +31,10 @@ export let inheritedStandIns: (
 export class EnvRedaction {
   static {
     standInsOfEnv = (redaction, spec) =>
-      redaction.#names.map((name) => ({
-        name: `env:${name}`,
-        text: ownSecret(spec, name),
-        isFolder: false,
-      }));
+      redaction.#names.map((name) => standInFor(name, ownSecret(spec, name)));
     inheritedStandIns = (redaction, spec) =>
-      redaction.#names.flatMap((name) => {
-        const text = inherits(spec, name) ? inheritedSecret(spec, name) : null;
-        return text === null
-          ? []
-          : [{ name: `env:${name}`, text, isFolder: false }];
-      });
+      redaction.#names.filter((name) => inherits(spec, name))
+        .map((name) => standInFor(name, inheritedSecret(spec, name)));
   }
 
   readonly #names: readonly string[];
@@ -143,6 +135,10 @@ export function redactPattern(
   return (_field, text) => text.replace(everywhere, () => replacement);
 }
 
+function standInFor(variable: string, text: string | null): StandIn {
+  return { name: `env:${variable}`, text, isFolder: false };
+}
+
 function ownSecret({ envs }: CommandSpec, name: string): string | null {
   const value = envs.get(name) ?? null;
   return value === null ? null : checkedSecret(name, value.toWellFormed());
@@ -151,10 +147,22 @@ function ownSecret({ envs }: CommandSpec, name: string): string | null {
 function inheritedSecret(spec: CommandSpec, name: string): string | null {
   const { surroundings } = runtime();
   const value = surroundings.variable(name);
+  const advice = `set it with env("${name}", …)`;
+  if (!surroundings.canReadVariable(name)) {
+    throw cannotRedact(
+      spec,
+      `${name}, which the command inherits and this program cannot read`,
+      `${advice}, or grant --allow-env=${name}`,
+    );
+  }
   // Where a character was replaced, what a program prints is perhaps not the same.
-  const isWhole = surroundings.canReadVariable(name) &&
-    !value?.includes("\ufffd");
-  if (!isWhole) throw unreadable(spec, name);
+  if (value?.includes("\ufffd")) {
+    throw cannotRedact(
+      spec,
+      `${name}, which the command inherits and is not all UTF-8`,
+      advice,
+    );
+  }
   // Nothing can be found of what is empty, nor has anything to be.
   return value === null || value === "" ? null : checkedSecret(name, value);
 }
@@ -177,11 +185,12 @@ export function refuseInWords(
   inherited: readonly StandIn[],
   set: readonly StandIn[],
 ): void {
-  if (inherited.length === 0) return;
-  const hidden = set.flatMap(({ text }) => text === null ? [] : [text]);
+  const looked = inherited.filter(isKnown);
+  if (looked.length === 0) return;
+  const hidden = set.filter(isKnown).map(({ text }) => text);
   for (const [place, word] of wordsOf(spec)) {
-    for (const { name, text } of inherited) {
-      if (!isBare(word, text!, hidden)) continue;
+    for (const { name, text } of looked) {
+      if (!isBare(word, text, hidden)) continue;
       const variable = name.replace(/^env:/, "");
       throw new UnsupportedError(
         `recording a command with the value of ${variable}, which it inherits, in ${place}`,
@@ -189,6 +198,12 @@ export function refuseInWords(
       );
     }
   }
+}
+
+function isKnown(
+  standIn: StandIn,
+): standIn is StandIn & { readonly text: string } {
+  return standIn.text !== null;
 }
 
 function* wordsOf(
@@ -248,17 +263,12 @@ function coveredSpans(
   return merged;
 }
 
-function unreadable({ program }: CommandSpec, name: string): UnsupportedError {
-  const isGranted = runtime().surroundings.canReadVariable(name);
-  return new UnsupportedError(
-    `redacting ${name}, which the command inherits and ${
-      isGranted ? "is not all UTF-8" : "this program cannot read"
-    }`,
-    `set it with env("${name}", …)${
-      isGranted ? "" : `, or grant --allow-env=${name}`
-    }`,
-    { program },
-  );
+function cannotRedact(
+  { program }: CommandSpec,
+  what: string,
+  advice: string,
+): UnsupportedError {
+  return new UnsupportedError(`redacting ${what}`, advice, { program });
 }
 
 function isIterable(value: unknown): boolean {

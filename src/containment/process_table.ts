@@ -1,4 +1,5 @@
 import type { System } from "../runtime/runtime.ts";
+import { statFields } from "./proc_stat.ts";
 import { WATCHER_NAME } from "./watcher_facts.ts";
 
 /** What the system tells of one process that has not ended. */
@@ -25,8 +26,7 @@ export function processTable(system: System): ProcessFacts[] | null {
 
 /** `null` for a process that has ended and only waits to be reaped. */
 function factsIn(line: string): ProcessFacts | null {
-  // A program's name may hold anything, a parenthesis among it; what follows does not.
-  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ", 20);
+  const fields = statFields(line);
   const [state, parent, group, session] = fields;
   if (state === "Z" || state === "X") return null;
   return {

@@ -1,4 +1,5 @@
 import type { System } from "../runtime/runtime.ts";
+import { statFields } from "./proc_stat.ts";
 
 /** What some processes have used; `null` where the system does not tell. */
 export interface Usage {
@@ -60,10 +61,7 @@ function sumOf<T>(
 function ticksOf(system: System, pid: number, fields: 2 | 4): number | null {
   const stat = system.readText(`/proc/${pid}/stat`);
   if (stat === null) return null;
-  const times = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(
-    11,
-    11 + fields,
-  );
+  const times = statFields(stat).slice(11, 11 + fields);
   return times.reduce((sum, time) => sum + Number(time), 0) * TICK_MS;
 }
 

@@ -1,5 +1,6 @@
 import { type CommandSpec, isHeardOnStdout } from "../command/spec.ts";
 import type { Containment } from "../containment/containment.ts";
+import { statFields } from "../containment/proc_stat.ts";
 import type { RunTree } from "../containment/tree.ts";
 import { type TreeUsage, treeUsageOf } from "../containment/usage.ts";
 import { exited, type Outcome, signalled } from "../outcome/outcome.ts";
@@ -94,8 +95,7 @@ export class LiveBackend implements RunBackend {
 const PF_EXITING = 4;
 
 function isEnding(stat: string): boolean {
-  // What comes after the name of the program, which may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(stat);
   return fields[0] === "Z" || (Number(fields[6]) & PF_EXITING) !== 0;
 }
 

@@ -13,6 +13,7 @@ import {
   eventually,
   isAlive,
   runtimeName,
+  setVariables,
   temporaryFolder,
   test,
 } from "../harness.ts";
@@ -301,25 +302,22 @@ test("a program that has moved is found where it is, also by a child without a P
     await writeFile(folder.file(`${name}/tool`), `#!/bin/sh\necho ${name}\n`);
     await chmod(folder.file(`${name}/tool`), 0o755);
   };
-  const before = process.env.PATH;
-  process.env.PATH = `${folder.file("a")}:${folder.file("b")}:${before}`;
-  try {
-    const tool = new Command("tool").inheritEnv(["HOME"]);
-    await place("b");
-    assertEquals(await tool.run(), "b");
-    await place("a");
-    assertEquals(await tool.run(), "a");
-    await rm(folder.file("b/tool"));
-    assertEquals(await tool.run(), "a");
-    await place("b");
-    await rm(folder.file("a/tool"));
-    assertEquals([await tool.run(), await new Command("tool").run()], [
-      "b",
-      "b",
-    ]);
-  } finally {
-    process.env.PATH = before;
-  }
+  using _ = setVariables({
+    PATH: `${folder.file("a")}:${folder.file("b")}:${process.env.PATH}`,
+  });
+  const tool = new Command("tool").inheritEnv(["HOME"]);
+  await place("b");
+  assertEquals(await tool.run(), "b");
+  await place("a");
+  assertEquals(await tool.run(), "a");
+  await rm(folder.file("b/tool"));
+  assertEquals(await tool.run(), "a");
+  await place("b");
+  await rm(folder.file("a/tool"));
+  assertEquals([await tool.run(), await new Command("tool").run()], [
+    "b",
+    "b",
+  ]);
 });
 
 test("a program may be called like an option", async () => {
@@ -380,7 +378,7 @@ test("inherited variables are read from the parent at each spawn", async () => {
     name,
     "PROCESSKIT_TEST_NEVER_SET",
   ]).env("OWN", "1");
-  process.env[name] = "first";
+  using _ = setVariables({ [name]: "first" });
   assertEquals(await linesOf(command), ["OWN=1", `${name}=first`]);
   process.env[name] = "second";
   assertEquals(await linesOf(command), ["OWN=1", `${name}=second`]);
