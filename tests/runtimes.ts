@@ -2,7 +2,7 @@
 
 import { Command, JobRunner, Stdin } from "../mod.ts";
 import type { Answer, Request } from "./fixtures/outcome.ts";
-import { runtimeName } from "./harness.ts";
+import { runtimeName } from "./runtime_name.ts";
 import { fromFileUrl, join } from "./std.ts";
 
 /** The folder of the repository. */

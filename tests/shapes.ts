@@ -2,7 +2,7 @@
 // shape is about has the shape's mark in its command line: by that it is counted.
 
 import { readdir, readFile } from "node:fs/promises";
-import { eventually } from "./harness.ts";
+import { eventually } from "./waiting.ts";
 import { scriptWords } from "./runtimes.ts";
 
 /** The words that start a tree. All of it stays for as long as it is left alone. */
