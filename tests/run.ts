@@ -50,7 +50,8 @@ const chosen = RUNTIMES.filter((name) => flags[name]);
 const runtimes: readonly RuntimeName[] = chosen.length > 0
   ? chosen
   : flags.quick
-  ? ["deno"]
+  // It starts faster than Deno.
+  ? ["bun"]
   : RUNTIMES;
 const scratch = await Deno.makeTempDir({ prefix: "processkit-suite-" });
 const durations = await readDurations();
