@@ -12,45 +12,48 @@
  * @module
  */
 
-export { Cassette } from "./src/cassette/cassette.ts";
+export { Cassette } from "./src/cassette/format/cassette.ts";
 export {
   type ChangedRun,
   CheckReport,
   type SkippedRun,
-} from "./src/cassette/check.ts";
-export type { RunnerMode } from "./src/cassette/deck.ts";
+} from "./src/cassette/recorder/drift_check.ts";
+export type { RunnerMode } from "./src/cassette/recorder/session.ts";
 export type {
   CassetteField,
   NormalizeFunction,
   RedactFunction,
-} from "./src/cassette/disguise.ts";
-export type { CassetteEntry } from "./src/cassette/entry.ts";
+} from "./src/cassette/transform/field_transform.ts";
+export type { CassetteEntry } from "./src/cassette/format/entry.ts";
 export {
   type CassetteBody,
   withCassette,
   type WithCassetteOptions,
-} from "./src/cassette/fixture.ts";
-export type { Guard, GuardRefusal } from "./src/cassette/guard.ts";
-export type { CassetteKey, EnvDigests } from "./src/cassette/key.ts";
+} from "./src/cassette/testing/with_cassette.ts";
+export type { Guard, GuardRefusal } from "./src/cassette/transform/guard.ts";
+export type { CassetteKey, EnvDigests } from "./src/cassette/matching/key.ts";
 export type {
   CassetteMode,
   CassetteOptions,
   MatchOptions,
   OpenOptions,
-} from "./src/cassette/options.ts";
+} from "./src/cassette/recorder/options.ts";
 export {
   PathNormalizer,
   paths,
   type PathsOptions,
-} from "./src/cassette/paths.ts";
-export { RecordReplayRunner } from "./src/cassette/record_replay_runner.ts";
+} from "./src/cassette/transform/paths.ts";
+export { RecordReplayRunner } from "./src/cassette/recorder/record_replay_runner.ts";
 export {
   EnvRedaction,
   redactEnv,
   redactPattern,
-} from "./src/cassette/redaction.ts";
-export type { TestIdentity } from "./src/cassette/test_name.ts";
-export type { CassetteTiming, TimedOutput } from "./src/cassette/timing.ts";
+} from "./src/cassette/transform/redaction.ts";
+export type { TestIdentity } from "./src/cassette/testing/cassette_path.ts";
+export type {
+  CassetteTiming,
+  TimedOutput,
+} from "./src/cassette/recorder/timing.ts";
 export { CliClient, type CliClientOptions } from "./src/client/cli_client.ts";
 export { outputString, run, type RunOptions } from "./src/client/one_liners.ts";
 export { Command } from "./src/command/command.ts";

@@ -1,7 +1,7 @@
 // The watchers of a program, as the system shows them.
 
 import { readdir, readFile } from "node:fs/promises";
-import { WATCHER_NAME } from "../src/containment/watcher_facts.ts";
+import { WATCHER_NAME } from "../src/containment/watcher_process_scan.ts";
 
 /** The watchers that are children of a process. */
 export async function watchersOf(owner: number): Promise<number[]> {

@@ -26,7 +26,7 @@ import {
   type OutputMode,
   type RetryOptions,
 } from "./spec.ts";
-import type { StageLink } from "./stage_link.ts";
+import type { StageLink } from "./stage_connection.ts";
 import { Stdin } from "./stdin.ts";
 
 /** Reads what only runners need to know; set by {@linkcode Command} itself. */

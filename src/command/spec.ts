@@ -1,6 +1,6 @@
 import { type OutputLimits, UNBOUNDED } from "./output_buffer.ts";
 import type { Signal } from "./signal.ts";
-import type { StageLink } from "./stage_link.ts";
+import type { StageLink } from "./stage_connection.ts";
 import { Stdin } from "./stdin.ts";
 
 /** Where one of a child's output streams goes: captured, to the caller's own, or nowhere. */

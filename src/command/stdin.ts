@@ -1,6 +1,6 @@
 import { StdinConsumedError } from "../outcome/errors.ts";
 import { pathText } from "./checks.ts";
-import type { StageLink } from "./stage_link.ts";
+import type { StageLink } from "./stage_connection.ts";
 
 /** Where a run's stdin comes from, as plain data. */
 export type StdinSource =

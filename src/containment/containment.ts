@@ -2,7 +2,7 @@ import { messageOf, SpawnError, UnsupportedError } from "../outcome/errors.ts";
 import type { Child, Runtime, SpawnSpec } from "../runtime/runtime.ts";
 import { Cgroup, cgroupBase, CgroupTree } from "./cgroup.ts";
 import { ChildTree } from "./child_tree.ts";
-import { Forest } from "./forest.ts";
+import { Forest } from "./process_forest.ts";
 import { GroupTree } from "./group_tree.ts";
 import type { ContainmentMechanism } from "./mechanism.ts";
 import { TaskkillTree } from "./taskkill.ts";

@@ -1,6 +1,6 @@
 import type { System } from "../runtime/runtime.ts";
 import { statFields } from "./proc_stat.ts";
-import { WATCHER_NAME } from "./watcher_facts.ts";
+import { WATCHER_NAME } from "./watcher_process_scan.ts";
 
 /** What the system tells of one process that has not ended. */
 export interface ProcessFacts {

@@ -5,7 +5,7 @@ import type {
   DirectSink,
   Runtime,
 } from "../runtime/runtime.ts";
-import { WATCHER_NAME } from "./watcher_facts.ts";
+import { WATCHER_NAME } from "./watcher_process_scan.ts";
 import { watcherScript } from "./watcher_script.ts";
 
 /** What a watcher is told of: `g`, the leader of a group; `p`, a process in another's group; `c`, a cgroup. */

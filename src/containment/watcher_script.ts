@@ -1,4 +1,4 @@
-import { FACTS_FROM_PROC, FACTS_FROM_PS } from "./watcher_facts.ts";
+import { FACTS_FROM_PROC, FACTS_FROM_PS } from "./watcher_process_scan.ts";
 
 /**
  * The program of the watcher, for any POSIX shell. It reads what its owner starts

@@ -2,7 +2,7 @@ import { type Command, specOf } from "../command/command.ts";
 import { exited } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
 import { ProcessRunner } from "../runner/process_runner.ts";
-import { SILENT_SUCCESS, startKnownRun } from "../runner/known_run.ts";
+import { SILENT_SUCCESS, startKnownRun } from "../runner/simulated_run.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import { processOf, type RunningProcess } from "../runner/running_process.ts";
 

@@ -1,4 +1,4 @@
-import { LineFeed } from "./line_feed.ts";
+import { LineFeed } from "./line_dispatcher.ts";
 import {
   type LineLimit,
   LineSplitter,

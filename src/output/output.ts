@@ -5,7 +5,7 @@ import { Backlog } from "./backlog.ts";
 import type { BatchQueue } from "./batch_queue.ts";
 import { ByteLines, LineCount } from "./byte_lines.ts";
 import { Follower } from "./follower.ts";
-import { Intake } from "./intake.ts";
+import { Intake } from "./piece_reader.ts";
 import { isLimited, type KeepLimits } from "./keep_limits.ts";
 import {
   type LineLimit,

@@ -12,7 +12,7 @@ import {
   parsedOf,
   wholeOf,
 } from "../runner/result_verbs.ts";
-import { type Chain, startChain } from "./chain.ts";
+import { type Chain, startChain } from "./start_pipeline.ts";
 import type { PipelineSession } from "./pipeline_session.ts";
 
 /**

@@ -2,7 +2,7 @@ import type { Command } from "../command/command.ts";
 import { checkMilliseconds } from "../command/checks.ts";
 import { checkSignal, type Signal } from "../command/signal.ts";
 import { checkedContainment, Containment } from "../containment/containment.ts";
-import type { Forest } from "../containment/forest.ts";
+import type { Forest } from "../containment/process_forest.ts";
 import type { ContainmentMechanism } from "../containment/mechanism.ts";
 import { Teardown } from "../containment/teardown.ts";
 import { usageOf } from "../containment/usage.ts";

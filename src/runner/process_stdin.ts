@@ -1,5 +1,5 @@
 import { StdinClosedError } from "../outcome/errors.ts";
-import type { StdinPort } from "./stdin_feed.ts";
+import type { StdinPort } from "./stdin_writer.ts";
 
 const ENCODER = new TextEncoder();
 

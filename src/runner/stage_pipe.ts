@@ -1,4 +1,4 @@
-import type { LinkEnd, StageLink } from "../command/stage_link.ts";
+import type { LinkEnd, StageLink } from "../command/stage_connection.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { Pipe } from "../runtime/runtime.ts";
 import type { Run } from "./run.ts";

@@ -1,7 +1,7 @@
 import { denoFiles } from "./deno_files.ts";
 import { denoNetwork } from "./deno_network.ts";
 import { denoSpawn, denoWhich } from "./deno_spawn.ts";
-import { denoSurroundings } from "./deno_surroundings.ts";
+import { denoSurroundings } from "./deno_environment.ts";
 import { denoSystem } from "./deno_system.ts";
 import type { Runtime } from "./runtime.ts";
 

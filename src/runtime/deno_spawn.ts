@@ -8,7 +8,7 @@ import {
 import { couldNotEnter, enteringArgs, SHELL } from "./cgroup_entry.ts";
 import { isGranted, isGrantedWhole } from "./deno_permission.ts";
 import { lookUp, mayRead, prefixFor, programWord } from "./deno_program.ts";
-import { nextDescriptors, reopened, stdoutAmong } from "./deno_stdout_end.ts";
+import { nextDescriptors, reopened, stdoutAmong } from "./deno_stdout_pipe.ts";
 import { denoSystem } from "./deno_system.ts";
 import type {
   ByteSink,

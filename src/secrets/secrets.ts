@@ -16,15 +16,18 @@
  * @module
  */
 
-import type { CassetteField } from "../cassette/disguise.ts";
-import type { CassetteEntry } from "../cassette/entry.ts";
-import type { Guard, GuardRefusal } from "../cassette/guard.ts";
+import type { CassetteField } from "../cassette/transform/field_transform.ts";
+import type { CassetteEntry } from "../cassette/format/entry.ts";
+import type { Guard, GuardRefusal } from "../cassette/transform/guard.ts";
 
-export type { CassetteField } from "../cassette/disguise.ts";
-export type { CassetteEntry } from "../cassette/entry.ts";
-export type { Guard, GuardRefusal } from "../cassette/guard.ts";
-export type { CassetteKey, EnvDigests } from "../cassette/key.ts";
-export type { CassetteTiming, TimedOutput } from "../cassette/timing.ts";
+export type { CassetteField } from "../cassette/transform/field_transform.ts";
+export type { CassetteEntry } from "../cassette/format/entry.ts";
+export type { Guard, GuardRefusal } from "../cassette/transform/guard.ts";
+export type { CassetteKey, EnvDigests } from "../cassette/matching/key.ts";
+export type {
+  CassetteTiming,
+  TimedOutput,
+} from "../cassette/recorder/timing.ts";
 export type { OutputStream } from "../outcome/result.ts";
 
 /** What is used of the rules: those of `secretlint`, which come without types of their own. */

@@ -16,7 +16,7 @@ import { throwIfCancelled } from "../runner/run_limits.ts";
 import { type RunningProcess, runOf } from "../runner/running_process.ts";
 import { Backoff } from "./backoff.ts";
 import { FailureStorm } from "./failure_storm.ts";
-import { isWedged } from "./liveness.ts";
+import { isWedged } from "./health_check.ts";
 import type { SupervisionPlan } from "./plan.ts";
 import type {
   SupervisionOutcome,

@@ -1,7 +1,7 @@
 import { mkdir, rename, rmdir } from "node:fs/promises";
 import fc from "fast-check";
 import { Cassette, type CassetteEntry, CassetteError } from "../../mod.ts";
-import { Recording } from "../../src/cassette/recording.ts";
+import { Recording } from "../../src/cassette/recorder/cassette_writer.ts";
 import { failureOf } from "../commands.ts";
 import { temporaryFolder, test } from "../harness.ts";
 import { assert, assertEquals, assertInstanceOf } from "../std.ts";

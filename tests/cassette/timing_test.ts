@@ -13,7 +13,7 @@ import {
   ScriptedRunner,
 } from "../../mod.ts";
 import { exited } from "../../src/outcome/outcome.ts";
-import { scheduleOf, timingOf } from "../../src/cassette/timing.ts";
+import { scheduleOf, timingOf } from "../../src/cassette/recorder/timing.ts";
 import { pieceDecoder } from "../../src/output/piece_decoder.ts";
 import { wholeText } from "../../src/output/text.ts";
 import { collect, failureOf, sh } from "../commands.ts";

@@ -8,7 +8,7 @@ import {
   Stdin,
   UnsupportedError,
 } from "../../mod.ts";
-import { WATCHER_NAME } from "../../src/containment/watcher_facts.ts";
+import { WATCHER_NAME } from "../../src/containment/watcher_process_scan.ts";
 import { watcherScript } from "../../src/containment/watcher_script.ts";
 import { failureOf, sh, sleep } from "../commands.ts";
 import { eventually, runtimeName, test } from "../harness.ts";

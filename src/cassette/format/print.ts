@@ -4,11 +4,11 @@ import {
   KNOWN_FIELDS,
   KNOWN_HEAD,
   merged,
-} from "./content.ts";
+} from "./unknown_fields.ts";
 import type { CassetteEntry } from "./entry.ts";
-import { exactNumber } from "./json.ts";
+import { exactNumber } from "./exact_json.ts";
 import { VERSION } from "./schema.ts";
-import type { CassetteTiming } from "./timing.ts";
+import type { CassetteTiming } from "../recorder/timing.ts";
 
 /** A cassette as the text of a file. */
 export function printCassette({ entries, head }: CassetteContent): string {

@@ -1,18 +1,18 @@
-import { UnsupportedError } from "../outcome/errors.ts";
-import type { Outcome } from "../outcome/outcome.ts";
+import { UnsupportedError } from "../../outcome/errors.ts";
+import type { Outcome } from "../../outcome/outcome.ts";
 import {
   type OutputStream,
   type ProcessResult,
   truncatedStreamsOf,
-} from "../outcome/result.ts";
+} from "../../outcome/result.ts";
 import {
   type RunTranscript,
   type StreamTranscript,
   transcriptOf,
-} from "../outcome/transcript.ts";
-import { lossyDecoder, wholeText } from "../output/text.ts";
-import { changeBytes, utf8Text } from "./byte_text.ts";
-import type { Disguise } from "./disguise.ts";
+} from "../../outcome/transcript.ts";
+import { lossyDecoder, wholeText } from "../../output/text.ts";
+import { changeBytes, utf8Text } from "../format/byte_text.ts";
+import type { Disguise } from "../transform/field_transform.ts";
 
 /** What a run came to, as it goes into the file. */
 export interface Capture {

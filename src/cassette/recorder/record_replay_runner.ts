@@ -1,41 +1,46 @@
-import { checkFunction, checkOptions } from "../command/checks.ts";
-import { type Command, specOf, transcribed } from "../command/command.ts";
-import type { CommandSpec } from "../command/spec.ts";
-import { UnsupportedError } from "../outcome/errors.ts";
-import type { ProcessResult } from "../outcome/result.ts";
-import type { JobRunner } from "../runner/job_runner.ts";
+import { checkFunction, checkOptions } from "../../command/checks.ts";
+import { type Command, specOf, transcribed } from "../../command/command.ts";
+import type { CommandSpec } from "../../command/spec.ts";
+import { UnsupportedError } from "../../outcome/errors.ts";
+import type { ProcessResult } from "../../outcome/result.ts";
+import type { JobRunner } from "../../runner/job_runner.ts";
 import {
   type KnownRun,
   playKnownBytes,
   playKnownRun,
   startKnownRun,
-} from "../runner/known_run.ts";
+} from "../../runner/simulated_run.ts";
 import {
   checkRunner,
   ProcessRunner,
   waitsBetweenRuns,
-} from "../runner/process_runner.ts";
-import type { RunUse } from "../runner/run.ts";
-import { throwIfCancelled } from "../runner/run_limits.ts";
+} from "../../runner/process_runner.ts";
+import type { RunUse } from "../../runner/run.ts";
+import { throwIfCancelled } from "../../runner/run_limits.ts";
 import {
   processOf,
   refuseBytes,
   type RunningProcess,
-} from "../runner/running_process.ts";
+} from "../../runner/running_process.ts";
 import {
   type Capture,
   captureOf,
   captureOfTranscript,
   type CaptureOptions,
-} from "./capture.ts";
-import { type CheckReport, checkTape } from "./check.ts";
-import { type Deck, openDeck, recordingDeck, type RunnerMode } from "./deck.ts";
-import type { Disguise } from "./disguise.ts";
-import { type CassetteEntry, entryOf, knownRunOf } from "./entry.ts";
-import { type MatchFacts, matchFactsOf, matchKey } from "./key.ts";
-import { missOf, unplayedError } from "./miss.ts";
+} from "./captured_run.ts";
+import { type CheckReport, checkTape } from "./drift_check.ts";
+import {
+  type Deck,
+  openDeck,
+  recordingDeck,
+  type RunnerMode,
+} from "./session.ts";
+import type { Disguise } from "../transform/field_transform.ts";
+import { type CassetteEntry, entryOf, knownRunOf } from "../format/entry.ts";
+import { type MatchFacts, matchFactsOf, matchKey } from "../matching/key.ts";
+import { missOf, unplayedError } from "../matching/miss.ts";
 import { type CassetteOptions, type OpenOptions, OPTIONS } from "./options.ts";
-import { startRecorded } from "./record_process.ts";
+import { startRecorded } from "./start_recorded.ts";
 
 /** Ends the processes that a runner still plays; set by {@linkcode RecordReplayRunner} itself. */
 export let endPlaying: (

@@ -1,6 +1,6 @@
-import type { CommandSpec } from "../command/spec.ts";
-import type { CassetteKey } from "./key.ts";
-import type { StandIns } from "./stand_ins.ts";
+import type { CommandSpec } from "../../command/spec.ts";
+import type { CassetteKey } from "../matching/key.ts";
+import type { StandIns } from "./placeholders.ts";
 
 /** The texts of an entry that can hold what is not to be in the file; `stdin` by its digest only. */
 export type CassetteField =

@@ -3,10 +3,10 @@ import { type CommandSpec, isHeardOnStdout } from "../command/spec.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import { type OutputStream, ProcessResult } from "../outcome/result.ts";
 import { isLimited } from "../output/keep_limits.ts";
-import { KnownBackend } from "./known_backend.ts";
+import { KnownBackend } from "./simulated_backend.ts";
 import { bytesOf, Run, type RunUse, textOf } from "./run.ts";
 import { RunLimits, throwIfCancelled } from "./run_limits.ts";
-import type { StdinSupply } from "./stdin_feed.ts";
+import type { StdinSupply } from "./stdin_writer.ts";
 
 /** A run whose output and end are known beforehand: scripted, or recorded. */
 export interface KnownRun {

@@ -1,17 +1,21 @@
-import type { CommandSpec } from "../command/spec.ts";
+import type { CommandSpec } from "../../command/spec.ts";
 import {
   exited,
   type Outcome,
   signalled,
   timedOut,
-} from "../outcome/outcome.ts";
-import type { OutputStream } from "../outcome/result.ts";
-import { type KnownRun, SILENT_SUCCESS } from "../runner/known_run.ts";
-import type { RunUse } from "../runner/run.ts";
-import type { Capture } from "./capture.ts";
-import type { Disguise } from "./disguise.ts";
-import type { CassetteKey, EnvDigests, MatchFacts } from "./key.ts";
-import { type CassetteTiming, scheduleOf, timingOf } from "./timing.ts";
+} from "../../outcome/outcome.ts";
+import type { OutputStream } from "../../outcome/result.ts";
+import { type KnownRun, SILENT_SUCCESS } from "../../runner/simulated_run.ts";
+import type { RunUse } from "../../runner/run.ts";
+import type { Capture } from "../recorder/captured_run.ts";
+import type { Disguise } from "../transform/field_transform.ts";
+import type { CassetteKey, EnvDigests, MatchFacts } from "../matching/key.ts";
+import {
+  type CassetteTiming,
+  scheduleOf,
+  timingOf,
+} from "../recorder/timing.ts";
 import { changeBytes } from "./byte_text.ts";
 
 /** One recorded run, as plain data. At most one of `code`, `timedOut` and `signal` is set. */

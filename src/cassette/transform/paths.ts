@@ -1,7 +1,7 @@
-import { checkBoolean, checkOptions } from "../command/checks.ts";
-import { runtime } from "../runtime/detect.ts";
-import type { Surroundings } from "../runtime/runtime.ts";
-import type { StandIn } from "./stand_ins.ts";
+import { checkBoolean, checkOptions } from "../../command/checks.ts";
+import { runtime } from "../../runtime/detect.ts";
+import type { Surroundings } from "../../runtime/runtime.ts";
+import type { StandIn } from "./placeholders.ts";
 
 /** Which folders {@linkcode paths} is about. */
 export interface PathsOptions {

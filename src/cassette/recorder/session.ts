@@ -1,9 +1,12 @@
-import { checkOptions, pathText } from "../command/checks.ts";
-import { JobRunner } from "../runner/job_runner.ts";
-import { checkRunner, type ProcessRunner } from "../runner/process_runner.ts";
-import { Cassette } from "./cassette.ts";
-import type { CassetteEntry } from "./entry.ts";
-import { isCassetteThere } from "./file.ts";
+import { checkOptions, pathText } from "../../command/checks.ts";
+import { JobRunner } from "../../runner/job_runner.ts";
+import {
+  checkRunner,
+  type ProcessRunner,
+} from "../../runner/process_runner.ts";
+import { Cassette } from "../format/cassette.ts";
+import type { CassetteEntry } from "../format/entry.ts";
+import { isCassetteThere } from "../format/cassette_file.ts";
 import {
   type CassetteMode,
   type CassetteOptions,
@@ -14,8 +17,8 @@ import {
   OPTIONS,
   planOf,
 } from "./options.ts";
-import { Recording } from "./recording.ts";
-import { Tape } from "./tape.ts";
+import { Recording } from "./cassette_writer.ts";
+import { Tape } from "../matching/playback.ts";
 
 /** What a runner is made of. */
 export interface Deck<R> {

@@ -1,6 +1,6 @@
-import { addToCassette, Cassette } from "./cassette.ts";
-import type { CassetteEntry } from "./entry.ts";
-import { checkByGuards, type Guard } from "./guard.ts";
+import { addToCassette, Cassette } from "../format/cassette.ts";
+import type { CassetteEntry } from "../format/entry.ts";
+import { checkByGuards, type Guard } from "../transform/guard.ts";
 
 /** How the runs of a recording get into its file. */
 export interface RecordingOptions {

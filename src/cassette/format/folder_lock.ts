@@ -1,4 +1,4 @@
-import type { Files, FolderLock } from "../runtime/runtime.ts";
+import type { Files, FolderLock } from "../../runtime/runtime.ts";
 
 /** The last of those in this program who save in a folder. */
 const lastIn = new Map<string, Promise<void>>();

@@ -7,7 +7,7 @@ import { pieceDecoder } from "../output/piece_decoder.ts";
 import { signalNumber } from "../runtime/builtin.ts";
 import type { ByteSink } from "../runtime/runtime.ts";
 import type { RunBackend } from "./backend.ts";
-import type { KnownRun, Schedule } from "./known_run.ts";
+import type { KnownRun, Schedule } from "./simulated_run.ts";
 
 const ENCODER = new TextEncoder();
 

@@ -1,25 +1,25 @@
-import { checkFunction, checkOptions } from "../command/checks.ts";
+import { checkFunction, checkOptions } from "../../command/checks.ts";
 import {
   CassetteError,
   type CassetteErrorReason,
-} from "../outcome/cassette_errors.ts";
-import { JobRunner } from "../runner/job_runner.ts";
-import type { ProcessRunner } from "../runner/process_runner.ts";
-import { runtime } from "../runtime/detect.ts";
-import { textDigest } from "./digest.ts";
-import { isCassetteThere } from "./file.ts";
+} from "../../outcome/cassette_errors.ts";
+import { JobRunner } from "../../runner/job_runner.ts";
+import type { ProcessRunner } from "../../runner/process_runner.ts";
+import { runtime } from "../../runtime/detect.ts";
+import { textDigest } from "../format/digest.ts";
+import { isCassetteThere } from "../format/cassette_file.ts";
 import {
   type CassetteMode,
   type CassetteOptions,
   checkedMode,
   OPEN_OPTIONS,
-} from "./options.ts";
+} from "../recorder/options.ts";
 import {
   endPlaying,
   recordedKeys,
   RecordReplayRunner,
-} from "./record_replay_runner.ts";
-import { cassettePathOf, type TestIdentity } from "./test_name.ts";
+} from "../recorder/record_replay_runner.ts";
+import { cassettePathOf, type TestIdentity } from "./cassette_path.ts";
 
 /** How {@linkcode withCassette} records and replays. */
 export interface WithCassetteOptions<R extends ProcessRunner = JobRunner>

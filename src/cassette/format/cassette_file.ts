@@ -1,9 +1,9 @@
-import { CassetteError } from "../outcome/cassette_errors.ts";
-import { messageOf } from "../outcome/errors.ts";
-import { concatBytes } from "../output/text.ts";
-import { runtime } from "../runtime/detect.ts";
-import type { FileFacts, Files } from "../runtime/runtime.ts";
-import { inTurn } from "./folder_turn.ts";
+import { CassetteError } from "../../outcome/cassette_errors.ts";
+import { messageOf } from "../../outcome/errors.ts";
+import { concatBytes } from "../../output/text.ts";
+import { runtime } from "../../runtime/detect.ts";
+import type { FileFacts, Files } from "../../runtime/runtime.ts";
+import { inTurn } from "./folder_lock.ts";
 
 /** What cannot be read again is not written: 64 MiB, in bytes of UTF-8. */
 const MOST_BYTES = 64 * 1024 * 1024;

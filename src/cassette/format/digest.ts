@@ -1,6 +1,6 @@
-import type { StdinSource } from "../command/stdin.ts";
+import type { StdinSource } from "../../command/stdin.ts";
 import { changeBytes } from "./byte_text.ts";
-import type { Disguise } from "./disguise.ts";
+import type { Disguise } from "../transform/field_transform.ts";
 
 /** Says what was digested, so that a file's path and a text that reads the same differ. */
 const IN_MEMORY = 1;

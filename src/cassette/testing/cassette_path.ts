@@ -1,6 +1,6 @@
-import { kindOf, pathText } from "../command/checks.ts";
-import { textDigest } from "./digest.ts";
-import { splitPath } from "./file.ts";
+import { kindOf, pathText } from "../../command/checks.ts";
+import { textDigest } from "../format/digest.ts";
+import { splitPath } from "../format/cassette_file.ts";
 
 /** What tells one test from all others: a test context of Deno's is one. */
 export interface TestIdentity {

@@ -1,6 +1,6 @@
-import { CassetteError } from "../outcome/cassette_errors.ts";
-import type { CassetteField } from "./disguise.ts";
-import type { CassetteEntry } from "./entry.ts";
+import { CassetteError } from "../../outcome/cassette_errors.ts";
+import type { CassetteField } from "./field_transform.ts";
+import type { CassetteEntry } from "../format/entry.ts";
 
 /** Why an entry is not to be kept. */
 export interface GuardRefusal {

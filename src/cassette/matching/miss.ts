@@ -1,18 +1,18 @@
-import { shellQuote } from "../command/shell_quote.ts";
+import { shellQuote } from "../../command/shell_quote.ts";
 import {
   CassetteError,
   CassetteMissError,
   type NearRecording,
-} from "../outcome/cassette_errors.ts";
-import type { CassetteEntry } from "./entry.ts";
+} from "../../outcome/cassette_errors.ts";
+import type { CassetteEntry } from "../format/entry.ts";
 import {
   type MatchFacts,
   matchKey,
   type MatchRules,
   variableIn,
 } from "./key.ts";
-import { shortened } from "./shortened.ts";
-import type { Found, Tape } from "./tape.ts";
+import { shortened } from "../format/shortened.ts";
+import type { Found, Tape } from "./playback.ts";
 
 /** How many recordings a miss tells of. */
 const NEAREST = 3;

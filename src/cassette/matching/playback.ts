@@ -1,4 +1,4 @@
-import type { CassetteEntry } from "./entry.ts";
+import type { CassetteEntry } from "../format/entry.ts";
 import { type MatchFacts, matchKey, type MatchRules } from "./key.ts";
 
 /** The recorded runs of one key, and how many of them have been played. */

@@ -3,26 +3,26 @@ import {
   checkFunction,
   checkOptions,
   checkVariableName,
-} from "../command/checks.ts";
-import type { CommandSpec } from "../command/spec.ts";
-import type { JobRunner } from "../runner/job_runner.ts";
-import type { ProcessRunner } from "../runner/process_runner.ts";
+} from "../../command/checks.ts";
+import type { CommandSpec } from "../../command/spec.ts";
+import type { JobRunner } from "../../runner/job_runner.ts";
+import type { ProcessRunner } from "../../runner/process_runner.ts";
 import {
   Disguise,
   NO_DISGUISE,
   type NormalizeFunction,
   type RedactFunction,
-} from "./disguise.ts";
-import type { Guard } from "./guard.ts";
-import { type MatchRules, PLAIN_MATCH } from "./key.ts";
-import { PathNormalizer, standInsOfPaths } from "./paths.ts";
+} from "../transform/field_transform.ts";
+import type { Guard } from "../transform/guard.ts";
+import { type MatchRules, PLAIN_MATCH } from "../matching/key.ts";
+import { PathNormalizer, standInsOfPaths } from "../transform/paths.ts";
 import {
   EnvRedaction,
   inheritedStandIns,
   refuseInWords,
   standInsOfEnv,
-} from "./redaction.ts";
-import { type StandIn, StandIns } from "./stand_ins.ts";
+} from "../transform/redaction.ts";
+import { type StandIn, StandIns } from "../transform/placeholders.ts";
 
 /**
  * Whether runs are recorded or replayed.

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { CassetteError } from "../outcome/cassette_errors.ts";
-import { messageOf } from "../outcome/errors.ts";
+import { CassetteError } from "../../outcome/cassette_errors.ts";
+import { messageOf } from "../../outcome/errors.ts";
 import {
   type CassetteContent,
   type Fields,
@@ -10,9 +10,9 @@ import {
   isObject,
   KNOWN_FIELDS,
   KNOWN_HEAD,
-} from "./content.ts";
+} from "./unknown_fields.ts";
 import { type CassetteEntry, optional } from "./entry.ts";
-import { exactDigits, numbersOf, parseExactly } from "./json.ts";
+import { exactDigits, numbersOf, parseExactly } from "./exact_json.ts";
 import {
   digestProblem,
   EntrySchema,
@@ -22,7 +22,7 @@ import {
   type RawEntry,
 } from "./schema.ts";
 import { shortened } from "./shortened.ts";
-import { misfitOf } from "./timing.ts";
+import { misfitOf } from "../recorder/timing.ts";
 
 /**
  * Makes a cassette of its text.

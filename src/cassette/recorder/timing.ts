@@ -1,7 +1,10 @@
-import type { OutputStream } from "../outcome/result.ts";
-import type { RunTranscript, StreamTranscript } from "../outcome/transcript.ts";
-import { pieceDecoder } from "../output/piece_decoder.ts";
-import type { Schedule } from "../runner/known_run.ts";
+import type { OutputStream } from "../../outcome/result.ts";
+import type {
+  RunTranscript,
+  StreamTranscript,
+} from "../../outcome/transcript.ts";
+import { pieceDecoder } from "../../output/piece_decoder.ts";
+import type { Schedule } from "../../runner/simulated_run.ts";
 
 /** Some output that came together. */
 export interface TimedOutput {

@@ -1,12 +1,12 @@
-import { pathText } from "../command/checks.ts";
+import { pathText } from "../../command/checks.ts";
 import type { CassetteEntry } from "./entry.ts";
 import {
   isCassetteThere,
   readCassetteText,
   updateCassetteText,
   writeCassetteText,
-} from "./file.ts";
-import type { CassetteContent } from "./content.ts";
+} from "./cassette_file.ts";
+import type { CassetteContent } from "./unknown_fields.ts";
 import { parseCassette } from "./parse.ts";
 import { printCassette } from "./print.ts";
 

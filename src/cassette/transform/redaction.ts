@@ -1,11 +1,11 @@
-import { checkVariableName, kindOf } from "../command/checks.ts";
-import type { CommandSpec } from "../command/spec.ts";
-import { stdinSourceOf } from "../command/stdin.ts";
-import { UnsupportedError } from "../outcome/errors.ts";
-import { lossyDecoder } from "../output/text.ts";
-import { runtime } from "../runtime/detect.ts";
-import type { RedactFunction } from "./disguise.ts";
-import { placesOf, type StandIn } from "./stand_ins.ts";
+import { checkVariableName, kindOf } from "../../command/checks.ts";
+import type { CommandSpec } from "../../command/spec.ts";
+import { stdinSourceOf } from "../../command/stdin.ts";
+import { UnsupportedError } from "../../outcome/errors.ts";
+import { lossyDecoder } from "../../output/text.ts";
+import { runtime } from "../../runtime/detect.ts";
+import type { RedactFunction } from "./field_transform.ts";
+import { placesOf, type StandIn } from "./placeholders.ts";
 
 /** What is shorter is found all over a text, where it is no secret, and could be guessed from what is left. */
 const SHORTEST_SECRET = 4;

@@ -1,8 +1,8 @@
-import { type Command, transcribed } from "../command/command.ts";
-import { UnsupportedError } from "../outcome/errors.ts";
-import type { RunTranscript } from "../outcome/transcript.ts";
-import type { ProcessRunner } from "../runner/process_runner.ts";
-import { type RunningProcess, runOf } from "../runner/running_process.ts";
+import { type Command, transcribed } from "../../command/command.ts";
+import { UnsupportedError } from "../../outcome/errors.ts";
+import type { RunTranscript } from "../../outcome/transcript.ts";
+import type { ProcessRunner } from "../../runner/process_runner.ts";
+import { type RunningProcess, runOf } from "../../runner/running_process.ts";
 
 /**
  * Starts a command on `inner`. `onComplete` gets what it comes to, as if a verb had

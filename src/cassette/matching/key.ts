@@ -1,8 +1,8 @@
-import type { CommandSpec } from "../command/spec.ts";
-import { stdinSourceOf } from "../command/stdin.ts";
-import { UnsupportedError } from "../outcome/errors.ts";
-import { type Disguise, NO_DISGUISE } from "./disguise.ts";
-import { stdinDigest, variableDigest } from "./digest.ts";
+import type { CommandSpec } from "../../command/spec.ts";
+import { stdinSourceOf } from "../../command/stdin.ts";
+import { UnsupportedError } from "../../outcome/errors.ts";
+import { type Disguise, NO_DISGUISE } from "../transform/field_transform.ts";
+import { stdinDigest, variableDigest } from "../format/digest.ts";
 
 /** What a recorded run and a live command are matched on. */
 export interface CassetteKey {
