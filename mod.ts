@@ -13,47 +13,47 @@
  */
 
 export { Cassette } from "./src/cassette/format/cassette.ts";
+export type { CassetteEntry } from "./src/cassette/format/entry.ts";
+export type { CassetteKey, EnvDigests } from "./src/cassette/matching/key.ts";
 export {
   type ChangedRun,
   CheckReport,
   type SkippedRun,
 } from "./src/cassette/recorder/drift_check.ts";
-export type { RunnerMode } from "./src/cassette/recorder/session.ts";
-export type {
-  CassetteField,
-  NormalizeFunction,
-  RedactFunction,
-} from "./src/cassette/transform/field_transform.ts";
-export type { CassetteEntry } from "./src/cassette/format/entry.ts";
-export {
-  type CassetteBody,
-  withCassette,
-  type WithCassetteOptions,
-} from "./src/cassette/testing/with_cassette.ts";
-export type { Guard, GuardRefusal } from "./src/cassette/transform/guard.ts";
-export type { CassetteKey, EnvDigests } from "./src/cassette/matching/key.ts";
 export type {
   CassetteMode,
   CassetteOptions,
   MatchOptions,
   OpenOptions,
 } from "./src/cassette/recorder/options.ts";
+export { RecordReplayRunner } from "./src/cassette/recorder/record_replay_runner.ts";
+export type { RunnerMode } from "./src/cassette/recorder/session.ts";
+export type {
+  CassetteTiming,
+  TimedOutput,
+} from "./src/cassette/recorder/timing.ts";
+export type { TestIdentity } from "./src/cassette/testing/cassette_path.ts";
+export {
+  type CassetteBody,
+  withCassette,
+  type WithCassetteOptions,
+} from "./src/cassette/testing/with_cassette.ts";
+export type {
+  CassetteField,
+  NormalizeFunction,
+  RedactFunction,
+} from "./src/cassette/transform/field_transform.ts";
+export type { Guard, GuardRefusal } from "./src/cassette/transform/guard.ts";
 export {
   PathNormalizer,
   paths,
   type PathsOptions,
 } from "./src/cassette/transform/paths.ts";
-export { RecordReplayRunner } from "./src/cassette/recorder/record_replay_runner.ts";
 export {
   EnvRedaction,
   redactEnv,
   redactPattern,
 } from "./src/cassette/transform/redaction.ts";
-export type { TestIdentity } from "./src/cassette/testing/cassette_path.ts";
-export type {
-  CassetteTiming,
-  TimedOutput,
-} from "./src/cassette/recorder/timing.ts";
 export { CliClient, type CliClientOptions } from "./src/client/cli_client.ts";
 export { outputString, run, type RunOptions } from "./src/client/one_liners.ts";
 export { Command } from "./src/command/command.ts";
@@ -78,6 +78,15 @@ export { RecordingRunner } from "./src/doubles/recording_runner.ts";
 export { Reply } from "./src/doubles/reply.ts";
 export { ScriptedRunner } from "./src/doubles/scripted_runner.ts";
 export {
+  type AnyProcessKitError,
+  isProcessKitError,
+  type ProcessKitErrorKind,
+} from "./src/outcome/any_error.ts";
+export {
+  ProcessKitError,
+  type ProcessKitErrorOptions,
+} from "./src/outcome/base_error.ts";
+export {
   CassetteError,
   type CassetteErrorReason,
   CassetteMissError,
@@ -86,20 +95,15 @@ export {
   type NearRecording,
 } from "./src/outcome/cassette_errors.ts";
 export {
-  type AnyProcessKitError,
   CancelledError,
   ExitError,
   type FinishedRun,
   isNotFound,
-  isProcessKitError,
   NotFoundError,
   NotReadyError,
   OutputConsumedError,
   OutputTooLargeError,
   ParseError,
-  ProcessKitError,
-  type ProcessKitErrorKind,
-  type ProcessKitErrorOptions,
   SignalledError,
   SpawnError,
   StdinClosedError,
@@ -127,6 +131,7 @@ export {
 } from "./src/runner/batch.ts";
 export type { ProcessEvent } from "./src/runner/event_reader.ts";
 export { JobRunner, type JobRunnerOptions } from "./src/runner/job_runner.ts";
+export type { PortAddress } from "./src/runner/probes.ts";
 export {
   type GroupStats,
   ProcessGroup,
@@ -134,7 +139,6 @@ export {
   type ShutdownOptions,
   type ShutdownReport,
 } from "./src/runner/process_group.ts";
-export type { PortAddress } from "./src/runner/probes.ts";
 export { ProcessRunner } from "./src/runner/process_runner.ts";
 export { ProcessStdin } from "./src/runner/process_stdin.ts";
 export type { RunProfile } from "./src/runner/profile.ts";

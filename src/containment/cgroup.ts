@@ -1,4 +1,4 @@
-import { messageOf } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import type { Child, System } from "../runtime/runtime.ts";
 import type { RunTree } from "./tree.ts";
 import type { Usage } from "./usage.ts";

@@ -1,10 +1,11 @@
-import { messageOf, SpawnError, UnsupportedError } from "../outcome/errors.ts";
+import { SpawnError, UnsupportedError } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import type { Child, Runtime, SpawnSpec } from "../runtime/runtime.ts";
 import { Cgroup, cgroupBase, CgroupTree } from "./cgroup.ts";
 import { ChildTree } from "./child_tree.ts";
-import { Forest } from "./process_forest.ts";
 import { GroupTree } from "./group_tree.ts";
 import type { ContainmentMechanism } from "./mechanism.ts";
+import { Forest } from "./process_forest.ts";
 import { TaskkillTree } from "./taskkill.ts";
 import type { RunTree } from "./tree.ts";
 import { WatcherShare } from "./watcher.ts";

@@ -1,4 +1,4 @@
-import { messageOf } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import type {
   ByteSink,
   Child,

@@ -1,4 +1,5 @@
-import { bounded, ProcessKitError, quoted } from "./errors.ts";
+import { ProcessKitError } from "./base_error.ts";
+import { bounded, quoted } from "./message_text.ts";
 
 /** Why a cassette had no run to play. */
 export type CassetteMissReason =

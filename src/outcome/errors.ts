@@ -1,46 +1,5 @@
-import type { CassetteError, CassetteMissError } from "./cassette_errors.ts";
-
-/** The `kind` of every error of this library: one literal for each class. */
-export type ProcessKitErrorKind = AnyProcessKitError["kind"];
-
-/** What every {@linkcode ProcessKitError} may carry beside its message. */
-export interface ProcessKitErrorOptions {
-  /** The program that was to run, where there is one. */
-  program?: string;
-  /** The error or reason underneath, where there is one. */
-  cause?: unknown;
-}
-
-/**
- * The base of every error this library throws about a run or a cassette.
- *
- * Mistakes in calling it (a NUL in an argument, a negative timeout) are plain
- * `TypeError`s and `RangeError`s instead, thrown where the mistake is made.
- *
- * @example
- * ```ts
- * import { Command, ProcessKitError } from "@processkit/processkit";
- *
- * try {
- *   await new Command("git", ["no-such-verb"]).run();
- * } catch (error) {
- *   if (error instanceof ProcessKitError) console.log(error.kind, error.program);
- * }
- * ```
- */
-export abstract class ProcessKitError extends Error {
-  /** The literal that tells this error's class in a `switch`. */
-  abstract readonly kind: string;
-  /** The program that was to run, or `undefined` where there is none. */
-  readonly program: string | undefined;
-
-  /** Makes the error; `options.cause` becomes `cause` when it is given. */
-  constructor(message: string, options: ProcessKitErrorOptions = {}) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
-    this.program = options.program;
-    this.name = new.target.name;
-  }
-}
+import { ProcessKitError, type ProcessKitErrorOptions } from "./base_error.ts";
+import { bounded, lastWords, messageOf, quoted } from "./message_text.ts";
 
 /** The program is not there. {@linkcode isNotFound} is true for this error and for nothing else. */
 export class NotFoundError extends ProcessKitError {
@@ -323,54 +282,6 @@ export class ParseError extends ProcessKitError {
   }
 }
 
-/** Every error of this library, told apart by its `kind`. */
-export type AnyProcessKitError =
-  | NotFoundError
-  | SpawnError
-  | StdinError
-  | StdinConsumedError
-  | StdinClosedError
-  | OutputConsumedError
-  | ExitError
-  | SignalledError
-  | TimeoutError
-  | CancelledError
-  | CassetteMissError
-  | CassetteError
-  | UnsupportedError
-  | OutputTooLargeError
-  | NotReadyError
-  | ParseError;
-
-/**
- * Whether `error` is one of this library's, so that a `switch` over its `kind`
- * knows what each of them carries.
- *
- * @example
- * ```ts
- * import { Command, isProcessKitError } from "@processkit/processkit";
- *
- * try {
- *   await new Command("git", ["rev-parse", "--verify", "no-such-branch"]).run();
- * } catch (error) {
- *   if (!isProcessKitError(error)) throw error;
- *   switch (error.kind) {
- *     case "not-found":
- *       console.log("git is not installed");
- *       break;
- *     case "exit":
- *       console.log(error.code, error.stderr);
- *       break;
- *     default:
- *       console.log(error.message);
- *   }
- * }
- * ```
- */
-export function isProcessKitError(error: unknown): error is AnyProcessKitError {
-  return error instanceof ProcessKitError;
-}
-
 /**
  * Whether `error` says that the program itself is not there.
  *
@@ -391,33 +302,4 @@ export function isProcessKitError(error: unknown): error is AnyProcessKitError {
  */
 export function isNotFound(error: unknown): error is NotFoundError {
   return error instanceof NotFoundError;
-}
-
-/** `error`'s message, in one bounded line, whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return bounded(error instanceof Error ? error.message : String(error), 200);
-}
-
-/** A name in a message, bounded. */
-export function quoted(name: string): string {
-  return `\`${bounded(name, 200)}\``;
-}
-
-/** Bounds a text to one line of at most `limit` characters, so that no output can flood a log. */
-export function bounded(text: string, limit: number): string {
-  const line = text.slice(0, limit + 1).replace(
-    /[\p{Cc}\u2028\u2029]+/gu,
-    " ",
-  );
-  return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
-}
-
-function lastWords(stderr: string): string {
-  const trimmed = stderr.trimEnd();
-  if (trimmed === "") return "";
-  // A progress bar redraws its line with a bare \r: only the last drawing is worth showing.
-  const last = trimmed.slice(
-    Math.max(trimmed.lastIndexOf("\n"), trimmed.lastIndexOf("\r")) + 1,
-  ).trim();
-  return `: ${bounded(last, 300)}`;
 }

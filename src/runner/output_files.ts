@@ -3,7 +3,8 @@ import {
   isHeardOnStdout,
   type OutputFile,
 } from "../command/spec.ts";
-import { messageOf, SpawnError } from "../outcome/errors.ts";
+import { SpawnError } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { OutputDescriptor, StdioMode } from "../runtime/runtime.ts";
 

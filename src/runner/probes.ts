@@ -1,5 +1,6 @@
 import { checkMilliseconds } from "../command/checks.ts";
-import { messageOf, NotReadyError } from "../outcome/errors.ts";
+import { NotReadyError } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import type { Backlog } from "../output/backlog.ts";
 import type { Output } from "../output/output.ts";
 import { runtime } from "../runtime/detect.ts";

@@ -1,5 +1,6 @@
 import type { StdinSource } from "../command/stdin.ts";
-import { messageOf, SpawnError } from "../outcome/errors.ts";
+import { SpawnError } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { ByteSink } from "../runtime/runtime.ts";
 

@@ -1,11 +1,12 @@
-import { messageOf, SpawnError, UnsupportedError } from "../outcome/errors.ts";
+import { SpawnError, UnsupportedError } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import { signalNumber } from "./builtin.ts";
+import { couldNotEnter, enteringArgs, SHELL } from "./cgroup_entry.ts";
 import {
   type ChildEnvironment,
   childEnvironment,
   type ParentEnvironment,
 } from "./child_environment.ts";
-import { couldNotEnter, enteringArgs, SHELL } from "./cgroup_entry.ts";
 import { isGranted, isGrantedWhole } from "./deno_permission.ts";
 import { lookUp, mayRead, prefixFor, programWord } from "./deno_program.ts";
 import { nextDescriptors, reopened, stdoutAmong } from "./deno_stdout_pipe.ts";

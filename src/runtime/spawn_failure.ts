@@ -1,9 +1,9 @@
 import {
-  messageOf,
   NotFoundError,
   SpawnError,
   UnsupportedError,
 } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import type { ProgramLookup } from "./program_lookup.ts";
 
 /** What is known of a child that a runtime could not start. */

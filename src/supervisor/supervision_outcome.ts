@@ -1,4 +1,4 @@
-import type { AnyProcessKitError } from "../outcome/errors.ts";
+import type { AnyProcessKitError } from "../outcome/any_error.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 
 /**

@@ -3,9 +3,11 @@ import { type Command, specOf } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import {
   type AnyProcessKitError,
+  isProcessKitError,
+} from "../outcome/any_error.ts";
+import {
   CancelledError,
   isNotFound,
-  isProcessKitError,
   NotReadyError,
   UnsupportedError,
 } from "../outcome/errors.ts";

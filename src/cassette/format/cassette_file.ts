@@ -1,5 +1,5 @@
 import { CassetteError } from "../../outcome/cassette_errors.ts";
-import { messageOf } from "../../outcome/errors.ts";
+import { messageOf } from "../../outcome/message_text.ts";
 import { concatBytes } from "../../output/text.ts";
 import { runtime } from "../../runtime/detect.ts";
 import type { FileFacts, Files } from "../../runtime/runtime.ts";

@@ -1,16 +1,7 @@
 import * as v from "valibot";
 import { CassetteError } from "../../outcome/cassette_errors.ts";
-import { messageOf } from "../../outcome/errors.ts";
-import {
-  type CassetteContent,
-  type Fields,
-  fieldsOfEntry,
-  hasUnknown,
-  hasUnknownField,
-  isObject,
-  KNOWN_FIELDS,
-  KNOWN_HEAD,
-} from "./unknown_fields.ts";
+import { messageOf } from "../../outcome/message_text.ts";
+import { misfitOf } from "../recorder/timing.ts";
 import { type CassetteEntry, optional } from "./entry.ts";
 import { exactDigits, numbersOf, parseExactly } from "./exact_json.ts";
 import {
@@ -22,7 +13,16 @@ import {
   type RawEntry,
 } from "./schema.ts";
 import { shortened } from "./shortened.ts";
-import { misfitOf } from "../recorder/timing.ts";
+import {
+  type CassetteContent,
+  type Fields,
+  fieldsOfEntry,
+  hasUnknown,
+  hasUnknownField,
+  isObject,
+  KNOWN_FIELDS,
+  KNOWN_HEAD,
+} from "./unknown_fields.ts";
 
 /**
  * Makes a cassette of its text.

@@ -1,17 +1,15 @@
 import { Command, specOf, unattended } from "../../command/command.ts";
 import type { CommandSpec } from "../../command/spec.ts";
-import {
-  isProcessKitError,
-  messageOf,
-  UnsupportedError,
-} from "../../outcome/errors.ts";
+import { isProcessKitError } from "../../outcome/any_error.ts";
+import { UnsupportedError } from "../../outcome/errors.ts";
+import { messageOf } from "../../outcome/message_text.ts";
 import type { Outcome } from "../../outcome/outcome.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
-import { captureOf } from "./captured_run.ts";
-import type { Disguise } from "../transform/field_transform.ts";
 import { type CassetteEntry, entryOf, outcomeOf } from "../format/entry.ts";
 import { matchFactsOf } from "../matching/key.ts";
 import { commandLineOf } from "../matching/miss.ts";
+import type { Disguise } from "../transform/field_transform.ts";
+import { captureOf } from "./captured_run.ts";
 import type { CassettePlan } from "./options.ts";
 
 /** A recorded run whose result is another one now. */
