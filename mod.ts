@@ -13,8 +13,14 @@
  */
 
 export { Cassette } from "./src/cassette/format/cassette.ts";
-export type { CassetteEntry } from "./src/cassette/format/entry.ts";
-export type { CassetteKey, EnvDigests } from "./src/cassette/matching/key.ts";
+export type {
+  CassetteEntry,
+  CassetteField,
+  CassetteKey,
+  CassetteTiming,
+  EnvDigests,
+  TimedOutput,
+} from "./src/cassette/format/entry.ts";
 export {
   type ChangedRun,
   CheckReport,
@@ -28,10 +34,6 @@ export type {
 } from "./src/cassette/recorder/options.ts";
 export { RecordReplayRunner } from "./src/cassette/recorder/record_replay_runner.ts";
 export type { RunnerMode } from "./src/cassette/recorder/session.ts";
-export type {
-  CassetteTiming,
-  TimedOutput,
-} from "./src/cassette/recorder/timing.ts";
 export type { TestIdentity } from "./src/cassette/testing/cassette_path.ts";
 export {
   type CassetteBody,
@@ -39,7 +41,6 @@ export {
   type WithCassetteOptions,
 } from "./src/cassette/testing/with_cassette.ts";
 export type {
-  CassetteField,
   NormalizeFunction,
   RedactFunction,
 } from "./src/cassette/transform/field_transform.ts";

@@ -1,10 +1,11 @@
 import { type Command, specOf } from "../command/command.ts";
 import { exited } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
+import { startKnownRun } from "../runner/play_simulated_run.ts";
 import { ProcessRunner } from "../runner/process_runner.ts";
-import { SILENT_SUCCESS, startKnownRun } from "../runner/simulated_run.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import { processOf, type RunningProcess } from "../runner/running_process.ts";
+import { SILENT_SUCCESS } from "../runner/simulated_run.ts";
 
 /**
  * A runner that starts nothing, says that all went well, and remembers the

@@ -3,11 +3,11 @@ import type { CommandSpec } from "../command/spec.ts";
 import { claimStdin, stdinSourceOf } from "../command/stdin.ts";
 import { SpawnError } from "../outcome/errors.ts";
 import { ProcessResult } from "../outcome/result.ts";
-import { playKnownRun, startKnownRun } from "../runner/simulated_run.ts";
+import { playKnownRun, startKnownRun } from "../runner/play_simulated_run.ts";
 import { ProcessRunner } from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import { processOf, type RunningProcess } from "../runner/running_process.ts";
-import { openSupply, type StdinSupply } from "../runner/stdin_writer.ts";
+import { openSupply, type StdinSupply } from "../runner/stdin_reader.ts";
 import { contentOf, type Reply, type ReplyContent } from "./reply.ts";
 
 interface Rule {

@@ -26,3 +26,8 @@ export function lastWords(stderr: string): string {
   ).trim();
   return `: ${bounded(last, 300)}`;
 }
+
+/** A text for a message: as much of it as `longest` characters are. */
+export function shortened(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
+}

@@ -13,7 +13,8 @@ import {
   type RunLimits,
   throwIfCancelled,
 } from "./run_limits.ts";
-import { StdinFeed, type StdinSupply } from "./stdin_writer.ts";
+import type { StdinSupply } from "./stdin_reader.ts";
+import { StdinFeed } from "./stdin_writer.ts";
 
 /** How long the pipes of a child that has ended may give nothing before they count as held open. */
 const IDLE_AFTER_EXIT_MS = 2000;

@@ -11,7 +11,7 @@ import { LiveBackend } from "./live_backend.ts";
 import { OutputFiles } from "./output_files.ts";
 import { Run, type RunUse } from "./run.ts";
 import { RunLimits, throwIfCancelled } from "./run_limits.ts";
-import { openSupply, type StdinSupply } from "./stdin_writer.ts";
+import { openSupply, type StdinSupply } from "./stdin_reader.ts";
 
 /**
  * Starts a command: everything that can refuse it comes before the child is started.

@@ -16,18 +16,17 @@
  * @module
  */
 
-import type { CassetteField } from "../cassette/transform/field_transform.ts";
-import type { CassetteEntry } from "../cassette/format/entry.ts";
+import type { CassetteEntry, CassetteField } from "../cassette/format/entry.ts";
 import type { Guard, GuardRefusal } from "../cassette/transform/guard.ts";
-
-export type { CassetteField } from "../cassette/transform/field_transform.ts";
-export type { CassetteEntry } from "../cassette/format/entry.ts";
-export type { Guard, GuardRefusal } from "../cassette/transform/guard.ts";
-export type { CassetteKey, EnvDigests } from "../cassette/matching/key.ts";
 export type {
+  CassetteEntry,
+  CassetteField,
+  CassetteKey,
   CassetteTiming,
+  EnvDigests,
   TimedOutput,
-} from "../cassette/recorder/timing.ts";
+} from "../cassette/format/entry.ts";
+export type { Guard, GuardRefusal } from "../cassette/transform/guard.ts";
 export type { OutputStream } from "../outcome/result.ts";
 
 /** What is used of the rules: those of `secretlint`, which come without types of their own. */

@@ -1,6 +1,4 @@
 import type { StdinSource } from "../../command/stdin.ts";
-import { changeBytes } from "./byte_text.ts";
-import type { Disguise } from "../transform/field_transform.ts";
 
 /** Says what was digested, so that a file's path and a text that reads the same differ. */
 const IN_MEMORY = 1;
@@ -13,16 +11,9 @@ const known = new WeakMap<StdinSource, bigint>();
 /**
  * The digest of a stdin source, or `null` for no input. A file is not read: its
  * path is what counts. A one-shot source has none, and must not come here.
- *
- * It is of the input as `disguise` shows it: what differs from one run to the next,
- * or is secret, is not to make a difference.
  */
-export function stdinDigest(
-  source: StdinSource,
-  disguise: Disguise | null,
-): bigint | null {
-  const shown = disguise === null ? source : disguised(source, disguise);
-  return shown.kind === "empty" ? null : knownDigest(shown);
+export function stdinDigest(source: StdinSource): bigint | null {
+  return source.kind === "empty" ? null : knownDigest(source);
 }
 
 /**
@@ -37,19 +28,6 @@ export function variableDigest(name: string, value: string): string {
 /** The digest of a text. */
 export function textDigest(text: string): bigint {
   return fnv1a64(IN_MEMORY, new TextEncoder().encode(text));
-}
-
-function disguised(source: StdinSource, disguise: Disguise): StdinSource {
-  const hide = (text: string) => disguise.hideExactly("stdin", text);
-  if (source.kind === "bytes") {
-    const bytes = changeBytes(source.bytes, hide);
-    return bytes === source.bytes ? source : { ...source, bytes };
-  }
-  if (source.kind === "file") {
-    const path = hide(source.path);
-    return path === source.path ? source : { ...source, path };
-  }
-  return source;
 }
 
 function knownDigest(source: StdinSource): bigint {

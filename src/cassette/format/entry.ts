@@ -1,4 +1,3 @@
-import type { CommandSpec } from "../../command/spec.ts";
 import {
   exited,
   type Outcome,
@@ -6,17 +5,50 @@ import {
   timedOut,
 } from "../../outcome/outcome.ts";
 import type { OutputStream } from "../../outcome/result.ts";
-import { type KnownRun, SILENT_SUCCESS } from "../../runner/simulated_run.ts";
-import type { RunUse } from "../../runner/run.ts";
-import type { Capture } from "../recorder/captured_run.ts";
-import type { Disguise } from "../transform/field_transform.ts";
-import type { CassetteKey, EnvDigests, MatchFacts } from "../matching/key.ts";
-import {
-  type CassetteTiming,
-  scheduleOf,
-  timingOf,
-} from "../recorder/timing.ts";
-import { changeBytes } from "./byte_text.ts";
+
+/** What a recorded run and a live command are matched on. */
+export interface CassetteKey {
+  /** The program, as given to the command. */
+  readonly program: string;
+  /** The arguments after the program. */
+  readonly args: readonly string[];
+  /** The working directory, as given, or `null`. */
+  readonly cwd: string | null;
+  /** Whether there is input on stdin. */
+  readonly hasStdin: boolean;
+  /** The 64-bit digest of what is on stdin, or `null` for no input. */
+  readonly stdinDigest: bigint | null;
+}
+
+/** The digests of chosen variables by their names; `null` for one that is removed. */
+export type EnvDigests = Readonly<Record<string, string | null>>;
+
+/** The texts of an entry that can hold what is not to be in the file; `stdin` by its digest only. */
+export type CassetteField =
+  | "program"
+  | "args"
+  | "cwd"
+  | "stdin"
+  | "stdout"
+  | "stderr";
+
+/** Some output that came together. */
+export interface TimedOutput {
+  /** When it came, in whole milliseconds from the start of the run. */
+  readonly at: number;
+  /** Where it was printed to. */
+  readonly stream: OutputStream;
+  /** What it was. */
+  readonly text: string;
+}
+
+/** When the output of a run came; of each stream the pieces together are all of it. */
+export interface CassetteTiming {
+  /** The pieces, in the order in which they came. */
+  readonly output: readonly TimedOutput[];
+  /** When the run ended, in whole milliseconds from its start. */
+  readonly end: number;
+}
 
 /** One recorded run, as plain data. At most one of `code`, `timedOut` and `signal` is set. */
 export interface CassetteEntry extends CassetteKey {
@@ -42,76 +74,11 @@ export interface CassetteEntry extends CassetteKey {
   readonly timing?: CassetteTiming;
 }
 
-/** Makes an entry of a completed run. */
-export function entryOf(
-  facts: MatchFacts,
-  spec: CommandSpec,
-  disguise: Disguise,
-  capture: Capture,
-): CassetteEntry {
-  const { envDigests, args, ...key } = facts;
-  const { outcome, base64, timed } = capture;
-  const texts = { stdout: capture.stdout, stderr: capture.stderr };
-  return Object.freeze({
-    ...key,
-    args: Object.freeze([...args]),
-    envNames: Object.freeze(namesOf(spec.envs)),
-    ...texts,
-    code: outcome.kind === "exited" ? outcome.code : null,
-    timedOut: outcome.kind === "timed-out",
-    signal: outcome.kind === "signalled" ? outcome.signal : null,
-    ...optional({
-      truncatedStreams: capture.truncated.length === 0
-        ? undefined
-        : capture.truncated,
-      stdoutBase64: base64 ?? undefined,
-      envDigests,
-      timing: timed === null
-        ? undefined
-        : timingOf(timed, texts, (stream, text) => disguise.hide(stream, text)),
-    }),
-  });
-}
-
 /** The fields that are set. */
 export function optional<T extends object>(fields: T): Partial<T> {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),
   ) as Partial<T>;
-}
-
-/** How a recorded run is played. */
-export interface PlayOptions {
-  /** What it is played for: only who wants bytes gets them, and only a live process has a schedule. */
-  readonly use: RunUse;
-  readonly disguise: Disguise;
-  readonly speed: number;
-  readonly encoding: string;
-}
-
-/** The recorded run, to be played. */
-export function knownRunOf(
-  entry: CassetteEntry,
-  { use, disguise, speed, encoding }: PlayOptions,
-): KnownRun {
-  const show = (text: string) => disguise.show(text);
-  const bytes = use === "text" ? null : stdoutBytesOf(entry, disguise);
-  return {
-    ...SILENT_SUCCESS,
-    stdout: show(entry.stdout),
-    stdoutBytes: bytes,
-    stderr: show(entry.stderr),
-    outcome: outcomeOf(entry),
-    truncated: entry.truncatedStreams ?? SILENT_SUCCESS.truncated,
-    schedule: use !== "live" || entry.timing === undefined || speed === Infinity
-      ? null
-      : scheduleOf(
-        entry.timing,
-        speed,
-        show,
-        bytes === null ? null : { bytes, encoding },
-      ),
-  };
 }
 
 /** How the recorded run ended. */
@@ -123,27 +90,4 @@ export function outcomeOf(
 ): Outcome {
   if (hasTimedOut) return timedOut();
   return code === null ? signalled(signal) : exited(code);
-}
-
-function stdoutBytesOf(
-  { stdoutBase64 }: CassetteEntry,
-  disguise: Disguise,
-): Uint8Array | null {
-  if (stdoutBase64 === undefined) return null;
-  const bytes = Uint8Array.fromBase64(stdoutBase64);
-  return changeBytes(bytes, (text) => disguise.show(text));
-}
-
-function namesOf(envs: ReadonlyMap<string, unknown>): string[] {
-  const names = new Set(Array.from(envs.keys(), (name) => name.toWellFormed()));
-  return [...names].sort(byCodePoint);
-}
-
-/** Without this, a character beyond U+FFFF would sort as its first surrogate half. */
-function byCodePoint(one: string, other: string): number {
-  const ones = [...one];
-  const others = [...other];
-  const at = ones.findIndex((character, index) => character !== others[index]);
-  if (at < 0) return ones.length - others.length;
-  return ones[at].codePointAt(0)! - (others[at]?.codePointAt(0) ?? -1);
 }

@@ -1,7 +1,6 @@
 import * as v from "valibot";
 import { CassetteError } from "../../outcome/cassette_errors.ts";
-import { messageOf } from "../../outcome/message_text.ts";
-import { misfitOf } from "../recorder/timing.ts";
+import { messageOf, shortened } from "../../outcome/message_text.ts";
 import { type CassetteEntry, optional } from "./entry.ts";
 import { exactDigits, numbersOf, parseExactly } from "./exact_json.ts";
 import {
@@ -12,7 +11,7 @@ import {
   locate,
   type RawEntry,
 } from "./schema.ts";
-import { shortened } from "./shortened.ts";
+import { misfitOf } from "./timing.ts";
 import {
   type CassetteContent,
   type Fields,

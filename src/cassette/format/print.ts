@@ -1,3 +1,6 @@
+import type { CassetteEntry, CassetteTiming } from "./entry.ts";
+import { exactNumber } from "./exact_json.ts";
+import { VERSION } from "./schema.ts";
 import {
   type CassetteContent,
   fieldsOfEntry,
@@ -5,10 +8,6 @@ import {
   KNOWN_HEAD,
   merged,
 } from "./unknown_fields.ts";
-import type { CassetteEntry } from "./entry.ts";
-import { exactNumber } from "./exact_json.ts";
-import { VERSION } from "./schema.ts";
-import type { CassetteTiming } from "../recorder/timing.ts";
 
 /** A cassette as the text of a file. */
 export function printCassette({ entries, head }: CassetteContent): string {

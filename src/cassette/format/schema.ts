@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { shortened } from "./shortened.ts";
+import { shortened } from "../../outcome/message_text.ts";
 
 /** The version of the format that this build reads and writes. */
 export const VERSION = 1;

@@ -1,25 +1,10 @@
 import type { CommandSpec } from "../../command/spec.ts";
-import { stdinSourceOf } from "../../command/stdin.ts";
+import { type StdinSource, stdinSourceOf } from "../../command/stdin.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
 import { type Disguise, NO_DISGUISE } from "../transform/field_transform.ts";
+import type { CassetteKey, EnvDigests } from "../format/entry.ts";
 import { stdinDigest, variableDigest } from "../format/digest.ts";
-
-/** What a recorded run and a live command are matched on. */
-export interface CassetteKey {
-  /** The program, as given to the command. */
-  readonly program: string;
-  /** The arguments after the program. */
-  readonly args: readonly string[];
-  /** The working directory, as given, or `null`. */
-  readonly cwd: string | null;
-  /** Whether there is input on stdin. */
-  readonly hasStdin: boolean;
-  /** The 64-bit digest of what is on stdin, or `null` for no input. */
-  readonly stdinDigest: bigint | null;
-}
-
-/** The digests of chosen variables by their names; `null` for one that is removed. */
-export type EnvDigests = Readonly<Record<string, string | null>>;
+import { changeBytes } from "../format/byte_text.ts";
 
 /** The key, and the variables that take part in it. */
 export interface MatchFacts extends CassetteKey {
@@ -89,10 +74,25 @@ export function matchFactsOf(
     hasStdin: stdin !== "inherit" && !stdin.isEmpty,
     stdinDigest: stdin === "inherit"
       ? null
-      : stdinDigest(stdinSourceOf(stdin), disguise.isNone ? null : disguise),
+      : stdinDigest(disguised(stdinSourceOf(stdin), disguise)),
   });
   const digests = envDigestsOf(spec, rules.env);
   return digests === null ? key : { ...key, envDigests: digests };
+}
+
+/** The input as it is digested: what differs from one run to the next, or is secret, makes no difference. */
+function disguised(source: StdinSource, disguise: Disguise): StdinSource {
+  if (disguise.isNone) return source;
+  const hide = (text: string) => disguise.hideExactly("stdin", text);
+  if (source.kind === "bytes") {
+    const bytes = changeBytes(source.bytes, hide);
+    return bytes === source.bytes ? source : { ...source, bytes };
+  }
+  if (source.kind === "file") {
+    const path = hide(source.path);
+    return path === source.path ? source : { ...source, path };
+  }
+  return source;
 }
 
 function envDigestsOf(

@@ -4,6 +4,7 @@ import {
   CassetteMissError,
   type NearRecording,
 } from "../../outcome/cassette_errors.ts";
+import { shortened } from "../../outcome/message_text.ts";
 import type { CassetteEntry } from "../format/entry.ts";
 import {
   type MatchFacts,
@@ -11,7 +12,6 @@ import {
   type MatchRules,
   variableIn,
 } from "./key.ts";
-import { shortened } from "../format/shortened.ts";
 import type { Found, Tape } from "./playback.ts";
 
 /** How many recordings a miss tells of. */

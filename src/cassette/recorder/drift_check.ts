@@ -5,12 +5,13 @@ import { UnsupportedError } from "../../outcome/errors.ts";
 import { messageOf } from "../../outcome/message_text.ts";
 import type { Outcome } from "../../outcome/outcome.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
-import { type CassetteEntry, entryOf, outcomeOf } from "../format/entry.ts";
+import { type CassetteEntry, outcomeOf } from "../format/entry.ts";
 import { matchFactsOf } from "../matching/key.ts";
 import { commandLineOf } from "../matching/miss.ts";
 import type { Disguise } from "../transform/field_transform.ts";
 import { captureOf } from "./captured_run.ts";
 import type { CassettePlan } from "./options.ts";
+import { entryOf } from "./recorded_entry.ts";
 
 /** A recorded run whose result is another one now. */
 export interface ChangedRun {

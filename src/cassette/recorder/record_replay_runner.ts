@@ -5,11 +5,10 @@ import { UnsupportedError } from "../../outcome/errors.ts";
 import type { ProcessResult } from "../../outcome/result.ts";
 import type { JobRunner } from "../../runner/job_runner.ts";
 import {
-  type KnownRun,
   playKnownBytes,
   playKnownRun,
   startKnownRun,
-} from "../../runner/simulated_run.ts";
+} from "../../runner/play_simulated_run.ts";
 import {
   checkRunner,
   ProcessRunner,
@@ -22,6 +21,11 @@ import {
   refuseBytes,
   type RunningProcess,
 } from "../../runner/running_process.ts";
+import type { KnownRun } from "../../runner/simulated_run.ts";
+import type { CassetteEntry } from "../format/entry.ts";
+import { type MatchFacts, matchFactsOf, matchKey } from "../matching/key.ts";
+import { missOf, unplayedError } from "../matching/miss.ts";
+import type { Disguise } from "../transform/field_transform.ts";
 import {
   type Capture,
   captureOf,
@@ -29,17 +33,15 @@ import {
   type CaptureOptions,
 } from "./captured_run.ts";
 import { type CheckReport, checkTape } from "./drift_check.ts";
+import { type CassetteOptions, type OpenOptions, OPTIONS } from "./options.ts";
+import { entryOf } from "./recorded_entry.ts";
+import { knownRunOf } from "./replayed_run.ts";
 import {
   type Deck,
   openDeck,
   recordingDeck,
   type RunnerMode,
 } from "./session.ts";
-import type { Disguise } from "../transform/field_transform.ts";
-import { type CassetteEntry, entryOf, knownRunOf } from "../format/entry.ts";
-import { type MatchFacts, matchFactsOf, matchKey } from "../matching/key.ts";
-import { missOf, unplayedError } from "../matching/miss.ts";
-import { type CassetteOptions, type OpenOptions, OPTIONS } from "./options.ts";
 import { startRecorded } from "./start_recorded.ts";
 
 /** Ends the processes that a runner still plays; set by {@linkcode RecordReplayRunner} itself. */

@@ -4,25 +4,8 @@ import type {
   StreamTranscript,
 } from "../../outcome/transcript.ts";
 import { pieceDecoder } from "../../output/piece_decoder.ts";
+import type { CassetteTiming } from "../format/entry.ts";
 import type { Schedule } from "../../runner/simulated_run.ts";
-
-/** Some output that came together. */
-export interface TimedOutput {
-  /** When it came, in whole milliseconds from the start of the run. */
-  readonly at: number;
-  /** Where it was printed to. */
-  readonly stream: OutputStream;
-  /** What it was. */
-  readonly text: string;
-}
-
-/** When the output of a run came; of each stream the pieces together are all of it. */
-export interface CassetteTiming {
-  /** The pieces, in the order in which they came. */
-  readonly output: readonly TimedOutput[];
-  /** When the run ended, in whole milliseconds from its start. */
-  readonly end: number;
-}
 
 /** What changes a text of a stream on its way to the file, or back. */
 export type ChangeText = (stream: OutputStream, text: string) => string;
@@ -50,15 +33,6 @@ export function timingOf(
     output: output.filter(({ text }) => text !== ""),
     end: Math.max(Math.round(run.end), output.at(-1)?.at ?? 0),
   };
-}
-
-/** Whether the pieces of each stream are all of its text. */
-export function misfitOf(
-  { output }: CassetteTiming,
-  texts: Readonly<Record<OutputStream, string>>,
-): OutputStream | null {
-  return STREAMS.find((stream) => textOf(output, stream) !== texts[stream]) ??
-    null;
 }
 
 /** When a process that plays a recording prints what, at `speed` times the recorded one. */
@@ -164,12 +138,6 @@ function timedTexts(
   const last = texts.at(-1);
   if (last !== undefined) last.text += decoder.end();
   return texts;
-}
-
-function textOf(output: readonly TimedOutput[], stream: OutputStream): string {
-  return output.map((piece) => piece.stream === stream ? piece.text : "").join(
-    "",
-  );
 }
 
 /** How many bytes a decoder may hold back; of what it has been given, none becomes more than one UTF-16 unit. */

@@ -1,15 +1,6 @@
 import type { CommandSpec } from "../../command/spec.ts";
-import type { CassetteKey } from "../matching/key.ts";
+import type { CassetteField, CassetteKey } from "../format/entry.ts";
 import type { StandIns } from "./placeholders.ts";
-
-/** The texts of an entry that can hold what is not to be in the file; `stdin` by its digest only. */
-export type CassetteField =
-  | "program"
-  | "args"
-  | "cwd"
-  | "stdin"
-  | "stdout"
-  | "stderr";
 
 /** Makes what may be kept of a text that is about to be. */
 export type RedactFunction = (field: CassetteField, text: string) => string;

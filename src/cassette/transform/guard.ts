@@ -1,6 +1,5 @@
 import { CassetteError } from "../../outcome/cassette_errors.ts";
-import type { CassetteField } from "./field_transform.ts";
-import type { CassetteEntry } from "../format/entry.ts";
+import type { CassetteEntry, CassetteField } from "../format/entry.ts";
 
 /** Why an entry is not to be kept. */
 export interface GuardRefusal {

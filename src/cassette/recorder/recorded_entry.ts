@@ -1,0 +1,51 @@
+import type { CommandSpec } from "../../command/spec.ts";
+import { type CassetteEntry, optional } from "../format/entry.ts";
+import type { MatchFacts } from "../matching/key.ts";
+import type { Disguise } from "../transform/field_transform.ts";
+import type { Capture } from "./captured_run.ts";
+import { timingOf } from "./timing.ts";
+
+/** Makes an entry of a completed run. */
+export function entryOf(
+  facts: MatchFacts,
+  spec: CommandSpec,
+  disguise: Disguise,
+  capture: Capture,
+): CassetteEntry {
+  const { envDigests, args, ...key } = facts;
+  const { outcome, base64, timed } = capture;
+  const texts = { stdout: capture.stdout, stderr: capture.stderr };
+  return Object.freeze({
+    ...key,
+    args: Object.freeze([...args]),
+    envNames: Object.freeze(namesOf(spec.envs)),
+    ...texts,
+    code: outcome.kind === "exited" ? outcome.code : null,
+    timedOut: outcome.kind === "timed-out",
+    signal: outcome.kind === "signalled" ? outcome.signal : null,
+    ...optional({
+      truncatedStreams: capture.truncated.length === 0
+        ? undefined
+        : capture.truncated,
+      stdoutBase64: base64 ?? undefined,
+      envDigests,
+      timing: timed === null
+        ? undefined
+        : timingOf(timed, texts, (stream, text) => disguise.hide(stream, text)),
+    }),
+  });
+}
+
+function namesOf(envs: ReadonlyMap<string, unknown>): string[] {
+  const names = new Set(Array.from(envs.keys(), (name) => name.toWellFormed()));
+  return [...names].sort(byCodePoint);
+}
+
+/** Without this, a character beyond U+FFFF would sort as its first surrogate half. */
+function byCodePoint(one: string, other: string): number {
+  const ones = [...one];
+  const others = [...other];
+  const at = ones.findIndex((character, index) => character !== others[index]);
+  if (at < 0) return ones.length - others.length;
+  return ones[at].codePointAt(0)! - (others[at]?.codePointAt(0) ?? -1);
+}

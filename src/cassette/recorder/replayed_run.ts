@@ -1,0 +1,49 @@
+import { type KnownRun, SILENT_SUCCESS } from "../../runner/simulated_run.ts";
+import type { RunUse } from "../../runner/run.ts";
+import { changeBytes } from "../format/byte_text.ts";
+import { type CassetteEntry, outcomeOf } from "../format/entry.ts";
+import type { Disguise } from "../transform/field_transform.ts";
+import { scheduleOf } from "./timing.ts";
+
+/** How a recorded run is played. */
+export interface PlayOptions {
+  /** What it is played for: only who wants bytes gets them, and only a live process has a schedule. */
+  readonly use: RunUse;
+  readonly disguise: Disguise;
+  readonly speed: number;
+  readonly encoding: string;
+}
+
+/** The recorded run, to be played. */
+export function knownRunOf(
+  entry: CassetteEntry,
+  { use, disguise, speed, encoding }: PlayOptions,
+): KnownRun {
+  const show = (text: string) => disguise.show(text);
+  const bytes = use === "text" ? null : stdoutBytesOf(entry, disguise);
+  return {
+    ...SILENT_SUCCESS,
+    stdout: show(entry.stdout),
+    stdoutBytes: bytes,
+    stderr: show(entry.stderr),
+    outcome: outcomeOf(entry),
+    truncated: entry.truncatedStreams ?? SILENT_SUCCESS.truncated,
+    schedule: use !== "live" || entry.timing === undefined || speed === Infinity
+      ? null
+      : scheduleOf(
+        entry.timing,
+        speed,
+        show,
+        bytes === null ? null : { bytes, encoding },
+      ),
+  };
+}
+
+function stdoutBytesOf(
+  { stdoutBase64 }: CassetteEntry,
+  disguise: Disguise,
+): Uint8Array | null {
+  if (stdoutBase64 === undefined) return null;
+  const bytes = Uint8Array.fromBase64(stdoutBase64);
+  return changeBytes(bytes, (text) => disguise.show(text));
+}

@@ -1,0 +1,102 @@
+import { LONGEST_TIMER_MS } from "../command/checks.ts";
+import { type CommandSpec, isHeardOnStdout } from "../command/spec.ts";
+import type { Outcome } from "../outcome/outcome.ts";
+import { ProcessResult } from "../outcome/result.ts";
+import { isLimited } from "../output/keep_limits.ts";
+import { bytesOf, Run, type RunUse, textOf } from "./run.ts";
+import { RunLimits, throwIfCancelled } from "./run_limits.ts";
+import { KnownBackend } from "./simulated_backend.ts";
+import type { KnownRun } from "./simulated_run.ts";
+import type { StdinSupply } from "./stdin_reader.ts";
+
+/**
+ * Plays a known run to its end, as the command would have seen it live: its line
+ * handlers and tees are served, first with stdout and then with stderr, its deadline
+ * and abort signals hold, and what it did not capture stays away. Starts nothing.
+ *
+ * @throws {CancelledError} if an abort signal of the command has fired, or fires
+ */
+export function playKnownRun(
+  spec: CommandSpec,
+  run: KnownRun,
+  supply: StdinSupply | null = null,
+): Promise<ProcessResult<string>> {
+  throwIfCancelled(spec);
+  const { outcome } = run;
+  return outcome === null || takesTime(run) || isHeard(spec)
+    ? textOf(startKnownRun(spec, run, "text", supply))
+    : Promise.resolve(resultOf(spec, run, outcome, run.stdout));
+}
+
+/** Like {@linkcode playKnownRun}, with stdout in bytes. */
+export function playKnownBytes(
+  spec: CommandSpec,
+  run: KnownRun,
+): Promise<ProcessResult<Uint8Array>> {
+  throwIfCancelled(spec);
+  const { outcome, stdout, stdoutBytes } = run;
+  if (outcome === null || takesTime(run) || isHeard(spec)) {
+    return bytesOf(startKnownRun(spec, run, "bytes"));
+  }
+  const bytes = stdoutBytes ?? new TextEncoder().encode(stdout);
+  return Promise.resolve(resultOf(spec, run, outcome, bytes));
+}
+
+/** Starts a known run: the same code deals with it as with a live one. */
+export function startKnownRun(
+  spec: CommandSpec,
+  run: KnownRun,
+  use: RunUse,
+  supply: StdinSupply | null = null,
+): Run {
+  const takesInput = supply !== null || (spec.keepStdinOpen && use === "live");
+  return new Run(spec, {
+    use,
+    backend: new KnownBackend(spec, run, takesInput),
+    supply,
+    limits: new RunLimits({
+      timeout: deadlineOf(spec, run),
+      cancelOn: spec.cancelOn,
+    }),
+  });
+}
+
+/** A run that is played slower than it was has as much more time. */
+function deadlineOf(
+  { timeout }: CommandSpec,
+  { outcome, schedule }: KnownRun,
+): number | null {
+  if (timeout === null || schedule === null) return timeout;
+  // What was printed in its grace comes after it once more.
+  if (outcome?.kind === "timed-out") return null;
+  // Not less where it is faster: a run that just kept it is to keep it again.
+  return Math.min(timeout * Math.max(1, schedule.stretch), LONGEST_TIMER_MS);
+}
+
+function takesTime({ lineDelay, answer }: KnownRun): boolean {
+  return lineDelay > 0 || answer !== null;
+}
+
+/** Whether anybody but the result has to do with the output. */
+function isHeard(spec: CommandSpec): boolean {
+  return isHeardOnStdout(spec) || spec.stderrHandlers.length > 0 ||
+    spec.stderrTees.length > 0 || isLimited(spec.outputBuffer) ||
+    spec.transcript === "timed";
+}
+
+function resultOf<T extends string | Uint8Array>(
+  spec: CommandSpec,
+  run: KnownRun,
+  outcome: Outcome,
+  stdout: T,
+): ProcessResult<T> {
+  return new ProcessResult<T>({
+    program: spec.program,
+    stdout: spec.stdout === "piped" ? stdout : stdout.slice(0, 0) as T,
+    stderr: spec.stderr === "piped" ? run.stderr : "",
+    outcome,
+    okCodes: spec.okCodes,
+    truncated: run.truncated,
+    configuredTimeout: spec.timeout,
+  });
+}

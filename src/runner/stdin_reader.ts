@@ -1,0 +1,126 @@
+import type { StdinSource } from "../command/stdin.ts";
+import { messageOf } from "../outcome/message_text.ts";
+import { SpawnError } from "../outcome/errors.ts";
+import { runtime } from "../runtime/detect.ts";
+
+/** Gives a source's bytes piece by piece. */
+export interface StdinSupply {
+  /** The next piece, or `null` at the end. */
+  next(): Promise<Uint8Array | null>;
+  /** Gives the source back, at its end or before. Waits for nobody; never throws. */
+  stop(): void;
+}
+
+/**
+ * Makes a source ready to be read, or `null` for one that has nothing to give. A
+ * one-shot source is not touched yet.
+ *
+ * @throws {SpawnError} if a file cannot be opened
+ */
+export function openSupply(
+  source: StdinSource,
+  program: string,
+): StdinSupply | null | Promise<StdinSupply> {
+  switch (source.kind) {
+    case "empty":
+      return null;
+    case "bytes":
+      return source.bytes.length === 0 ? null : bytesSupply(source.bytes);
+    case "file":
+      return fileSupply(source.path, program);
+    case "stream":
+      return streamSupply(source.stream);
+    case "async-lines":
+      return linesSupply(source.lines);
+    case "stage": {
+      const { captured } = source.link;
+      return captured === null ? null : streamSupply(captured);
+    }
+  }
+}
+
+/** Large enough to cost few turns, small enough to stop soon. */
+const PIECE_BYTES = 1 << 20;
+
+function bytesSupply(bytes: Uint8Array): StdinSupply {
+  let at = 0;
+  return {
+    next() {
+      if (at >= bytes.length) return Promise.resolve(null);
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      at += piece.length;
+      return Promise.resolve(piece);
+    },
+    stop() {},
+  };
+}
+
+async function fileSupply(path: string, program: string): Promise<StdinSupply> {
+  const { files } = runtime();
+  const refuse = (reason: string, options?: { cause: unknown }) =>
+    new SpawnError(
+      program,
+      `its stdin file ${JSON.stringify(path)} ${reason}`,
+      options,
+    );
+  try {
+    if ((await files.facts(path))?.kind === "folder") {
+      throw refuse("is a folder");
+    }
+    const file = await files.open(path);
+    let isOpen = true;
+    return {
+      async next() {
+        const buffer = new Uint8Array(64 * 1024);
+        const length = await file.read(buffer);
+        return length === 0 ? null : buffer.subarray(0, length);
+      },
+      stop() {
+        if (isOpen) file.close().catch(() => {});
+        isOpen = false;
+      },
+    };
+  } catch (cause) {
+    throw cause instanceof SpawnError
+      ? cause
+      : refuse(`cannot be opened: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function streamSupply(stream: ReadableStream<Uint8Array>): StdinSupply {
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  return {
+    async next() {
+      reader ??= stream.getReader();
+      const { done, value } = await reader.read();
+      if (done) return null;
+      if (value instanceof Uint8Array) return value;
+      throw new TypeError(
+        `a stdin stream has to give Uint8Arrays, and gave ${typeof value}`,
+      );
+    },
+    stop() {
+      // A stream that has ended, or failed, has nothing to cancel, and one that
+      // fails to be cancelled cannot be helped.
+      reader?.cancel().catch(() => {});
+    },
+  };
+}
+
+function linesSupply(lines: AsyncIterable<string>): StdinSupply {
+  const encoder = new TextEncoder();
+  let iterator: AsyncIterator<string> | undefined;
+  return {
+    async next() {
+      iterator ??= lines[Symbol.asyncIterator]();
+      const { done, value } = await iterator.next();
+      if (done) iterator = undefined;
+      return done ? null : encoder.encode(`${value}\n`);
+    },
+    stop() {
+      // Not waited for: a generator that is itself waiting answers only when it goes on.
+      // Nor may it fail: it is somebody else's, and nobody is left to be told.
+      new Promise((resolve) => resolve(iterator?.return?.())).catch(() => {});
+    },
+  };
+}
