@@ -1,7 +1,7 @@
 // What it costs to have a watcher, and how long it takes to end a thousand processes.
 
 import { Command, ProcessGroup } from "../mod.ts";
-import { WatcherShare } from "../src/containment/watcher.ts";
+import { WatcherRef } from "../src/containment/watcher.ts";
 import { runtime } from "../src/runtime/detect.ts";
 import { duration, type Go, medians, printHead, printRow } from "./measure.ts";
 
@@ -11,14 +11,14 @@ const NOBODY = 2 ** 30;
 
 /** The watcher is started and told of the first run: all that a first run waits for. */
 const first: Go = async () => {
-  const share = new WatcherShare(host);
+  const share = new WatcherRef(host);
   const time = await duration(() => void share.watch(`g ${NOBODY}`));
   share.forget(`g ${NOBODY}`);
   await share.release();
   return time;
 };
 
-const held = new WatcherShare(host);
+const held = new WatcherRef(host);
 held.start();
 
 /** A run is announced as soon as its number is known: for as long as this takes it is not watched. */

@@ -26,7 +26,7 @@ import {
   type OutputMode,
   type RetryOptions,
 } from "./spec.ts";
-import type { StageLink } from "./stage_connection.ts";
+import type { StageConnection } from "./stage_connection.ts";
 import { Stdin } from "./stdin.ts";
 
 /** Reads what only runners need to know; set by {@linkcode Command} itself. */
@@ -39,10 +39,10 @@ export let transcribed: (
 ) => Command;
 
 /** The command with nobody who listens, no retry, no abort signal, and all of its output kept; set by {@linkcode Command} itself. */
-export let unattended: (command: Command) => Command;
+export let withoutListeners: (command: Command) => Command;
 
 /** The command, whose stdout goes into another stage of a pipeline; set by {@linkcode Command} itself. */
-export let linkedTo: (command: Command, link: StageLink) => Command;
+export let connectedTo: (command: Command, link: StageConnection) => Command;
 
 /**
  * A program with its arguments and everything else a run of it needs.
@@ -68,7 +68,7 @@ export class Command {
       throw notCommand("", command);
     };
     transcribed = (command, transcript) => command.#with({ transcript });
-    unattended = (command) =>
+    withoutListeners = (command) =>
       command.#with({
         stdoutHandlers: DEFAULTS.stdoutHandlers,
         stderrHandlers: DEFAULTS.stderrHandlers,
@@ -78,7 +78,8 @@ export class Command {
         retry: null,
         cancelOn: DEFAULTS.cancelOn,
       });
-    linkedTo = (command, link) => command.#with({ link, stdout: "piped" });
+    connectedTo = (command, link) =>
+      command.#with({ connection: link, stdout: "piped" });
   }
 
   #spec: CommandSpec;

@@ -1,6 +1,6 @@
 import { type OutputLimits, UNBOUNDED } from "./output_buffer.ts";
 import type { Signal } from "./signal.ts";
-import type { StageLink } from "./stage_connection.ts";
+import type { StageConnection } from "./stage_connection.ts";
 import { Stdin } from "./stdin.ts";
 
 /** Where one of a child's output streams goes: captured, to the caller's own, or nowhere. */
@@ -56,7 +56,7 @@ export interface CommandSpec {
   readonly stdout: OutputMode | OutputFile;
   readonly stderr: OutputMode | OutputFile;
   /** What its stdout goes into, if it feeds another stage of a pipeline. */
-  readonly link: StageLink | null;
+  readonly connection: StageConnection | null;
   /** Whether a pipeline goes on as if it had succeeded, whatever its exit status. */
   readonly uncheckedInPipe: boolean;
   readonly stdoutHandlers: readonly LineHandler[];
@@ -84,7 +84,7 @@ export interface CommandSpec {
 }
 
 /** Whether anybody listens to its stdout. */
-export function isHeardOnStdout(
+export function hasStdoutListeners(
   { stdoutHandlers, stdoutTees }: CommandSpec,
 ): boolean {
   return stdoutHandlers.length > 0 || stdoutTees.length > 0;
@@ -101,7 +101,7 @@ export const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
   keepStdinOpen: false,
   stdout: "piped",
   stderr: "piped",
-  link: null,
+  connection: null,
   uncheckedInPipe: false,
   stdoutHandlers: Object.freeze([]),
   stderrHandlers: Object.freeze([]),

@@ -1,5 +1,5 @@
 /** The end of a pipe that a stage is to read from. */
-export interface LinkEnd {
+export interface ConnectionEnd {
   readonly descriptor: number;
   close(): void;
 }
@@ -10,15 +10,15 @@ export interface LinkEnd {
  * what is captured of the one before. The pipeline closes what it was given when all
  * stages are started.
  */
-export interface StageLink {
+export interface StageConnection {
   /** The descriptor that the one stage is to write to; `null` where there is none beforehand. */
   takeWriter(): number | null;
   /** Says from what the one stage, which is started, can be read. */
-  giveReader(end: LinkEnd): void;
+  giveReader(end: ConnectionEnd): void;
   /** The descriptor that the next stage is to read from; `null` where there is none. */
   takeReader(): number | null;
   /** What is captured of the one stage; `null` where it writes to a pipe. */
   readonly captured: ReadableStream<Uint8Array> | null;
   /** Resolves when the next stage reads no more. */
-  readonly readerGone: Promise<void>;
+  readonly whenReaderClosed: Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { StdinConsumedError } from "../outcome/errors.ts";
 import { pathText } from "./checks.ts";
-import type { StageLink } from "./stage_connection.ts";
+import type { StageConnection } from "./stage_connection.ts";
 
 /** Where a run's stdin comes from, as plain data. */
 export type StdinSource =
@@ -9,13 +9,13 @@ export type StdinSource =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "stream"; readonly stream: ReadableStream<Uint8Array> }
   | { readonly kind: "async-lines"; readonly lines: AsyncIterable<string> }
-  | { readonly kind: "stage"; readonly link: StageLink };
+  | { readonly kind: "stage"; readonly link: StageConnection };
 
 /** Reads what only runners need to know; set by {@linkcode Stdin} itself. */
 export let stdinSourceOf: (stdin: Stdin) => StdinSource;
 
 /** What a stage of a pipeline reads from the one before it; set by {@linkcode Stdin} itself. */
-export let stdinFrom: (link: StageLink) => Stdin;
+export let stdinFrom: (link: StageConnection) => Stdin;
 
 /**
  * What a child reads from its stdin.

@@ -122,7 +122,7 @@ export class CgroupTree implements RunTree {
   readonly #child: Child;
   readonly #path: string;
   readonly #keepsLeftovers: boolean;
-  #childHasEnded = false;
+  #childHasExited = false;
 
   /** The tree of `child`, in the cgroup at `path`. What it leaves behind may be kept for its group's own end. */
   constructor(
@@ -154,30 +154,31 @@ export class CgroupTree implements RunTree {
 
   kill(): void {
     killAll(this.#system, this.#path);
-    if (!this.#childHasEnded) this.#child.signal("SIGKILL");
+    if (!this.#childHasExited) this.#child.signal("SIGKILL");
   }
 
   members(): number[] {
     const members = membersIn(this.#system, this.#path);
-    const hasEntered = this.#childHasEnded || members.includes(this.#child.pid);
+    const hasEntered = this.#childHasExited ||
+      members.includes(this.#child.pid);
     return hasEntered ? members : [this.#child.pid, ...members];
   }
 
   isEmpty(): boolean {
-    return this.#childHasEnded && isEmpty(this.#system, this.#path);
+    return this.#childHasExited && isEmpty(this.#system, this.#path);
   }
 
-  isOver(): boolean {
+  isKnownEmpty(): boolean {
     return this.isEmpty();
   }
 
-  childEnded(): void {
-    this.#childHasEnded = true;
+  childExited(): void {
+    this.#childHasExited = true;
   }
 
-  wentOn(): void {}
+  outlivedChild(): void {}
 
-  endLeftovers(): void {
+  killLeftovers(): void {
     if (!this.#keepsLeftovers) killAll(this.#system, this.#path);
   }
 

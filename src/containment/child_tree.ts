@@ -4,7 +4,7 @@ import type { RunTree } from "./tree.ts";
 /** A child alone: whatever it starts is not looked for. */
 export class ChildTree implements RunTree {
   readonly #child: Child;
-  #childHasEnded = false;
+  #childHasExited = false;
 
   /** The tree that is `child`. */
   constructor(child: Child) {
@@ -12,7 +12,7 @@ export class ChildTree implements RunTree {
   }
 
   signal(name: string): void {
-    if (!this.#childHasEnded) this.#child.signal(name);
+    if (!this.#childHasExited) this.#child.signal(name);
   }
 
   suspend(): void {
@@ -24,28 +24,28 @@ export class ChildTree implements RunTree {
   }
 
   kill(): void {
-    if (!this.#childHasEnded) this.#child.signal("SIGKILL");
+    if (!this.#childHasExited) this.#child.signal("SIGKILL");
   }
 
   members(): number[] {
-    return this.#childHasEnded ? [] : [this.#child.pid];
+    return this.#childHasExited ? [] : [this.#child.pid];
   }
 
   isEmpty(): boolean {
-    return this.#childHasEnded;
+    return this.#childHasExited;
   }
 
-  isOver(): boolean {
-    return this.#childHasEnded;
+  isKnownEmpty(): boolean {
+    return this.#childHasExited;
   }
 
-  childEnded(): void {
-    this.#childHasEnded = true;
+  childExited(): void {
+    this.#childHasExited = true;
   }
 
-  wentOn(): void {}
+  outlivedChild(): void {}
 
-  endLeftovers(): void {}
+  killLeftovers(): void {}
 
   close(): void {}
 }

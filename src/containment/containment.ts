@@ -5,10 +5,10 @@ import { Cgroup, cgroupBase, CgroupTree } from "./cgroup.ts";
 import { ChildTree } from "./child_tree.ts";
 import { GroupTree } from "./group_tree.ts";
 import type { ContainmentMechanism } from "./mechanism.ts";
-import { Forest } from "./process_forest.ts";
+import { ProcessForest } from "./process_forest.ts";
 import { TaskkillTree } from "./taskkill.ts";
 import type { RunTree } from "./tree.ts";
-import { WatcherShare } from "./watcher.ts";
+import { WatcherRef } from "./watcher.ts";
 
 /** A mechanism asked for by name; `"auto"` is the strongest there is. */
 export type ContainmentChoice = "auto" | "cgroup" | "process-group" | "none";
@@ -52,11 +52,11 @@ const LOOK_AFTER_MS = 20;
 export class Containment {
   readonly mechanism: ContainmentMechanism | "none";
   /** The trees of the runs that are under way, and of those whose leftovers are kept. */
-  readonly forest: Forest;
+  readonly forest: ProcessForest;
   readonly #host: Runtime;
   readonly #keepsLeftovers: boolean;
   readonly #base: string | null;
-  #share: WatcherShare | null = null;
+  #share: WatcherRef | null = null;
   #look: ReturnType<typeof setTimeout> | undefined;
   #cgroup: Cgroup | null = null;
   /** Whether the watcher ends the cgroup, should the program go first. */
@@ -81,7 +81,7 @@ export class Containment {
     this.mechanism = mechanism;
     this.#base = base;
     this.#keepsLeftovers = keepsLeftovers;
-    this.forest = new Forest(host.system);
+    this.forest = new ProcessForest(host.system);
   }
 
   /** The cgroup that everything is started in, once anything was. */
@@ -165,11 +165,11 @@ export class Containment {
     }
   }
 
-  get #sharedWatcher(): WatcherShare {
-    return this.#share ??= new WatcherShare(this.#host);
+  get #sharedWatcher(): WatcherRef {
+    return this.#share ??= new WatcherRef(this.#host);
   }
 
-  #insist(share: WatcherShare | null, program: string | undefined): void {
+  #insist(share: WatcherRef | null, program: string | undefined): void {
     const why = share === null
       ? "nothing is contained here; leave containment at its default"
       : share.start();
@@ -209,10 +209,10 @@ export class Containment {
   }
 
   /** Where a watcher that stays counts as a leak, a run that ends takes it along. */
-  #shareForRun(): WatcherShare | null {
+  #shareForRun(): WatcherRef | null {
     if (this.mechanism === "none") return null;
     return !this.#keepsLeftovers && this.#host.system.countsLeaks
-      ? new WatcherShare(this.#host)
+      ? new WatcherRef(this.#host)
       : this.#sharedWatcher;
   }
 
@@ -229,7 +229,7 @@ export class Containment {
       if (!child.entersCgroup) {
         system.writeText(`${folder}/cgroup.procs`, String(child.pid));
       }
-      if (this.#isWatched) child.leaveToWatcher();
+      if (this.#isWatched) child.entrustToWatcher();
       const tree = new CgroupTree(system, child, folder, this.#keepsLeftovers);
       return { child, tree };
     } catch (error) {
@@ -285,7 +285,7 @@ function decide(
 export function withoutCgroup(
   { system }: Runtime,
 ): { mechanism: ContainmentMechanism; why: string | null } {
-  const why = system.whyNoGroups();
+  const why = system.noGroupsReason();
   if (why !== null) return { mechanism: "child", why };
   return system.kind === "windows"
     ? { mechanism: "taskkill", why: "Windows has no process groups" }

@@ -3,15 +3,15 @@ import {
   membersOf,
   type ProcessFacts,
   processTable,
-  type Root,
+  type TreeRoot,
 } from "./process_table.ts";
 import type { RunTree } from "./tree.ts";
-import type { Watched, WatcherShare } from "./watcher.ts";
+import type { Watched, WatcherRef } from "./watcher.ts";
 
 /** What becomes of a {@linkcode GroupTree} beyond its run. */
 export interface GroupTreeOptions {
   /** The watcher that is to end it, should the program end first; `null` without one. */
-  readonly share: WatcherShare | null;
+  readonly share: WatcherRef | null;
   /** What the watcher is told. */
   readonly watched: (pid: number) => Watched;
   /** Whether the share is this tree's alone, to be released at its end. */
@@ -30,12 +30,12 @@ export class GroupTree implements RunTree {
   readonly #options: GroupTreeOptions;
   /** Those who were signalled: by the time they have to be killed, what told of them may have ended, or they have left. */
   readonly #signalled = new Set<ProcessFacts>();
-  #childHasEnded = false;
-  #hasGoneOn = false;
+  #childHasExited = false;
+  #hasOutlivedChild = false;
   /** Whether nobody was in the group after its leader had ended: it is never signalled again. */
   #isGone = false;
   /** Whether its number was given to somebody else, who may lead a group and a session as well. */
-  #isAnothers = false;
+  #isPidReused = false;
 
   /** The tree of `child`, which leads a group or does not. */
   constructor(system: System, child: Child, options: GroupTreeOptions) {
@@ -43,16 +43,16 @@ export class GroupTree implements RunTree {
     this.#child = child;
     this.#options = options;
     if (options.share?.watch(options.watched(child.pid))) {
-      child.leaveToWatcher();
+      child.entrustToWatcher();
     }
   }
 
   /** Where the tree begins. */
-  get root(): Root {
+  get root(): TreeRoot {
     return {
       pid: this.#child.pid,
-      leads: this.#child.leadsGroup && !this.#hasPassedOn(),
-      hasEnded: this.#childHasEnded,
+      leads: this.#child.leadsGroup && !this.#checkPidReuse(),
+      hasExited: this.#childHasExited,
     };
   }
 
@@ -80,17 +80,17 @@ export class GroupTree implements RunTree {
     return areEmpty(this.#system, [this]);
   }
 
-  childEnded(): void {
-    this.#childHasEnded = true;
+  childExited(): void {
+    this.#childHasExited = true;
   }
 
-  wentOn(): void {
-    this.#hasGoneOn = true;
+  outlivedChild(): void {
+    this.#hasOutlivedChild = true;
     const { share, watched } = this.#options;
-    share?.wentOn(watched(this.#child.pid));
+    share?.leaderExited(watched(this.#child.pid));
   }
 
-  endLeftovers(): void {
+  killLeftovers(): void {
     if (this.#child.leadsGroup && !this.#options.keepsLeftovers) {
       this.#signalGroup("SIGKILL");
     }
@@ -98,19 +98,19 @@ export class GroupTree implements RunTree {
 
   close(): void | Promise<void> {
     const { share, watched, ownsShare } = this.#options;
-    this.endLeftovers();
+    this.killLeftovers();
     share?.forget(watched(this.#child.pid));
     if (ownsShare) return share?.release();
   }
 
   /** Where the tree begins, with those of its members who were signalled and are still there. */
-  rootsIn(table: readonly ProcessFacts[]): Root[] {
+  rootsIn(table: readonly ProcessFacts[]): TreeRoot[] {
     const roots = [this.root];
     if (this.#signalled.size > 0) {
       const present = new Map(table.map(({ pid, started }) => [pid, started]));
       for (const facts of this.#signalled) {
         if (present.get(facts.pid) === facts.started) {
-          roots.push({ pid: facts.pid, leads: false, hasEnded: false });
+          roots.push({ pid: facts.pid, leads: false, hasExited: false });
         } else this.#signalled.delete(facts);
       }
     }
@@ -128,15 +128,15 @@ export class GroupTree implements RunTree {
     if (leadsGroup && this.#signalGroup(name)) return;
     // Nobody there: the child has ended, or it has only just started and does not
     // lead the group yet. Then it has no children either; but by now it may.
-    if (!this.#childHasEnded) {
+    if (!this.#childHasExited) {
       this.#child.signal(name);
       if (leadsGroup) this.#signalGroup(name);
     }
   }
 
-  isOver(): boolean {
-    if (!this.#childHasEnded || this.#signalled.size > 0) return false;
-    if (!this.#child.leadsGroup || this.#isGone || this.#hasPassedOn()) {
+  isKnownEmpty(): boolean {
+    if (!this.#childHasExited || this.#signalled.size > 0) return false;
+    if (!this.#child.leadsGroup || this.#isGone || this.#checkPidReuse()) {
       return true;
     }
     this.#isGone = !this.#system.exists(-this.#child.pid);
@@ -147,18 +147,20 @@ export class GroupTree implements RunTree {
    * Whether the child's number is somebody else's by now. It is given to no process
    * while a group or a session has it: these were empty in between then.
    */
-  #hasPassedOn(): boolean {
-    if (this.#childHasEnded && !this.#isAnothers) {
-      this.#isAnothers = this.#system.exists(this.#child.pid);
+  #checkPidReuse(): boolean {
+    if (this.#childHasExited && !this.#isPidReused) {
+      this.#isPidReused = this.#system.exists(this.#child.pid);
     }
-    return this.#isAnothers;
+    return this.#isPidReused;
   }
 
   #signalGroup(name: string): boolean {
     // Right after the child's end its number cannot be another's yet.
-    if (this.#isGone || (this.#hasGoneOn && this.#hasPassedOn())) return false;
+    if (this.#isGone || (this.#hasOutlivedChild && this.#checkPidReuse())) {
+      return false;
+    }
     const isThere = this.#child.signalGroup(name);
-    if (!isThere && this.#childHasEnded) this.#isGone = true;
+    if (!isThere && this.#childHasExited) this.#isGone = true;
     return isThere;
   }
 }
@@ -232,18 +234,18 @@ export function membersOfTrees(
 ): number[] {
   const table = processTable(system);
   const pids = table === null
-    ? trees.filter(({ root }) => !root.hasEnded).map(({ root }) => root.pid)
+    ? trees.filter(({ root }) => !root.hasExited).map(({ root }) => root.pid)
     : membersIn(system, table, trees).map(({ pid }) => pid);
   return pids.sort((one, other) => one - other);
 }
 
 /** Whether nobody is left in these trees. */
 export function areEmpty(system: System, trees: readonly GroupTree[]): boolean {
-  if (trees.some(({ root }) => !root.hasEnded)) return false;
+  if (trees.some(({ root }) => !root.hasExited)) return false;
   if (trees.length === 0) return true;
   const table = processTable(system);
   return table === null
-    ? trees.every((tree) => tree.isOver())
+    ? trees.every((tree) => tree.isKnownEmpty())
     : membersIn(system, table, trees).length === 0;
 }
 
@@ -253,7 +255,7 @@ export function emptyOf(
   trees: readonly GroupTree[],
 ): readonly GroupTree[] {
   const table = trees.length === 0 ? [] : processTable(system);
-  if (table === null) return trees.filter((tree) => tree.isOver());
+  if (table === null) return trees.filter((tree) => tree.isKnownEmpty());
   return membersIn(system, table, trees).length === 0
     ? trees
     : trees.filter((tree) => membersIn(system, table, [tree]).length === 0);
@@ -267,7 +269,7 @@ function membersIn(
   others: readonly number[] = [],
 ): ProcessFacts[] {
   const roots = trees.flatMap((tree) => tree.rootsIn(table));
-  for (const pid of others) roots.push({ pid, leads: false, hasEnded: false });
+  for (const pid of others) roots.push({ pid, leads: false, hasExited: false });
   return membersOf(system, table, roots);
 }
 

@@ -3,7 +3,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { cgroupBase } from "./cgroup.ts";
 import { withoutCgroup } from "./containment.ts";
 import { type ContainmentMechanism, REACH } from "./mechanism.ts";
-import { whyNoWatcher } from "./watcher.ts";
+import { noWatcherReason } from "./watcher.ts";
 
 /** What keeps runs together on this host, with these permissions. */
 export interface HostContainment {
@@ -54,7 +54,7 @@ export function hostContainment(): HostContainment {
   if (host.system.kind !== "windows") {
     unavailable.push({ mechanism: "taskkill", why: "it is Windows' own" });
   }
-  const whyNotWithOwner = whyNoWatcher(host);
+  const whyNotWithOwner = noWatcherReason(host);
   return {
     mechanism: plain.mechanism,
     reach: reachOf(plain.mechanism, host),

@@ -10,7 +10,7 @@ import {
 import type { RunTree, Tree } from "./tree.ts";
 
 /** The trees of several runs, which can be ended together. */
-export class Forest implements Tree {
+export class ProcessForest implements Tree {
   readonly #system: System;
   readonly #trees = new Set<RunTree>();
   readonly #retired = new Set<RunTree>();
@@ -34,7 +34,7 @@ export class Forest implements Tree {
 
   /**
    * Keeps the tree of a run that is over for as long as somebody is left in it, which
-   * {@linkcode Forest.prune} tells. False if it was let go of already.
+   * {@linkcode ProcessForest.prune} tells. False if it was let go of already.
    */
   retire(tree: RunTree): boolean {
     if (!this.#trees.has(tree)) return false;
@@ -47,13 +47,13 @@ export class Forest implements Tree {
   prune(): void {
     const { groups, others } = sorted(this.#retired);
     const empty = new Set<RunTree>(emptyOf(this.#system, groups));
-    for (const tree of others) if (tree.isOver()) empty.add(tree);
+    for (const tree of others) if (tree.isKnownEmpty()) empty.add(tree);
     for (const tree of this.#retired) {
       if (empty.has(tree)) {
         this.#retired.delete(tree);
         this.#trees.delete(tree);
         tree.close();
-      } else if (this.#fresh.has(tree)) tree.wentOn();
+      } else if (this.#fresh.has(tree)) tree.outlivedChild();
     }
     this.#fresh.clear();
   }

@@ -39,12 +39,12 @@ function factsIn(line: string): ProcessFacts | null {
 }
 
 /** Where a tree begins. */
-export interface Root {
+export interface TreeRoot {
   readonly pid: number;
   /** Whether it leads, or led, a session and a group of its own. */
   readonly leads: boolean;
   /** Whether it has ended: its number is then nobody's, or a stranger's. */
-  readonly hasEnded: boolean;
+  readonly hasExited: boolean;
 }
 
 /**
@@ -56,11 +56,11 @@ export interface Root {
 export function membersOf(
   system: System,
   table: readonly ProcessFacts[],
-  roots: readonly Root[],
+  roots: readonly TreeRoot[],
 ): ProcessFacts[] {
   const led = new Set<number>();
   const living = new Set<number>();
-  for (const { pid, leads, hasEnded } of roots) {
+  for (const { pid, leads, hasExited: hasEnded } of roots) {
     if (leads) led.add(pid);
     if (!hasEnded) living.add(pid);
   }

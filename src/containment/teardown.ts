@@ -24,9 +24,9 @@ export class Teardown implements Disposable {
   readonly #tree: Tree;
   readonly #onOverdue: () => void;
   readonly #finish: (inTime: boolean) => void;
-  #overdue: ReturnType<typeof setTimeout> | undefined;
+  #graceTimer: ReturnType<typeof setTimeout> | undefined;
   #overdueAt = 0;
-  #look: ReturnType<typeof setTimeout> | undefined;
+  #pollTimer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
   /** Begins. */
@@ -37,23 +37,23 @@ export class Teardown implements Disposable {
     this.finished = promise;
     this.#finish = resolve;
     if (grace === 0) {
-      this.hurry();
+      this.expire();
       return;
     }
     tree.signal(signal);
     this.#setOverdue(grace);
-    this.#lookAgain();
+    this.#poll();
   }
 
   /** Leaves everyone no more than `grace` milliseconds from now. */
   shorten(grace: number): void {
     if (this.#isOver || performance.now() + grace >= this.#overdueAt) return;
-    clearTimeout(this.#overdue);
+    clearTimeout(this.#graceTimer);
     this.#setOverdue(grace);
   }
 
   /** Ends the time that everyone has. */
-  hurry(): void {
+  expire(): void {
     if (this.#isOver) return;
     this.#settle(false);
     this.#onOverdue();
@@ -66,20 +66,20 @@ export class Teardown implements Disposable {
 
   #setOverdue(grace: number): void {
     this.#overdueAt = performance.now() + grace;
-    this.#overdue = setTimeout(() => this.hurry(), grace);
+    this.#graceTimer = setTimeout(() => this.expire(), grace);
   }
 
   #settle(inTime: boolean): void {
     this.#isOver = true;
-    clearTimeout(this.#overdue);
-    clearTimeout(this.#look);
+    clearTimeout(this.#graceTimer);
+    clearTimeout(this.#pollTimer);
     this.#finish(inTime);
   }
 
-  #lookAgain(): void {
-    this.#look = setTimeout(() => {
+  #poll(): void {
+    this.#pollTimer = setTimeout(() => {
       if (this.#tree.isEmpty()) this.#settle(true);
-      else this.#lookAgain();
+      else this.#poll();
     }, LOOK_EVERY_MS);
   }
 }

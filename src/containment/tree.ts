@@ -17,13 +17,13 @@ export interface Tree {
 /** The tree of one run. */
 export interface RunTree extends Tree {
   /** To be told as soon as the child itself has ended, and its number is free. */
-  childEnded(): void;
+  childExited(): void;
   /** To be told when the run goes on for some time although its child has ended. */
-  wentOn(): void;
+  outlivedChild(): void;
   /** Ends those whom the run would leave behind, unless they may stay: then nothing is done. */
-  endLeftovers(): void;
+  killLeftovers(): void;
   /** Whether nobody is left in it, as far as that is told without looking at every process. */
-  isOver(): boolean;
+  isKnownEmpty(): boolean;
   /** To be called last: ends those left behind, unless they may stay, and lets go of them. */
   close(): void | Promise<void>;
 }

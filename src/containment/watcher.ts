@@ -17,7 +17,7 @@ export type Watched = `g ${number}` | `p ${number}` | `c ${string}`;
  *
  * It is there from the first thing to be watched until the last share is released.
  */
-export class WatcherShare {
+export class WatcherRef {
   readonly #host: Runtime;
   #isReleased = false;
 
@@ -43,14 +43,14 @@ export class WatcherShare {
   }
 
   /** Tells that the leader of a watched group has ended, and that the group goes on. */
-  wentOn(what: Watched): void {
+  leaderExited(what: Watched): void {
     const state = watched.get(what);
     if (state === undefined) return;
     state.hasGoneOn = true;
     watcher?.tell(`~ ${what}\n`);
   }
 
-  /** Takes {@linkcode WatcherShare.watch} back. */
+  /** Takes {@linkcode WatcherRef.watch} back. */
   forget(what: Watched): void {
     if (!watched.delete(what)) return;
     watcher?.tell(`- ${what}\n`);
@@ -82,7 +82,7 @@ const watched = new Map<Watched, { hasGoneOn: boolean }>();
 /** The watcher that is there, or that is started now. */
 function running(host: Runtime): Watcher | null {
   if (watcher !== null) return watcher;
-  whyNone = whyNoWatcher(host);
+  whyNone = noWatcherReason(host);
   if (whyNone !== null) return null;
   try {
     const started = new Watcher(host, linesOfAll(host), () => {
@@ -108,10 +108,10 @@ function linesOfAll({ system }: Runtime): string {
 }
 
 /** Why this program can have no watcher, as far as that is known beforehand. */
-export function whyNoWatcher({ system }: Runtime): string | null {
+export function noWatcherReason({ system }: Runtime): string | null {
   return system.kind === "windows"
     ? "there is no POSIX shell on Windows"
-    : system.whyNoGroups();
+    : system.noGroupsReason();
 }
 
 class Watcher {

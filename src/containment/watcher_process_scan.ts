@@ -16,7 +16,7 @@ export const WATCHER_NAME = "processkit-watcher";
 // whoever was started later is another. (The clock may be a container's own, and
 // the processes' starts not.)
 /** The functions of the watcher's program that look at processes, by way of `/proc`. */
-export const FACTS_FROM_PROC = `
+export const SCAN_BY_PROC = `
 skew=0
 look_at_clock() {
   read -r now idle </proc/uptime
@@ -63,7 +63,7 @@ is_watcher() {
 }`;
 
 /** The same by way of `ps`. */
-export const FACTS_FROM_PS = `
+export const SCAN_BY_PS = `
 look_at_clock() { now=$(date +%s)00; }
 identify() {
   started "$1"

@@ -1,4 +1,4 @@
-import { FACTS_FROM_PROC, FACTS_FROM_PS } from "./watcher_process_scan.ts";
+import { SCAN_BY_PROC, SCAN_BY_PS } from "./watcher_process_scan.ts";
 
 /**
  * The program of the watcher, for any POSIX shell. It reads what its owner starts
@@ -19,7 +19,7 @@ import { FACTS_FROM_PROC, FACTS_FROM_PS } from "./watcher_process_scan.ts";
  * systems without one, which tells of no sessions.
  */
 export function watcherScript(facts: "proc" | "ps"): string {
-  return [PREPARE, facts === "proc" ? FACTS_FROM_PROC : FACTS_FROM_PS, WATCH]
+  return [PREPARE, facts === "proc" ? SCAN_BY_PROC : SCAN_BY_PS, WATCH]
     .join("\n");
 }
 

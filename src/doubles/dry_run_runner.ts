@@ -1,7 +1,7 @@
 import { type Command, specOf } from "../command/command.ts";
 import { exited } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
-import { startKnownRun } from "../runner/play_simulated_run.ts";
+import { startSimulatedRun } from "../runner/play_simulated_run.ts";
 import { ProcessRunner } from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import { processOf, type RunningProcess } from "../runner/running_process.ts";
@@ -44,7 +44,7 @@ export class DryRunRunner extends ProcessRunner {
     const spec = specOf(command);
     throwIfCancelled(spec);
     this.#commands.push(command.commandLine());
-    return processOf(startKnownRun(spec, SILENT_SUCCESS, "live"));
+    return processOf(startSimulatedRun(spec, SILENT_SUCCESS, "live"));
   }
 
   // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner

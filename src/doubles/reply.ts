@@ -1,10 +1,10 @@
 import { checkMilliseconds } from "../command/checks.ts";
 import { NotFoundError, SpawnError } from "../outcome/errors.ts";
 import { exited, signalled, timedOut } from "../outcome/outcome.ts";
-import { type KnownRun, SILENT_SUCCESS } from "../runner/simulated_run.ts";
+import { SILENT_SUCCESS, type SimulatedRun } from "../runner/simulated_run.ts";
 
 /** What a {@linkcode Reply} holds: a run, or the error that stands in its place. */
-export interface ReplyContent extends KnownRun {
+export interface ReplyContent extends SimulatedRun {
   readonly failure: ((program: string) => Error) | null;
 }
 

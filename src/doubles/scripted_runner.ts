@@ -3,11 +3,14 @@ import type { CommandSpec } from "../command/spec.ts";
 import { claimStdin, stdinSourceOf } from "../command/stdin.ts";
 import { SpawnError } from "../outcome/errors.ts";
 import { ProcessResult } from "../outcome/result.ts";
-import { playKnownRun, startKnownRun } from "../runner/play_simulated_run.ts";
+import {
+  playSimulatedRun,
+  startSimulatedRun,
+} from "../runner/play_simulated_run.ts";
 import { ProcessRunner } from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import { processOf, type RunningProcess } from "../runner/running_process.ts";
-import { openSupply, type StdinSupply } from "../runner/stdin_reader.ts";
+import { openStdin, type StdinReader } from "../runner/stdin_reader.ts";
 import { contentOf, type Reply, type ReplyContent } from "./reply.ts";
 
 interface Rule {
@@ -21,7 +24,7 @@ interface Rule {
 interface Beginning {
   readonly spec: CommandSpec;
   readonly content: ReplyContent;
-  readonly supply: StdinSupply | null;
+  readonly supply: StdinReader | null;
 }
 
 /**
@@ -85,13 +88,13 @@ export class ScriptedRunner extends ProcessRunner {
     command: Command,
   ): Promise<ProcessResult<string>> {
     const { spec, content, supply } = await this.#begin(command);
-    return await playKnownRun(spec, content, supply);
+    return await playSimulatedRun(spec, content, supply);
   }
 
   /** Answers from the script, by a process that is none; see {@linkcode ProcessRunner.start}. */
   override async start(command: Command): Promise<RunningProcess> {
     const { spec, content, supply } = await this.#begin(command);
-    return processOf(startKnownRun(spec, content, "live", supply));
+    return processOf(startSimulatedRun(spec, content, "live", supply));
   }
 
   /** Answers from the script, with stdout as UTF-8; see {@linkcode ProcessRunner.outputBytes}. */
@@ -117,7 +120,7 @@ export class ScriptedRunner extends ProcessRunner {
     // Only who answers its input reads it.
     const supply = content.answer === null
       ? null
-      : await openSupply(source, spec.program);
+      : await openStdin(source, spec.program);
     return { spec, content, supply };
   }
 

@@ -1,5 +1,5 @@
 /** How many batches may wait before whoever makes them has to wait as well. */
-const ROOM = 4;
+const CAPACITY = 4;
 
 /**
  * Hands batches from whoever makes them to whoever takes them, at the pace of the
@@ -10,8 +10,8 @@ export class BatchQueue<T> {
   #isOver = false;
   #isAbandoned = false;
   #failure: { readonly error: unknown } | null = null;
-  #taker: PromiseWithResolvers<void> | null = null;
-  #maker: PromiseWithResolvers<void> | null = null;
+  #consumer: PromiseWithResolvers<void> | null = null;
+  #producer: PromiseWithResolvers<void> | null = null;
 
   /** What to do when what waits is dropped. */
   onAbandon: () => void = () => {};
@@ -20,14 +20,14 @@ export class BatchQueue<T> {
   push(batch: T): void {
     if (this.#isOver) return;
     this.#batches.push(batch);
-    this.#wakeTaker();
+    this.#wakeConsumer();
   }
 
   /** A promise while there is no room for more batches. */
-  get room(): Promise<void> | null {
-    if (this.#isOver || this.#batches.length < ROOM) return null;
-    this.#maker ??= Promise.withResolvers();
-    return this.#maker.promise;
+  get backpressure(): Promise<void> | null {
+    if (this.#isOver || this.#batches.length < CAPACITY) return null;
+    this.#producer ??= Promise.withResolvers();
+    return this.#producer.promise;
   }
 
   /** Says that no more batches come; what waits is still there to be taken. */
@@ -35,7 +35,7 @@ export class BatchQueue<T> {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#failure = failure;
-    this.#wakeTaker();
+    this.#wakeConsumer();
   }
 
   /** Drops what waits: nothing more is there to be taken. */
@@ -45,8 +45,8 @@ export class BatchQueue<T> {
     this.#isAbandoned = true;
     this.#failure = null;
     this.onAbandon();
-    this.#wakeTaker();
-    this.#wakeMaker();
+    this.#wakeConsumer();
+    this.#wakeProducer();
   }
 
   /** Whether what waited was dropped. */
@@ -59,21 +59,21 @@ export class BatchQueue<T> {
     while (this.#batches.length === 0) {
       if (this.#failure !== null) throw this.#failure.error;
       if (this.#isOver) return null;
-      this.#taker ??= Promise.withResolvers();
-      await this.#taker.promise;
+      this.#consumer ??= Promise.withResolvers();
+      await this.#consumer.promise;
     }
     const batch = this.#batches.shift()!;
-    if (this.#batches.length < ROOM) this.#wakeMaker();
+    if (this.#batches.length < CAPACITY) this.#wakeProducer();
     return batch;
   }
 
-  #wakeTaker(): void {
-    this.#taker?.resolve();
-    this.#taker = null;
+  #wakeConsumer(): void {
+    this.#consumer?.resolve();
+    this.#consumer = null;
   }
 
-  #wakeMaker(): void {
-    this.#maker?.resolve();
-    this.#maker = null;
+  #wakeProducer(): void {
+    this.#producer?.resolve();
+    this.#producer = null;
   }
 }

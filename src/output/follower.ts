@@ -2,7 +2,7 @@ import type { BatchQueue } from "./batch_queue.ts";
 import type { LineSplitter } from "./line_splitter.ts";
 
 /** How many batches of lines may wait before no more is read for a follower. */
-const ROOM = 4;
+const CAPACITY = 4;
 
 /**
  * Has the lines of a stream's text put into a queue, at the pace of whoever takes
@@ -29,8 +29,8 @@ export class Follower {
   }
 
   /** A promise while no more is to be read for it. */
-  get room(): Promise<void> | null {
-    if (this.#isLifted || this.#isOver || this.#waiting < ROOM) return null;
+  get backpressure(): Promise<void> | null {
+    if (this.#isLifted || this.#isOver || this.#waiting < CAPACITY) return null;
     this.#wake ??= Promise.withResolvers();
     return this.#wake.promise;
   }

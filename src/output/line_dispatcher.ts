@@ -14,7 +14,7 @@ interface Delivery {
  * A handler that throws or rejects is switched off, and the error is kept. The
  * same code serves a live stream, a scripted one and a recorded one.
  */
-export class LineFeed {
+export class LineDispatcher {
   /** `null` in the place of a handler that was switched off. */
   readonly #handlers: (LineHandler | null)[];
   readonly #errors: unknown[];

@@ -1,4 +1,4 @@
-import { LineFeed } from "./line_dispatcher.ts";
+import { LineDispatcher } from "./line_dispatcher.ts";
 import {
   type LineLimit,
   LineSplitter,
@@ -18,7 +18,7 @@ export interface ListenerOptions {
 
 /** The line handlers and tees of one stream: whoever of them is at work is waited for. */
 export class Listeners {
-  readonly #feed: LineFeed | null;
+  readonly #feed: LineDispatcher | null;
   readonly #splitter: LineSplitter;
   readonly #tees: readonly Tee[];
 
@@ -32,7 +32,9 @@ export class Listeners {
   private constructor(
     { handlers, tees, terminator, limit, errors }: ListenerOptions,
   ) {
-    this.#feed = handlers.length === 0 ? null : new LineFeed(handlers, errors);
+    this.#feed = handlers.length === 0
+      ? null
+      : new LineDispatcher(handlers, errors);
     this.#splitter = new LineSplitter(terminator, limit);
     this.#tees = tees.map((sink) => new Tee(sink, errors));
   }

@@ -5,7 +5,7 @@ import { Backlog } from "./backlog.ts";
 import type { BatchQueue } from "./batch_queue.ts";
 import { ByteLines, LineCount } from "./byte_lines.ts";
 import { Follower } from "./follower.ts";
-import { Intake } from "./piece_reader.ts";
+import { PieceReader } from "./piece_reader.ts";
 import { isLimited, type KeepLimits } from "./keep_limits.ts";
 import {
   type LineLimit,
@@ -14,9 +14,9 @@ import {
 } from "./line_splitter.ts";
 import { type ListenerOptions, Listeners } from "./listeners.ts";
 import {
-  barred,
+  blockedUntil,
+  DISCARD,
   LinesTarget,
-  NOWHERE,
   PiecesTarget,
   type Target,
   TextTarget,
@@ -57,7 +57,7 @@ export class Output {
   /** Resolves when nothing more will come; rejects if the stream itself failed. */
   readonly finished: Promise<void>;
   readonly #options: OutputOptions;
-  readonly #intake: Intake;
+  readonly #reader: PieceReader;
   readonly #lines: ByteLines;
   readonly #lineLimit: LineLimit | null;
   readonly #listeners: Listeners | null;
@@ -75,7 +75,7 @@ export class Output {
   #follower: Follower | null = null;
   #hasDropped = false;
   #hasOverflowed = false;
-  #ended = false;
+  #isFinished = false;
   /** Whether anybody holds on to the piece that is dealt with. */
   #isHeld = false;
   #change: PromiseWithResolvers<void> | null = null;
@@ -86,7 +86,7 @@ export class Output {
     const { encoding, terminator, limits, use, counts } = options;
     this.#options = options;
     this.#isTakenAsBytes = use === "bytes";
-    this.#intake = new Intake(stream);
+    this.#reader = new PieceReader(stream);
     this.#lines = new ByteLines(encoding, terminator);
     this.#lineLimit = this.#limitOf(limits);
     this.#listeners = Listeners.of({ ...options, limit: this.#lineLimit });
@@ -123,49 +123,49 @@ export class Output {
   }
 
   /** Whether nothing more will come. */
-  get ended(): boolean {
-    return this.#ended;
+  get isFinished(): boolean {
+    return this.#isFinished;
   }
 
   /** How many bytes have been read. */
   get length(): number {
-    return this.#intake.length;
+    return this.#reader.length;
   }
 
   /** How many lines have been read; one without an end counts when nothing more will come. */
   get lineCount(): number {
-    return this.#counted + (this.#count?.get(this.#ended) ?? 0);
+    return this.#counted + (this.#count?.get(this.#isFinished) ?? 0);
   }
 
   /** Whether it was read to its end, and not given up. */
   get isComplete(): boolean {
-    return this.#ended && this.#resume === null;
+    return this.#isFinished && this.#resume === null;
   }
 
   /** Whether it was cut before its end. */
   get wasCut(): boolean {
-    return this.#intake.wasCut;
+    return this.#reader.wasCut;
   }
 
   /** Whether some of it is missing: it was cut before its end, or was more than may be kept. */
   get truncated(): boolean {
-    return this.#intake.wasCut || this.#hasDropped ||
+    return this.#reader.wasCut || this.#hasDropped ||
       (this.#main instanceof Backlog && this.#main.hasDropped);
   }
 
   /** Resolves when somebody has it who reads at a pace of their own. */
-  get handedOver(): Promise<void> {
+  get whenTaken(): Promise<void> {
     return this.#handedOver.promise;
   }
 
-  /** See {@linkcode Intake.limitIdle}; time that listeners or a taker need does not count. */
+  /** See {@linkcode PieceReader.limitIdle}; time that listeners or a taker need does not count. */
   limitIdle(ms: number, onIdle: () => void): void {
-    this.#intake.limitIdle(ms, onIdle);
+    this.#reader.limitIdle(ms, onIdle);
   }
 
-  /** See {@linkcode Intake.limitLength}. */
+  /** See {@linkcode PieceReader.limitLength}. */
   limitLength(bytes: number, ms: number, onExceeded: () => void): void {
-    this.#intake.limitLength(bytes, ms, onExceeded);
+    this.#reader.limitLength(bytes, ms, onExceeded);
   }
 
   /** Stops waiting for listeners and for a taker, and gives them no more; the stream is still read. */
@@ -174,13 +174,13 @@ export class Output {
     this.#follower?.abandon();
     this.drain();
     if (this.#queue === null) return;
-    this.#main = this.#isStreamed() ? NOWHERE : this.#main;
+    this.#main = this.#isStreamed() ? DISCARD : this.#main;
     this.#queue.abandon();
   }
 
   /** Stops reading: what was read stays. */
   cut(): void {
-    this.#intake.cut();
+    this.#reader.cut();
     this.drain();
   }
 
@@ -259,8 +259,8 @@ export class Output {
       (lines) => queue.push(batchOf(lines)),
     );
     follower.push(this.#textSoFar());
-    if (this.#ended) follower.finish();
-    else this.#spoken().follower = follower;
+    if (this.#isFinished) follower.finish();
+    else this.#textTarget().follower = follower;
     this.#follower = follower;
     return follower;
   }
@@ -275,14 +275,14 @@ export class Output {
     if (!this.#isStreamed()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#resume = resolve;
-    this.#main = barred(promise);
+    this.#main = blockedUntil(promise);
     this.#queue?.abandon();
   }
 
   /** Has what was given up read to its end, and kept nowhere. */
   drain(): void {
     if (this.#resume === null) return;
-    this.#main = NOWHERE;
+    this.#main = DISCARD;
     this.#resume();
     this.#resume = null;
   }
@@ -307,7 +307,7 @@ export class Output {
 
   /** Resolves when more is there, or nothing more will come. */
   changed(): Promise<void> {
-    if (this.#ended) return Promise.resolve();
+    if (this.#isFinished) return Promise.resolve();
     this.#change ??= Promise.withResolvers();
     return this.#change.promise;
   }
@@ -344,17 +344,17 @@ export class Output {
     try {
       await this.#options.after;
       for (let turn = performance.now();;) {
-        if (this.#room() !== null) await this.#untilRoom();
-        const piece = await this.#intake.next();
+        if (this.#backpressure() !== null) await this.#untilReady();
+        const piece = await this.#reader.next();
         if (piece === null) break;
         this.#isHeld = false;
-        const step = this.#isHeard() ? MOST_HEARD_AT_ONCE : piece.length;
+        const step = this.#makesLines() ? MOST_HEARD_AT_ONCE : piece.length;
         for (
           let at = 0;
-          at < piece.length && !this.#intake.wasCut;
+          at < piece.length && !this.#reader.wasCut;
           at += step
         ) {
-          if (at > 0 && this.#room() !== null) await this.#untilRoom();
+          if (at > 0 && this.#backpressure() !== null) await this.#untilReady();
           const waiting = this.#take(piece.subarray(at, at + step));
           if (waiting !== undefined) await waiting;
           if (performance.now() - turn > LONGEST_TURN_MS) {
@@ -362,19 +362,23 @@ export class Output {
             turn = performance.now();
           }
         }
-        if (!this.#isHeld) this.#intake.release(piece);
+        if (!this.#isHeld) this.#reader.release(piece);
       }
       const waiting = this.#end();
       if (waiting !== undefined) await waiting;
     } finally {
-      this.#ended = true;
+      this.#isFinished = true;
       this.#listeners?.abandon();
       this.#wake();
     }
   }
 
-  async #untilRoom(): Promise<void> {
-    for (let room = this.#room(); room !== null; room = this.#room()) {
+  async #untilReady(): Promise<void> {
+    for (
+      let room = this.#backpressure();
+      room !== null;
+      room = this.#backpressure()
+    ) {
       await room;
     }
   }
@@ -383,7 +387,7 @@ export class Output {
     if (!(this.#main instanceof LinesTarget)) this.#count?.add(piece);
     this.#isHeld ||= this.#main.holdsPieces === true;
     const waiting = this.#main.push(
-      this.#isHeld && this.#intake.reusesBuffer ? piece.slice() : piece,
+      this.#isHeld && this.#reader.reusesBuffer ? piece.slice() : piece,
     );
     this.#wake();
     if (this.#others.length === 0) return waiting;
@@ -405,12 +409,12 @@ export class Output {
     for (const target of this.#others) await action(target);
   }
 
-  #room(): Promise<void> | null {
-    const { room } = this.#main;
-    return room ?? this.#follower?.room ?? null;
+  #backpressure(): Promise<void> | null {
+    const { backpressure: room } = this.#main;
+    return room ?? this.#follower?.backpressure ?? null;
   }
 
-  #isHeard(): boolean {
+  #makesLines(): boolean {
     return this.#listeners !== null || this.#main instanceof LinesTarget;
   }
 
@@ -425,12 +429,14 @@ export class Output {
     const { encoding } = this.#options;
     const bytes = this.bytes();
     return lossyDecoder(encoding).decode(
-      this.#ended ? bytes : bytes.subarray(0, completeLength(encoding, bytes)),
+      this.#isFinished
+        ? bytes
+        : bytes.subarray(0, completeLength(encoding, bytes)),
     );
   }
 
   /** What has its text, of whatever is still to come. */
-  #spoken(): TextTarget {
+  #textTarget(): TextTarget {
     if (this.#main instanceof TextTarget) return this.#main;
     return this.#others.findLast((other) => other instanceof TextTarget)!;
   }
@@ -454,7 +460,7 @@ export class Output {
     this.#hasDropped ||= backlog.hasDropped;
     for (const piece of backlog.pieces) target.push(piece);
     if (backlog.rest.length > 0) target.push(backlog.rest);
-    if (this.#ended) target.end();
+    if (this.#isFinished) target.end();
     this.#main = target;
   }
 

@@ -11,7 +11,7 @@ const NO_BUFFER = new ArrayBuffer(0);
  * How long it may give nothing to read can be limited at any time, and so can the
  * whole.
  */
-export class Intake {
+export class PieceReader {
   readonly #reader:
     | ReadableStreamDefaultReader<Uint8Array>
     | ReadableStreamBYOBReader;

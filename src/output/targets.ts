@@ -14,15 +14,15 @@ export interface Target {
   /** Whether it holds on to pieces, rather than to what it makes of them at once. */
   readonly holdsPieces?: boolean;
   /** A promise while no further piece is to be read. */
-  readonly room?: Promise<void> | null;
+  readonly backpressure?: Promise<void> | null;
 }
 
 /** Where nothing is kept. */
-export const NOWHERE: Target = { push() {}, end() {} };
+export const DISCARD: Target = { push() {}, end() {} };
 
 /** Where nothing goes, because nothing is to be read. */
-export function barred(until: Promise<void>): Target {
-  return { ...NOWHERE, room: until };
+export function blockedUntil(until: Promise<void>): Target {
+  return { ...DISCARD, backpressure: until };
 }
 
 /** Keeps the text of a stream, or has it heard, or both. */
@@ -109,8 +109,8 @@ export class LinesTarget implements Target {
     this.#deliver = deliver;
   }
 
-  get room(): Promise<void> | null {
-    return this.#queue.room;
+  get backpressure(): Promise<void> | null {
+    return this.#queue.backpressure;
   }
 
   push(piece: Uint8Array): void {
@@ -136,8 +136,8 @@ export class PiecesTarget implements Target {
     this.#queue = queue;
   }
 
-  get room(): Promise<void> | null {
-    return this.#queue.room;
+  get backpressure(): Promise<void> | null {
+    return this.#queue.backpressure;
   }
 
   push(piece: Uint8Array): void {

@@ -24,7 +24,9 @@ export function stageFailure(
 }
 
 /** The stage that is to blame: the leftmost that failed, or else that lost its reader; `null` for none. */
-export function blamedStage(failures: readonly StageFailure[]): number | null {
+export function reportedStage(
+  failures: readonly StageFailure[],
+): number | null {
   const real = failures.indexOf("real");
   const stage = real >= 0 ? real : failures.indexOf("reader-left");
   return stage >= 0 ? stage : null;

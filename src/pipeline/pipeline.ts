@@ -12,7 +12,7 @@ import {
   parsedOf,
   wholeOf,
 } from "../runner/result_verbs.ts";
-import { type Chain, startChain } from "./start_pipeline.ts";
+import { type PipelineSpec, startPipeline } from "./start_pipeline.ts";
 import type { PipelineSession } from "./pipeline_session.ts";
 
 /**
@@ -41,7 +41,7 @@ import type { PipelineSession } from "./pipeline_session.ts";
  * ```
  */
 export class Pipeline {
-  #chain: Chain;
+  #spec: PipelineSpec;
 
   /**
    * Makes a pipeline of these stages, from the left.
@@ -58,7 +58,7 @@ export class Pipeline {
       if (index > 0) checkReads(spec);
       if (index < all.length - 1) checkWrites(spec);
     });
-    this.#chain = { stages: all, timeout: null, cancelOn: [], runner: null };
+    this.#spec = { stages: all, timeout: null, cancelOn: [], runner: null };
     Object.freeze(this);
   }
 
@@ -68,8 +68,8 @@ export class Pipeline {
    * @throws {TypeError} if the stdout of the last one, or the stdin of `next`, was said to be something else
    */
   pipe(next: Command): Pipeline {
-    const longer = new Pipeline([...this.#chain.stages, next]);
-    longer.#chain = { ...this.#chain, stages: longer.#chain.stages };
+    const longer = new Pipeline([...this.#spec.stages, next]);
+    longer.#spec = { ...this.#spec, stages: longer.#spec.stages };
     return longer;
   }
 
@@ -90,7 +90,7 @@ export class Pipeline {
    */
   cancelOn(signal: AbortSignal): Pipeline {
     return this.#with({
-      cancelOn: [...this.#chain.cancelOn, checkAbortSignal("cancelOn", signal)],
+      cancelOn: [...this.#spec.cancelOn, checkAbortSignal("cancelOn", signal)],
     });
   }
 
@@ -105,7 +105,7 @@ export class Pipeline {
 
   /** The stages as a POSIX shell would read them: for display only. */
   commandLine(): string {
-    return this.#chain.stages.map((stage) => stage.commandLine()).join(" | ");
+    return this.#spec.stages.map((stage) => stage.commandLine()).join(" | ");
   }
 
   /**
@@ -121,7 +121,7 @@ export class Pipeline {
   async start(): Promise<PipelineSession> {
     const session = await this.#start();
     if (session !== null) return session;
-    const { stages: [first], timeout } = this.#chain;
+    const { stages: [first], timeout } = this.#spec;
     const { program } = specOf(first);
     throw new TimeoutError({ program, stdout: "", stderr: "" }, timeout);
   }
@@ -196,11 +196,11 @@ export class Pipeline {
   }
 
   #start(): Promise<PipelineSession | null> {
-    return startChain(this.#chain);
+    return startPipeline(this.#spec);
   }
 
   async #whole(): Promise<ProcessResult<string>> {
-    const { stages } = this.#chain;
+    const { stages } = this.#spec;
     return wholeOf(
       await this.outputString(),
       specOf(stages[stages.length - 1]),
@@ -209,13 +209,13 @@ export class Pipeline {
 
   /** The result of a pipeline whose deadline came before all stages were started: it is about the first. */
   #neverStarted<T extends string | Uint8Array>(stdout: T): ProcessResult<T> {
-    const { stages: [first], timeout } = this.#chain;
+    const { stages: [first], timeout } = this.#spec;
     return neverStarted(first.timeout(timeout!), stdout);
   }
 
-  #with(changes: Partial<Chain>): Pipeline {
-    const copy = new Pipeline(this.#chain.stages);
-    copy.#chain = { ...this.#chain, ...changes };
+  #with(changes: Partial<PipelineSpec>): Pipeline {
+    const copy = new Pipeline(this.#spec.stages);
+    copy.#spec = { ...this.#spec, ...changes };
     return copy;
   }
 }

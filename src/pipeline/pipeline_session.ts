@@ -12,10 +12,10 @@ import type { Run } from "../runner/run.ts";
 import type { RunLimits } from "../runner/run_limits.ts";
 import { type RunningProcess, runOf } from "../runner/running_process.ts";
 import type { StagePipe } from "../runner/stage_pipe.ts";
-import { blamedStage, type StageFailure, stageFailure } from "./pipefail.ts";
+import { reportedStage, type StageFailure, stageFailure } from "./pipefail.ts";
 
 /** What a session is made of. */
-export interface StartedChain {
+export interface StartedPipeline {
   /** All of them were started. */
   readonly stages: readonly RunningProcess[];
   readonly links: readonly StagePipe[];
@@ -26,7 +26,7 @@ export interface StartedChain {
 }
 
 /** Makes a session; set by {@linkcode PipelineSession} itself. */
-export let sessionOf: (started: StartedChain) => PipelineSession;
+export let sessionOf: (started: StartedPipeline) => PipelineSession;
 
 /** How a pipeline ended: what its result is about. */
 export interface PipelineEnd {
@@ -39,7 +39,7 @@ export interface PipelineEnd {
 }
 
 /** Whom the result is about, and how that ended. */
-interface Verdict {
+interface ReportedEnd {
   readonly run: Run;
   readonly outcome: Outcome;
   /** The deadline that counts, in milliseconds. */
@@ -74,29 +74,29 @@ export class PipelineSession implements AsyncDisposable {
 
   /** The stages, from the left. What goes from one to the next is not theirs to give. */
   readonly stages: readonly RunningProcess[];
-  readonly #chain: StartedChain;
+  readonly #started: StartedPipeline;
   readonly #runs: readonly Run[];
   readonly #last: Run;
   readonly #ends: StageEnd[] = [];
-  readonly #verdict: Promise<Verdict>;
+  readonly #reported: Promise<ReportedEnd>;
   #duration: number | null = null;
   /** Whether what ends the stages was decided on. */
   #isEnding = false;
   /** The stage that the chain's deadline found still running, if it did. */
   #overdue: number | null = null;
   /** Which stages had ended when the others were ended because one failed. */
-  #hadEnded: readonly boolean[] | null = null;
+  #hadExited: readonly boolean[] | null = null;
 
-  private constructor(chain: StartedChain) {
+  private constructor(chain: StartedPipeline) {
     this.stages = Object.freeze([...chain.stages]);
-    this.#chain = chain;
+    this.#started = chain;
     this.#runs = chain.stages.map(runOf);
     this.#last = this.#runs[this.#runs.length - 1];
-    this.#verdict = this.#watch();
+    this.#reported = this.#watch();
     // Whoever asks for it still sees it; until then it is nobody's fault.
-    this.#verdict.catch(() => {});
+    this.#reported.catch(() => {});
     // An abort is every stage's own affair.
-    chain.limits.onEnd = (by) => by === "timed-out" && this.#timeOut();
+    chain.limits.onReached = (by) => by === "timed-out" && this.#timeOut();
   }
 
   /** How long it has been running, or ran, in milliseconds. */
@@ -201,10 +201,10 @@ export class PipelineSession implements AsyncDisposable {
     return this.stages[this.stages.length - 1];
   }
 
-  async #untilOver(): Promise<Verdict> {
-    for (const run of this.#runs) run.feed?.closeUntaken();
+  async #untilOver(): Promise<ReportedEnd> {
+    for (const run of this.#runs) run.stdinWriter?.closeUntaken();
     this.#last.stdout?.drain();
-    return await this.#verdict;
+    return await this.#reported;
   }
 
   async #result<T extends string | Uint8Array>(
@@ -235,24 +235,24 @@ export class PipelineSession implements AsyncDisposable {
     ];
   }
 
-  async #watch(): Promise<Verdict> {
+  async #watch(): Promise<ReportedEnd> {
     await Promise.all(this.#runs.map(async (run, stage) => {
       // What else it started, and who listens to it, may take longer.
       await run.exited;
       if (this.#failureOf(stage, endOf(run)) === "real") this.#tearDown();
-      await run.ended;
+      await run.completed;
       const end = endOf(run);
       this.#ends[stage] = end;
-      this.#chain.links[stage - 1]?.readerLeft();
+      this.#started.links[stage - 1]?.readerClosed();
       if (this.#failureOf(stage, end) === "real") this.#tearDown();
     }));
     // What was printed when its reader left is still heard.
     await Promise.all(this.#runs.slice(0, -1).map((run) => run.closed));
     this.#duration = this.#age;
     Promise.all(this.#runs.map((run) => run.closed)).then(() =>
-      this.#chain.limits[Symbol.dispose]()
+      this.#started.limits[Symbol.dispose]()
     );
-    return this.#judge();
+    return this.#report();
   }
 
   /** Ends all stages because one has failed. */
@@ -261,15 +261,15 @@ export class PipelineSession implements AsyncDisposable {
     this.#isEnding = true;
     // Whoever ends from here on may do so for want of the others; who has ended, and
     // was not heard of yet, has not.
-    this.#hadEnded = this.#runs.map(({ hasExited, backend }) =>
-      hasExited || backend.hasEnded()
+    this.#hadExited = this.#runs.map(({ hasExited, backend }) =>
+      hasExited || backend.hasExited()
     );
     this.#runs.forEach((run, stage) => {
       // Who may be to blame is still heard; nobody else is waited for.
       const hasSucceeded = run.hasExited &&
         this.#failureOf(stage, endOf(run)) === "none";
-      if (hasSucceeded || !this.#hadEnded![stage]) run.kill();
-      else run.endLeftovers();
+      if (hasSucceeded || !this.#hadExited![stage]) run.kill();
+      else run.killLeftovers();
     });
   }
 
@@ -280,15 +280,15 @@ export class PipelineSession implements AsyncDisposable {
     this.kill();
   }
 
-  #judge(): Verdict {
+  #report(): ReportedEnd {
     const errors = this.#ends.flatMap((end) => "error" in end ? [end] : []);
     const cancelled = errors.find(({ error }) =>
       error instanceof CancelledError
     );
     if (cancelled !== undefined) throw cancelled.error;
-    if (this.#overdue !== null) return this.#overdueVerdict(this.#overdue);
+    if (this.#overdue !== null) return this.#overdueReport(this.#overdue);
     const failures = this.#failures();
-    const stage = blamedStage(failures);
+    const stage = reportedStage(failures);
     const end = this.#ends[stage ?? this.#runs.length - 1];
     if ("error" in end) throw end.error;
     const run = stage === null ? this.#last : this.#runs[stage];
@@ -303,23 +303,23 @@ export class PipelineSession implements AsyncDisposable {
 
   #failures(): StageFailure[] {
     const failures = this.#runs.map((_, stage) =>
-      this.#hadEnded?.[stage] === false
+      this.#hadExited?.[stage] === false
         ? "none"
         : this.#failureOf(stage, this.#ends[stage])
     );
     // A socket of Bun's that is cut is no broken pipe to who writes to it.
     return failures.map((failure, stage) =>
       failure === "real" && failures[stage + 1] === "real" &&
-        this.#chain.links[stage].wasCut
+        this.#started.links[stage].wasClosedEarly
         ? "reader-left"
         : failure
     );
   }
 
-  #overdueVerdict(stage: number): Verdict {
+  #overdueReport(stage: number): ReportedEnd {
     // Where all had exited, it was the last one's output that took so long.
     const run = this.#runs[stage] ?? this.#last;
-    return { run, outcome: timedOut(), timeout: this.#chain.timeout };
+    return { run, outcome: timedOut(), timeout: this.#started.timeout };
   }
 
   #failureOf(stage: number, end: StageEnd): StageFailure {

@@ -1,5 +1,5 @@
 import type { Command } from "../command/command.ts";
-import { linkedTo, specOf } from "../command/command.ts";
+import { connectedTo, specOf } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import { stdinFrom } from "../command/stdin.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
@@ -10,7 +10,7 @@ import { StagePipes } from "../runner/stage_pipe.ts";
 import { type PipelineSession, sessionOf } from "./pipeline_session.ts";
 
 /** What a pipeline is started from. */
-export interface Chain {
+export interface PipelineSpec {
   /** At least one. */
   readonly stages: readonly Command[];
   /** How long all of it may take, in milliseconds; `null` for any time. */
@@ -24,8 +24,8 @@ export interface Chain {
  * Starts the stages of a chain, from the left. If one cannot be started, those that
  * were are ended. `null` if the deadline comes before all of them were.
  */
-export async function startChain(
-  chain: Chain,
+export async function startPipeline(
+  chain: PipelineSpec,
 ): Promise<PipelineSession | null> {
   const { stages, timeout } = chain;
   const runner = chain.runner ?? defaultRunner();
@@ -44,13 +44,13 @@ export async function startChain(
       throwIfCancelled(specOf(command));
       if (process === null) break;
       started.push(process);
-      pipes.links[index]?.startedBy(process);
-      if (pipes.links[index - 1]?.isDangling) throw mixed(stages[index]);
+      pipes.connections[index]?.attach(process);
+      if (pipes.connections[index - 1]?.isUnread) throw mixed(stages[index]);
     }
     if (started.length === stages.length) {
       return sessionOf({
         stages: started,
-        links: pipes.links,
+        links: pipes.connections,
         limits,
         timeout,
       });
@@ -66,14 +66,14 @@ export async function startChain(
 
 /** The commands as they are started: each feeds the next, and all of them end with the chain. */
 function stagesOf(
-  { stages, cancelOn }: Chain,
-  { links }: StagePipes,
+  { stages, cancelOn }: PipelineSpec,
+  { connections: links }: StagePipes,
   overdue: AbortSignal,
 ): readonly Command[] {
   return stages.map((stage, index) => {
     let command = stage;
     if (index > 0) command = command.stdin(stdinFrom(links[index - 1]));
-    if (index < links.length) command = linkedTo(command, links[index]);
+    if (index < links.length) command = connectedTo(command, links[index]);
     for (const signal of cancelOn) command = command.cancelOn(signal);
     return command.cancelOn(overdue);
   });

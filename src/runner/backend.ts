@@ -20,11 +20,11 @@ export interface RunBackend {
   /** The streams that output is missing from beforehand. */
   readonly truncated: readonly OutputStream[];
   /** Resolves to how it ended. Never rejects. */
-  readonly end: Promise<Outcome>;
+  readonly exit: Promise<Outcome>;
   /** Who is to be ended with it. */
   readonly tree: RunTree;
-  /** Whether it has ended, as far as that can be told before {@linkcode RunBackend.end} does. */
-  hasEnded(): boolean;
+  /** Whether it has ended, as far as that can be told before {@linkcode RunBackend.exit} does. */
+  hasExited(): boolean;
   /** Throws what it failed with, if it could not be started after all. To be called when it has ended. */
   throwIfFailed(stderr: string): void;
   /** What it and what it started have used; `null` where it is not there. */

@@ -96,8 +96,8 @@ export class EventReader
   /** `null` for a run that failed: with what, is for `finish` to say. */
   async #lastEvent(): Promise<ProcessEvent | null> {
     if (this.#isOver) return null;
-    if (!this.#queue.isAbandoned) this.#run.want();
-    await this.#run.ended;
+    if (!this.#queue.isAbandoned) this.#run.requestOutcome();
+    await this.#run.completed;
     let outcome: Outcome;
     try {
       outcome = this.#run.outcome();

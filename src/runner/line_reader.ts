@@ -65,7 +65,7 @@ export class LineReader
       if (this.#at >= this.#lines.length || this.#queue.isAbandoned) {
         const lines = await this.#queue.next();
         if (lines === null) {
-          if (!this.#queue.isAbandoned) this.#run.want();
+          if (!this.#queue.isAbandoned) this.#run.requestOutcome();
           return { value: undefined, done: true };
         }
         this.#lines = lines;

@@ -1,4 +1,4 @@
-import { type CommandSpec, isHeardOnStdout } from "../command/spec.ts";
+import { type CommandSpec, hasStdoutListeners } from "../command/spec.ts";
 import type { Containment } from "../containment/containment.ts";
 import { statFields } from "../containment/proc_stat.ts";
 import type { RunTree } from "../containment/tree.ts";
@@ -14,7 +14,7 @@ const AS_THE_COMMAND_SAYS = Object.freeze({ stdout: null, stderr: null });
 /** A child that was started for a run. */
 export class LiveBackend implements RunBackend {
   readonly tree: RunTree;
-  readonly end: Promise<Outcome>;
+  readonly exit: Promise<Outcome>;
   readonly encodings = AS_THE_COMMAND_SAYS;
   readonly isInTurn = false;
   readonly truncated = [];
@@ -32,19 +32,25 @@ export class LiveBackend implements RunBackend {
   ) {
     this.#containment = containment;
     const { modes } = files;
-    const { link } = spec;
-    const givesStdoutAway = link !== null && !isHeardOnStdout(spec) &&
+    const { connection: link } = spec;
+    const givesStdoutAway = link !== null && !hasStdoutListeners(spec) &&
       modes.stdout === "piped";
     const { child, tree } = containment.start(
-      { ...spec, stdin, ...modes, ownGroup: false, givesStdoutAway },
+      {
+        ...spec,
+        stdin,
+        ...modes,
+        ownGroup: false,
+        releasesStdout: givesStdoutAway,
+      },
       spec,
     );
     this.#child = child;
     this.tree = tree;
-    const end = givesStdoutAway ? child.giveStdoutAway() : null;
+    const end = givesStdoutAway ? child.releaseStdout() : null;
     if (end !== null) link!.giveReader(end);
     this.stdout = end === null ? child.stdout : null;
-    this.end = child.status.then((status) => {
+    this.exit = child.status.then((status) => {
       this.#status = status;
       return outcomeOf(status);
     });
@@ -62,12 +68,12 @@ export class LiveBackend implements RunBackend {
     return this.#child.stderr;
   }
 
-  hasEnded(): boolean {
+  hasExited(): boolean {
     if (this.#status !== null) return true;
     const { system } = runtime();
     const stat = system.readText(`/proc/${this.pid}/stat`);
     if (stat !== null) return isEnding(stat);
-    return system.whyNoGroups() === null && !system.exists(this.pid);
+    return system.noGroupsReason() === null && !system.exists(this.pid);
   }
 
   throwIfFailed(stderr: string): void {

@@ -1,6 +1,6 @@
 import {
   type CommandSpec,
-  isHeardOnStdout,
+  hasStdoutListeners,
   type OutputFile,
 } from "../command/spec.ts";
 import { SpawnError } from "../outcome/errors.ts";
@@ -62,9 +62,9 @@ export class OutputFiles {
 
 /** The pipe to the next stage, unless what goes into it is to be heard here as well. */
 function writerFor(spec: CommandSpec): number | null {
-  return spec.link === null || isHeardOnStdout(spec)
+  return spec.connection === null || hasStdoutListeners(spec)
     ? null
-    : spec.link.takeWriter();
+    : spec.connection.takeWriter();
 }
 
 /** The same file is one descriptor: two would write over each other. */

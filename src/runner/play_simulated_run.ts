@@ -1,13 +1,13 @@
 import { LONGEST_TIMER_MS } from "../command/checks.ts";
-import { type CommandSpec, isHeardOnStdout } from "../command/spec.ts";
+import { type CommandSpec, hasStdoutListeners } from "../command/spec.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
 import { isLimited } from "../output/keep_limits.ts";
 import { bytesOf, Run, type RunUse, textOf } from "./run.ts";
 import { RunLimits, throwIfCancelled } from "./run_limits.ts";
-import { KnownBackend } from "./simulated_backend.ts";
-import type { KnownRun } from "./simulated_run.ts";
-import type { StdinSupply } from "./stdin_reader.ts";
+import { SimulatedBackend } from "./simulated_backend.ts";
+import type { SimulatedRun } from "./simulated_run.ts";
+import type { StdinReader } from "./stdin_reader.ts";
 
 /**
  * Plays a known run to its end, as the command would have seen it live: its line
@@ -16,44 +16,44 @@ import type { StdinSupply } from "./stdin_reader.ts";
  *
  * @throws {CancelledError} if an abort signal of the command has fired, or fires
  */
-export function playKnownRun(
+export function playSimulatedRun(
   spec: CommandSpec,
-  run: KnownRun,
-  supply: StdinSupply | null = null,
+  run: SimulatedRun,
+  supply: StdinReader | null = null,
 ): Promise<ProcessResult<string>> {
   throwIfCancelled(spec);
   const { outcome } = run;
-  return outcome === null || takesTime(run) || isHeard(spec)
-    ? textOf(startKnownRun(spec, run, "text", supply))
+  return outcome === null || takesTime(run) || hasListeners(spec)
+    ? textOf(startSimulatedRun(spec, run, "text", supply))
     : Promise.resolve(resultOf(spec, run, outcome, run.stdout));
 }
 
-/** Like {@linkcode playKnownRun}, with stdout in bytes. */
-export function playKnownBytes(
+/** Like {@linkcode playSimulatedRun}, with stdout in bytes. */
+export function playSimulatedBytes(
   spec: CommandSpec,
-  run: KnownRun,
+  run: SimulatedRun,
 ): Promise<ProcessResult<Uint8Array>> {
   throwIfCancelled(spec);
   const { outcome, stdout, stdoutBytes } = run;
-  if (outcome === null || takesTime(run) || isHeard(spec)) {
-    return bytesOf(startKnownRun(spec, run, "bytes"));
+  if (outcome === null || takesTime(run) || hasListeners(spec)) {
+    return bytesOf(startSimulatedRun(spec, run, "bytes"));
   }
   const bytes = stdoutBytes ?? new TextEncoder().encode(stdout);
   return Promise.resolve(resultOf(spec, run, outcome, bytes));
 }
 
 /** Starts a known run: the same code deals with it as with a live one. */
-export function startKnownRun(
+export function startSimulatedRun(
   spec: CommandSpec,
-  run: KnownRun,
+  run: SimulatedRun,
   use: RunUse,
-  supply: StdinSupply | null = null,
+  supply: StdinReader | null = null,
 ): Run {
   const takesInput = supply !== null || (spec.keepStdinOpen && use === "live");
   return new Run(spec, {
     use,
-    backend: new KnownBackend(spec, run, takesInput),
-    supply,
+    backend: new SimulatedBackend(spec, run, takesInput),
+    stdinReader: supply,
     limits: new RunLimits({
       timeout: deadlineOf(spec, run),
       cancelOn: spec.cancelOn,
@@ -64,7 +64,7 @@ export function startKnownRun(
 /** A run that is played slower than it was has as much more time. */
 function deadlineOf(
   { timeout }: CommandSpec,
-  { outcome, schedule }: KnownRun,
+  { outcome, schedule }: SimulatedRun,
 ): number | null {
   if (timeout === null || schedule === null) return timeout;
   // What was printed in its grace comes after it once more.
@@ -73,20 +73,20 @@ function deadlineOf(
   return Math.min(timeout * Math.max(1, schedule.stretch), LONGEST_TIMER_MS);
 }
 
-function takesTime({ lineDelay, answer }: KnownRun): boolean {
+function takesTime({ lineDelay, answer }: SimulatedRun): boolean {
   return lineDelay > 0 || answer !== null;
 }
 
 /** Whether anybody but the result has to do with the output. */
-function isHeard(spec: CommandSpec): boolean {
-  return isHeardOnStdout(spec) || spec.stderrHandlers.length > 0 ||
+function hasListeners(spec: CommandSpec): boolean {
+  return hasStdoutListeners(spec) || spec.stderrHandlers.length > 0 ||
     spec.stderrTees.length > 0 || isLimited(spec.outputBuffer) ||
     spec.transcript === "timed";
 }
 
 function resultOf<T extends string | Uint8Array>(
   spec: CommandSpec,
-  run: KnownRun,
+  run: SimulatedRun,
   outcome: Outcome,
   stdout: T,
 ): ProcessResult<T> {

@@ -99,7 +99,7 @@ async function search(
   try {
     for (;;) {
       const changed = stdout.changed();
-      const isOver = stdout.ended;
+      const isOver = stdout.isFinished;
       const found = look(backlog, seen, isOver);
       if (found !== null) return found;
       backlog.goOn();

@@ -2,7 +2,7 @@ import type { Command } from "../command/command.ts";
 import { checkMilliseconds } from "../command/checks.ts";
 import { checkSignal, type Signal } from "../command/signal.ts";
 import { checkedContainment, Containment } from "../containment/containment.ts";
-import type { Forest } from "../containment/process_forest.ts";
+import type { ProcessForest } from "../containment/process_forest.ts";
 import type { ContainmentMechanism } from "../containment/mechanism.ts";
 import { Teardown } from "../containment/teardown.ts";
 import { usageOf } from "../containment/usage.ts";
@@ -93,7 +93,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
   /** What keeps the group together. */
   readonly mechanism: ContainmentMechanism;
   readonly #system: System;
-  readonly #forest: Forest;
+  readonly #forest: ProcessForest;
   readonly #containment: Containment;
   #isShutDown = false;
   #isSuspended = false;

@@ -168,7 +168,7 @@ export abstract class ProcessRunner {
   ): Promise<string | undefined> {
     await using live = await this.start(command);
     // Nobody else can have it.
-    runOf(live).feed?.closeUntaken();
+    runOf(live).stdinWriter?.closeUntaken();
     for await (const line of live.stdoutLines()) {
       if (predicate(line)) return line;
     }

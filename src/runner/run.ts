@@ -9,12 +9,12 @@ import { isLimited } from "../output/keep_limits.ts";
 import { Output } from "../output/output.ts";
 import type { RunBackend } from "./backend.ts";
 import {
-  type EndedBy,
+  type ReachedLimit,
   type RunLimits,
   throwIfCancelled,
 } from "./run_limits.ts";
-import type { StdinSupply } from "./stdin_reader.ts";
-import { StdinFeed } from "./stdin_writer.ts";
+import type { StdinReader } from "./stdin_reader.ts";
+import { StdinWriter } from "./stdin_writer.ts";
 
 /** How long the pipes of a child that has ended may give nothing before they count as held open. */
 const IDLE_AFTER_EXIT_MS = 2000;
@@ -47,7 +47,7 @@ export interface RunParts {
   readonly use: RunUse;
   readonly backend: RunBackend;
   /** What is written to stdin. */
-  readonly supply: StdinSupply | null;
+  readonly stdinReader: StdinReader | null;
   /** Watched until the run is over, and then disposed of. */
   readonly limits: RunLimits;
 }
@@ -61,12 +61,12 @@ export class Run {
   readonly stdout: Output | null;
   /** `null` where it is not captured. */
   readonly stderr: Output | null;
-  readonly feed: StdinFeed | null;
+  readonly stdinWriter: StdinWriter | null;
   /**
    * Resolves when the child has ended and what it printed is read, but for a stdout
    * that somebody has who reads it at a pace of their own. Never rejects.
    */
-  readonly ended: Promise<void>;
+  readonly completed: Promise<void>;
   /** Resolves when all of that is over and nothing is open any more. Never rejects. */
   readonly closed: Promise<void>;
   readonly #limits: RunLimits;
@@ -77,20 +77,20 @@ export class Run {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #outcome: Outcome = signalled(null);
   #hasExited = false;
-  #hasEnded = false;
+  #hasCompleted = false;
   #isClosed = false;
   #duration = 0;
   #wasKilled = false;
   #teardown: Teardown | null = null;
   #stdinFailure: StdinError | null = null;
   #failure: { readonly error: unknown } | null = null;
-  #isWanted = false;
+  #isOutcomeRequested = false;
   #isDisposed = false;
   #onComplete: ((outcome: Outcome) => void)[] = [];
 
   /** Takes charge of a backend that was made in this same turn. */
   constructor(spec: CommandSpec, options: RunParts) {
-    const { use, backend, supply, limits } = options;
+    const { use, backend, stdinReader: supply, limits } = options;
     this.spec = spec;
     // What a verb returns is whole by itself, unless it is limited.
     this.#isTranscribed = spec.transcript === "timed" ||
@@ -105,11 +105,11 @@ export class Run {
       backend.isInTurn && this.stdout !== null
         ? Promise.race([
           this.stdout.finished.catch(() => {}),
-          this.stdout.handedOver,
+          this.stdout.whenTaken,
         ])
         : null,
     );
-    this.feed = backend.stdin === null ? null : new StdinFeed(
+    this.stdinWriter = backend.stdin === null ? null : new StdinWriter(
       supply,
       backend.stdin,
       {
@@ -117,15 +117,15 @@ export class Run {
         onFailure: (error) => this.#failStdin(error),
       },
     );
-    backend.end.then((outcome) => this.#exit.resolve(outcome));
+    backend.exit.then((outcome) => this.#exit.resolve(outcome));
     // A pipe that cannot be read any more would keep the child waiting for ever.
     for (const output of this.#outputs()) {
       output.finished.catch(() => this.kill());
     }
     const ended = Promise.withResolvers<void>();
-    this.ended = ended.promise;
-    this.closed = this.#live(ended.resolve);
-    limits.onEnd = (by) => this.#end(by);
+    this.completed = ended.promise;
+    this.closed = this.#runToEnd(ended.resolve);
+    limits.onReached = (by) => this.#onLimit(by);
   }
 
   /** Whether the child itself has ended. */
@@ -140,7 +140,7 @@ export class Run {
 
   /** Throws a `CancelledError` if an abort signal has ended it. */
   throwIfCancelled(): void {
-    if (this.#limits.endedBy === "cancelled") throwIfCancelled(this.spec);
+    if (this.#limits.reached === "cancelled") throwIfCancelled(this.spec);
   }
 
   /**
@@ -152,14 +152,16 @@ export class Run {
   }
 
   /** Says that somebody wants to know how it ended. */
-  want(): void {
-    this.#isWanted = true;
+  requestOutcome(): void {
+    this.#isOutcomeRequested = true;
     this.#checkComplete();
   }
 
   /** How long it has been going on, or went on, in milliseconds. */
   get elapsed(): number {
-    return this.#hasEnded ? this.#duration : performance.now() - this.started;
+    return this.#hasCompleted
+      ? this.#duration
+      : performance.now() - this.started;
   }
 
   /** What went wrong for line handlers and tees. */
@@ -177,7 +179,7 @@ export class Run {
       if (overflow !== null) throw overflow;
     }
     this.backend.throwIfFailed(this.stderr?.text() ?? "");
-    return this.#limits.endedBy === "timed-out" ? timedOut() : this.#outcome;
+    return this.#limits.reached === "timed-out" ? timedOut() : this.#outcome;
   }
 
   /** The result with this stdout; throws what the run failed with. To be asked when it has ended. */
@@ -231,8 +233,8 @@ export class Run {
   }
 
   /** Ends those whom a child that has ended left behind. */
-  endLeftovers(): void {
-    if (!this.#isClosed) this.backend.tree.endLeftovers();
+  killLeftovers(): void {
+    if (!this.#isClosed) this.backend.tree.killLeftovers();
   }
 
   /** Ends the tree, and with it the time that everything else has. */
@@ -242,7 +244,7 @@ export class Run {
     this.#wasKilled = true;
     this.backend.tree.kill();
     this.#cutWhenIdle();
-    const patience = this.#limits.endedBy === "cancelled"
+    const patience = this.#limits.reached === "cancelled"
       ? 0
       : IDLE_AFTER_KILL_MS;
     this.#after(patience, () => this.#abandon());
@@ -272,11 +274,12 @@ export class Run {
   /** Ends the tree, lets go of everything, and waits until it is gone. */
   async dispose(): Promise<void> {
     if (
-      this.#isWanted && this.#onComplete.length > 0 && !this.#hasEnded &&
-      this.stdout?.ended !== false
+      this.#isOutcomeRequested && this.#onComplete.length > 0 &&
+      !this.#hasCompleted &&
+      this.stdout?.isFinished !== false
     ) {
       // Somebody keeps what it comes to, and has read all of it: it is about to end.
-      await this.#endedWithin(PATIENCE_TO_COMPLETE_MS);
+      await this.#completesWithin(PATIENCE_TO_COMPLETE_MS);
     }
     this.#isDisposed = true;
     this.#abandon();
@@ -285,24 +288,24 @@ export class Run {
     await this.closed;
   }
 
-  async #live(hasEnded: () => void): Promise<void> {
+  async #runToEnd(hasEnded: () => void): Promise<void> {
     try {
       const outcome = await this.#exit.promise;
       if (outcome !== null) this.#outcome = outcome;
       this.#hasExited = true;
       this.#exited.resolve();
-      this.backend.tree.childEnded();
+      this.backend.tree.childExited();
       // Those who were told to go have their time, and the pipes are theirs as well.
       if (this.#teardown !== null) await this.#teardown.finished;
       await this.#drain();
-      await this.feed?.stop(IDLE_AFTER_KILL_MS);
+      await this.stdinWriter?.stop(IDLE_AFTER_KILL_MS);
     } catch (error) {
       this.#failure = { error };
     }
     this.#duration = performance.now() - this.started;
-    this.#hasEnded = true;
+    this.#hasCompleted = true;
     this.#checkComplete();
-    if (this.stdout?.ended === false) {
+    if (this.stdout?.isFinished === false) {
       hasEnded();
       await this.stdout.finished.catch(() => {});
       this.#checkComplete();
@@ -332,7 +335,9 @@ export class Run {
       encoding: this.backend.encodings[name] ?? spec.encoding,
       terminator: spec.lineTerminator,
       // What goes to another stage is not for the result.
-      limits: isStdout && spec.link !== null ? UNBOUNDED : spec.outputBuffer,
+      limits: isStdout && spec.connection !== null
+        ? UNBOUNDED
+        : spec.outputBuffer,
       handlers: isStdout ? spec.stdoutHandlers : spec.stderrHandlers,
       tees: isStdout ? spec.stdoutTees : spec.stderrTees,
       errors: this.#handlerErrors,
@@ -355,18 +360,18 @@ export class Run {
    */
   async #drain(): Promise<void> {
     const { stdout, stderr } = this;
-    if (this.#outputs().some((output) => !output.ended)) {
-      this.#after(WENT_ON_AFTER_MS, () => this.backend.tree.wentOn());
+    if (this.#outputs().some((output) => !output.isFinished)) {
+      this.#after(WENT_ON_AFTER_MS, () => this.backend.tree.outlivedChild());
     }
     if (!this.#wasKilled && this.#teardown === null) {
       for (const output of this.#outputs()) {
-        output.limitIdle(IDLE_AFTER_EXIT_MS, () => this.#endWriters());
+        output.limitIdle(IDLE_AFTER_EXIT_MS, () => this.#killWriters());
         // A slow handler may take as long as it likes for what was in the pipe by
         // then. Who writes more than that is still there, and would write for ever.
         output.limitLength(
           output.length + PIPE_BYTES,
           IDLE_AFTER_EXIT_MS,
-          () => this.#endWriters(),
+          () => this.#killWriters(),
         );
       }
     } else if (!this.#wasKilled) {
@@ -374,10 +379,13 @@ export class Run {
       this.#cutWhenIdle();
     }
     await Promise.all([
-      stdout && Promise.race([stdout.finished, stdout.handedOver]),
+      stdout && Promise.race([stdout.finished, stdout.whenTaken]),
       stderr?.finished,
-      this.spec.link !== null && stdout === null &&
-      Promise.race([this.spec.link.readerGone, this.#untilNobodyWrites()]),
+      this.spec.connection !== null && stdout === null &&
+      Promise.race([
+        this.spec.connection.whenReaderClosed,
+        this.#untilNobodyWrites(),
+      ]),
     ]);
   }
 
@@ -388,15 +396,15 @@ export class Run {
   async #untilNobodyWrites(): Promise<void> {
     const { tree } = this.backend;
     const end = performance.now() + IDLE_AFTER_EXIT_MS;
-    for (let isOver = tree.isOver(); !isOver; isOver = tree.isEmpty()) {
+    for (let isOver = tree.isKnownEmpty(); !isOver; isOver = tree.isEmpty()) {
       if (this.#isClosed) return;
-      if (performance.now() > end) return tree.endLeftovers();
+      if (performance.now() > end) return tree.killLeftovers();
       await new Promise<void>((resolve) => this.#after(LOOK_EVERY_MS, resolve));
     }
   }
 
-  #endWriters(): void {
-    this.backend.tree.endLeftovers();
+  #killWriters(): void {
+    this.backend.tree.killLeftovers();
     this.#cutWhenIdle();
     for (const output of this.#outputs()) {
       output.limitLength(
@@ -437,8 +445,10 @@ export class Run {
   }
 
   #isComplete(): boolean {
-    if (!this.#hasEnded || !this.#isWanted || this.#isDisposed) return false;
-    if (this.#wasKilled && this.#limits.endedBy !== "timed-out") return false;
+    if (!this.#hasCompleted || !this.#isOutcomeRequested || this.#isDisposed) {
+      return false;
+    }
+    if (this.#wasKilled && this.#limits.reached !== "timed-out") return false;
     return this.stdout === null || this.stdout.isComplete;
   }
 
@@ -448,16 +458,16 @@ export class Run {
     this.kill();
   }
 
-  #end(by: EndedBy): void {
+  #onLimit(by: ReachedLimit): void {
     const { timeoutGrace, timeoutSignal } = this.spec;
     if (by === "cancelled") this.kill();
     else this.tearDown(timeoutSignal, timeoutGrace);
   }
 
-  async #endedWithin(ms: number): Promise<void> {
+  async #completesWithin(ms: number): Promise<void> {
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, ms);
-    await Promise.race([this.ended, patience.promise]);
+    await Promise.race([this.completed, patience.promise]);
     clearTimeout(timer);
   }
 

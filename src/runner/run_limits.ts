@@ -5,7 +5,7 @@ import { CancelledError } from "../outcome/errors.ts";
 type Limits = Pick<CommandSpec, "timeout" | "cancelOn">;
 
 /** What ended a run before its time. */
-export type EndedBy = "timed-out" | "cancelled";
+export type ReachedLimit = "timed-out" | "cancelled";
 
 /**
  * Watches the deadline and the abort signals of one run, live or not.
@@ -13,35 +13,35 @@ export type EndedBy = "timed-out" | "cancelled";
  */
 export class RunLimits implements Disposable {
   readonly #spec: Limits;
-  #onEnd: (by: EndedBy) => void = () => {};
-  readonly #onAbort = () => this.#end("cancelled");
-  #endedBy: EndedBy | null = null;
+  #onReached: (by: ReachedLimit) => void = () => {};
+  readonly #onAbort = () => this.#reach("cancelled");
+  #reached: ReachedLimit | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Starts to watch. */
   constructor(spec: Limits) {
     this.#spec = spec;
     if (spec.timeout !== null) {
-      this.#timer = setTimeout(() => this.#end("timed-out"), spec.timeout);
+      this.#timer = setTimeout(() => this.#reach("timed-out"), spec.timeout);
     }
     for (const signal of spec.cancelOn) {
-      if (signal.aborted) this.#endedBy = "cancelled";
+      if (signal.aborted) this.#reached = "cancelled";
       else signal.addEventListener("abort", this.#onAbort);
     }
   }
 
   /** What ended the run, or `null` while nothing did. */
-  get endedBy(): EndedBy | null {
-    return this.#endedBy;
+  get reached(): ReachedLimit | null {
+    return this.#reached;
   }
 
   /**
    * What to do when a limit is reached: once for the deadline, and once for an
    * abort; at once if one has been already. Replaces what was to be done before.
    */
-  set onEnd(action: (by: EndedBy) => void) {
-    this.#onEnd = action;
-    if (this.#endedBy !== null) action(this.#endedBy);
+  set onReached(action: (by: ReachedLimit) => void) {
+    this.#onReached = action;
+    if (this.#reached !== null) action(this.#reached);
   }
 
   /**
@@ -51,7 +51,7 @@ export class RunLimits implements Disposable {
   within<T>(promise: Promise<T>, late: (value: T) => void): Promise<T | null> {
     return new Promise((resolve, reject) => {
       promise.then(resolve, reject);
-      this.onEnd = () => {
+      this.onReached = () => {
         resolve(null);
         promise.then(late, () => {});
       };
@@ -66,10 +66,10 @@ export class RunLimits implements Disposable {
     }
   }
 
-  #end(by: EndedBy): void {
-    if (this.#endedBy === "cancelled") return;
-    this.#endedBy = by;
-    this.#onEnd(by);
+  #reach(by: ReachedLimit): void {
+    if (this.#reached === "cancelled") return;
+    this.#reached = by;
+    this.#onReached(by);
   }
 }
 

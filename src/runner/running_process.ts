@@ -146,7 +146,7 @@ export class RunningProcess implements AsyncDisposable {
       async pull(controller) {
         const piece = await queue.next();
         if (piece !== null) return controller.enqueue(piece);
-        if (!queue.isAbandoned) run.want();
+        if (!queue.isAbandoned) run.requestOutcome();
         controller.close();
       },
       cancel() {
@@ -161,7 +161,7 @@ export class RunningProcess implements AsyncDisposable {
    * not left open, was taken already, or the process was waited for.
    */
   takeStdin(): ProcessStdin | null {
-    const port = this.#run.feed?.take() ?? null;
+    const port = this.#run.stdinWriter?.take() ?? null;
     return port === null
       ? null
       : new ProcessStdin(this.#run.spec.program, port);
@@ -334,11 +334,11 @@ export class RunningProcess implements AsyncDisposable {
 
   async #untilEnded(): Promise<void> {
     const run = this.#run;
-    run.feed?.closeUntaken();
+    run.stdinWriter?.closeUntaken();
     run.stdout?.drain();
     run.stderr?.liftFollower();
-    run.want();
-    await run.ended;
+    run.requestOutcome();
+    await run.completed;
   }
 
   #captured(by: string): Output {

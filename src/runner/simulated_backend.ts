@@ -7,7 +7,7 @@ import { pieceDecoder } from "../output/piece_decoder.ts";
 import { signalNumber } from "../runtime/builtin.ts";
 import type { ByteSink } from "../runtime/runtime.ts";
 import type { RunBackend } from "./backend.ts";
-import type { KnownRun, Schedule } from "./simulated_run.ts";
+import type { OutputSchedule, SimulatedRun } from "./simulated_run.ts";
 
 const ENCODER = new TextEncoder();
 
@@ -15,7 +15,7 @@ const ENCODER = new TextEncoder();
 const HARMLESS = new Set(["SIGSTOP", "SIGCONT", "SIGTSTP", "SIGWINCH"]);
 
 /** Plays a known run: prints what it is to print, answers its input, and ends. */
-export class KnownBackend implements RunBackend, RunTree {
+export class SimulatedBackend implements RunBackend, RunTree {
   readonly pid = null;
   readonly stdin: ByteSink | null;
   readonly stdout: ReadableStream<Uint8Array> | null;
@@ -23,12 +23,12 @@ export class KnownBackend implements RunBackend, RunTree {
   readonly encodings: RunBackend["encodings"];
   /** Where it ends by itself: what goes on has its stderr as well meanwhile. */
   readonly isInTurn: boolean;
-  readonly truncated: KnownRun["truncated"];
-  readonly end: Promise<Outcome>;
-  readonly #run: KnownRun;
-  readonly #input: KnownInput | null;
-  readonly #out: KnownStream | null;
-  readonly #err: KnownStream | null;
+  readonly truncated: SimulatedRun["truncated"];
+  readonly exit: Promise<Outcome>;
+  readonly #run: SimulatedRun;
+  readonly #input: SimulatedInput | null;
+  readonly #out: SimulatedStream | null;
+  readonly #err: SimulatedStream | null;
   #resolve: (outcome: Outcome) => void;
   #hasEnded = false;
   #stopWaiting: (() => void) | null = null;
@@ -37,7 +37,7 @@ export class KnownBackend implements RunBackend, RunTree {
   /** Begins. */
   constructor(
     spec: CommandSpec,
-    run: KnownRun,
+    run: SimulatedRun,
     takesInput: boolean,
   ) {
     this.#run = run;
@@ -48,14 +48,14 @@ export class KnownBackend implements RunBackend, RunTree {
     };
     this.isInTurn = run.outcome !== null && run.schedule === null;
     this.truncated = run.truncated;
-    this.#out = spec.stdout === "piped" ? new KnownStream() : null;
-    this.#err = spec.stderr === "piped" ? new KnownStream() : null;
+    this.#out = spec.stdout === "piped" ? new SimulatedStream() : null;
+    this.#err = spec.stderr === "piped" ? new SimulatedStream() : null;
     this.stdout = this.#out?.readable ?? null;
     this.stderr = this.#err?.readable ?? null;
-    this.#input = takesInput ? new KnownInput() : null;
+    this.#input = takesInput ? new SimulatedInput() : null;
     this.stdin = this.#input;
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    this.end = promise;
+    this.exit = promise;
     this.#resolve = resolve;
     this.#play();
   }
@@ -80,11 +80,11 @@ export class KnownBackend implements RunBackend, RunTree {
     return this.#hasEnded;
   }
 
-  isOver(): boolean {
+  isKnownEmpty(): boolean {
     return this.#hasEnded;
   }
 
-  hasEnded(): boolean {
+  hasExited(): boolean {
     return this.#hasEnded;
   }
 
@@ -98,9 +98,9 @@ export class KnownBackend implements RunBackend, RunTree {
 
   suspend(): void {}
   resume(): void {}
-  childEnded(): void {}
-  wentOn(): void {}
-  endLeftovers(): void {}
+  childExited(): void {}
+  outlivedChild(): void {}
+  killLeftovers(): void {}
   unref(): void {}
   close(): void {}
 
@@ -126,7 +126,7 @@ export class KnownBackend implements RunBackend, RunTree {
     if (outcome !== null) this.#end(outcome);
   }
 
-  async #follow({ output, end }: Schedule): Promise<void> {
+  async #follow({ output, end }: OutputSchedule): Promise<void> {
     const start = performance.now();
     const until = async (at: number) => {
       while (!this.#hasEnded) {
@@ -158,7 +158,7 @@ export class KnownBackend implements RunBackend, RunTree {
     }
   }
 
-  #print(stream: KnownStream | null, bytes: Uint8Array): void {
+  #print(stream: SimulatedStream | null, bytes: Uint8Array): void {
     if (!this.#hasEnded) stream?.print(bytes);
   }
 
@@ -183,7 +183,7 @@ export class KnownBackend implements RunBackend, RunTree {
 }
 
 /** A stream of bytes that are known. */
-class KnownStream {
+class SimulatedStream {
   readonly readable: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #isClosed = false;
@@ -210,7 +210,7 @@ class KnownStream {
 }
 
 /** The input of a known run, line by line. */
-class KnownInput implements ByteSink {
+class SimulatedInput implements ByteSink {
   readonly #decoder = pieceDecoder("utf-8");
   readonly #splitter = new LineSplitter("lf");
   readonly #lines: string[] = [];

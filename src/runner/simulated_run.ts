@@ -2,7 +2,7 @@ import type { Outcome } from "../outcome/outcome.ts";
 import type { OutputStream } from "../outcome/result.ts";
 
 /** A run whose output and end are known beforehand: scripted, or recorded. */
-export interface KnownRun {
+export interface SimulatedRun {
   readonly stdout: string;
   /** stdout in bytes, where that is known to be anything but the text as UTF-8. Given away by whoever plays it. */
   readonly stdoutBytes: Uint8Array | null;
@@ -12,7 +12,7 @@ export interface KnownRun {
   /** How long each line of stdout takes to come, in milliseconds. */
   readonly lineDelay: number;
   /** When a live process prints what of it, and ends; `null` for at once. */
-  readonly schedule: Schedule | null;
+  readonly schedule: OutputSchedule | null;
   /**
    * What it prints for each line of its input, after all else; `null`, or the end of
    * its input, ends it. `null` in the function's place for one that reads nothing.
@@ -23,7 +23,7 @@ export interface KnownRun {
 }
 
 /** When what is printed, in the order of time. */
-export interface Schedule {
+export interface OutputSchedule {
   readonly output: readonly {
     /** In milliseconds from the start. */
     readonly at: number;
@@ -37,7 +37,7 @@ export interface Schedule {
 }
 
 /** What a known run is unless it says otherwise. */
-export const SILENT_SUCCESS: KnownRun = Object.freeze({
+export const SILENT_SUCCESS: SimulatedRun = Object.freeze({
   stdout: "",
   stdoutBytes: null,
   stderr: "",

@@ -1,4 +1,7 @@
-import type { LinkEnd, StageLink } from "../command/stage_connection.ts";
+import type {
+  ConnectionEnd,
+  StageConnection,
+} from "../command/stage_connection.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { Pipe } from "../runtime/runtime.ts";
 import type { Run } from "./run.ts";
@@ -9,14 +12,14 @@ import { type RunningProcess, runOf } from "./running_process.ts";
  * started, or one could not: then the children have their ends, and nobody else does.
  */
 export class StagePipes implements Disposable {
-  readonly links: readonly StagePipe[];
+  readonly connections: readonly StagePipe[];
   /** `undefined` before anybody asked for one. */
   #pipes: readonly Pipe[] | null | undefined;
   #isOver = false;
 
   /** Makes them; no pipe is made before one is asked for. */
   constructor(count: number) {
-    this.links = Array.from(
+    this.connections = Array.from(
       { length: count },
       (_, index) => new StagePipe(() => this.#pipe(index)),
     );
@@ -27,25 +30,25 @@ export class StagePipes implements Disposable {
     this.#isOver = true;
     for (const { writer } of this.#pipes ?? []) writer.close();
     for (const { reader } of this.#pipes ?? []) reader.close();
-    for (const link of this.links) link.close();
+    for (const link of this.connections) link.close();
   }
 
   /** All of them are made at once: one takes as long as twenty. */
   #pipe(index: number): Pipe | null {
     if (this.#isOver) return null;
     if (this.#pipes === undefined) {
-      this.#pipes = runtime().pipes(this.links.length);
+      this.#pipes = runtime().pipes(this.connections.length);
     }
     return this.#pipes?.[index] ?? null;
   }
 }
 
 /** Joins one stage to the next. */
-export class StagePipe implements StageLink {
+export class StagePipe implements StageConnection {
   readonly #pipe: () => Pipe | null;
   readonly #readerGone = Promise.withResolvers<void>();
   #reader: number | null = null;
-  #given: LinkEnd | null = null;
+  #given: ConnectionEnd | null = null;
   #isRead = false;
   #isClosed = false;
   #source: Run | null = null;
@@ -61,17 +64,17 @@ export class StagePipe implements StageLink {
     return this.#captured;
   }
 
-  get readerGone(): Promise<void> {
+  get whenReaderClosed(): Promise<void> {
     return this.#readerGone.promise;
   }
 
   /** Whether the one stage writes to a pipe that the next one has not got. */
-  get isDangling(): boolean {
+  get isUnread(): boolean {
     return this.#reader !== null && !this.#isRead;
   }
 
   /** Whether the one stage is a process, and was still running when its capture was given up. */
-  get wasCut(): boolean {
+  get wasClosedEarly(): boolean {
     return this.#wasCut;
   }
 
@@ -81,7 +84,7 @@ export class StagePipe implements StageLink {
     return pipe?.writer.descriptor ?? null;
   }
 
-  giveReader(end: LinkEnd): void {
+  giveReader(end: ConnectionEnd): void {
     if (this.#isClosed) return end.close();
     this.#reader = end.descriptor;
     this.#given = end;
@@ -101,7 +104,7 @@ export class StagePipe implements StageLink {
   }
 
   /** To be told when the one stage is started. */
-  startedBy(stage: RunningProcess): void {
+  attach(stage: RunningProcess): void {
     this.#source = runOf(stage);
     if (this.#source.stdout === null) return;
     const reader = stage.stdoutStream().getReader();
@@ -113,7 +116,7 @@ export class StagePipe implements StageLink {
       },
       cancel: async () => {
         await reader.cancel();
-        this.readerLeft();
+        this.readerClosed();
       },
     }, { highWaterMark: 0 });
   }
@@ -122,13 +125,13 @@ export class StagePipe implements StageLink {
    * To be told when the next stage reads no more: who goes on writing gets SIGPIPE, as
    * with a pipe of the kernel's. What was printed before is still heard.
    */
-  readerLeft(): void {
+  readerClosed(): void {
     this.#readerGone.resolve();
     const { stdout, hasExited, backend: { pid } } = this.#source!;
     if (stdout === null) return;
     stdout.giveUp();
     if (hasExited) return stdout.drain();
-    this.#wasCut ||= !stdout.ended && pid !== null;
+    this.#wasCut ||= !stdout.isFinished && pid !== null;
     stdout.cut();
   }
 }

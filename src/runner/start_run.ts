@@ -11,7 +11,7 @@ import { LiveBackend } from "./live_backend.ts";
 import { OutputFiles } from "./output_files.ts";
 import { Run, type RunUse } from "./run.ts";
 import { RunLimits, throwIfCancelled } from "./run_limits.ts";
-import { openSupply, type StdinSupply } from "./stdin_reader.ts";
+import { openStdin, type StdinReader } from "./stdin_reader.ts";
 
 /**
  * Starts a command: everything that can refuse it comes before the child is started.
@@ -29,14 +29,14 @@ export async function startRun(
     : stdinSourceOf(spec.stdin);
   const release = claimStdin(source, spec.program);
   const limits = new RunLimits(spec);
-  let belongings: Belongings | null = null;
+  let belongings: OpenResources | null = null;
   try {
-    const opening = openBelongings(spec, source);
+    const opening = openResources(spec, source);
     belongings = opening instanceof Promise
       ? await limits.within(opening, close)
       : opening;
     throwIfCancelled(spec);
-    if (belongings !== null && limits.endedBy !== "timed-out") {
+    if (belongings !== null && limits.reached !== "timed-out") {
       const { supply, files } = belongings;
       const reader = source.kind === "stage" ? source.link.takeReader() : null;
       const backend = new LiveBackend(
@@ -46,7 +46,7 @@ export async function startRun(
         files,
       );
       files.close();
-      return new Run(spec, { use, backend, supply, limits });
+      return new Run(spec, { use, backend, stdinReader: supply, limits });
     }
   } catch (error) {
     close(belongings);
@@ -61,23 +61,23 @@ export async function startRun(
 }
 
 /** What a run needs to have open before it can be started. */
-interface Belongings {
-  readonly supply: StdinSupply | null;
+interface OpenResources {
+  readonly supply: StdinReader | null;
   readonly files: OutputFiles;
 }
 
-function close(belongings: Belongings | null): void {
+function close(belongings: OpenResources | null): void {
   belongings?.supply?.stop();
   belongings?.files.close();
 }
 
 /** Waits only where something is opened that has to be waited for: a turn costs time too. */
-function openBelongings(
+function openResources(
   spec: CommandSpec,
   source: StdinSource,
-): Belongings | Promise<Belongings> {
+): OpenResources | Promise<OpenResources> {
   const files = OutputFiles.open(spec);
-  const supply = openSupply(source, spec.program);
+  const supply = openStdin(source, spec.program);
   return files instanceof Promise || supply instanceof Promise
     ? bothOf(files, supply)
     : { files, supply };
@@ -85,8 +85,8 @@ function openBelongings(
 
 async function bothOf(
   openingFiles: OutputFiles | Promise<OutputFiles>,
-  openingSupply: StdinSupply | null | Promise<StdinSupply>,
-): Promise<Belongings> {
+  openingSupply: StdinReader | null | Promise<StdinReader>,
+): Promise<OpenResources> {
   const [files, supply] = await Promise.allSettled([
     openingFiles,
     openingSupply,
@@ -104,7 +104,7 @@ async function bothOf(
 function stdinOf(
   spec: CommandSpec,
   use: RunUse,
-  supply: StdinSupply | null,
+  supply: StdinReader | null,
 ): StdioMode {
   if (spec.stdin === "inherit") return "inherit";
   const staysOpen = spec.keepStdinOpen && use === "live";

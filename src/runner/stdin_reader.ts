@@ -4,7 +4,7 @@ import { SpawnError } from "../outcome/errors.ts";
 import { runtime } from "../runtime/detect.ts";
 
 /** Gives a source's bytes piece by piece. */
-export interface StdinSupply {
+export interface StdinReader {
   /** The next piece, or `null` at the end. */
   next(): Promise<Uint8Array | null>;
   /** Gives the source back, at its end or before. Waits for nobody; never throws. */
@@ -17,24 +17,24 @@ export interface StdinSupply {
  *
  * @throws {SpawnError} if a file cannot be opened
  */
-export function openSupply(
+export function openStdin(
   source: StdinSource,
   program: string,
-): StdinSupply | null | Promise<StdinSupply> {
+): StdinReader | null | Promise<StdinReader> {
   switch (source.kind) {
     case "empty":
       return null;
     case "bytes":
-      return source.bytes.length === 0 ? null : bytesSupply(source.bytes);
+      return source.bytes.length === 0 ? null : bytesReader(source.bytes);
     case "file":
-      return fileSupply(source.path, program);
+      return fileReader(source.path, program);
     case "stream":
-      return streamSupply(source.stream);
+      return streamReader(source.stream);
     case "async-lines":
-      return linesSupply(source.lines);
+      return linesReader(source.lines);
     case "stage": {
       const { captured } = source.link;
-      return captured === null ? null : streamSupply(captured);
+      return captured === null ? null : streamReader(captured);
     }
   }
 }
@@ -42,7 +42,7 @@ export function openSupply(
 /** Large enough to cost few turns, small enough to stop soon. */
 const PIECE_BYTES = 1 << 20;
 
-function bytesSupply(bytes: Uint8Array): StdinSupply {
+function bytesReader(bytes: Uint8Array): StdinReader {
   let at = 0;
   return {
     next() {
@@ -55,7 +55,7 @@ function bytesSupply(bytes: Uint8Array): StdinSupply {
   };
 }
 
-async function fileSupply(path: string, program: string): Promise<StdinSupply> {
+async function fileReader(path: string, program: string): Promise<StdinReader> {
   const { files } = runtime();
   const refuse = (reason: string, options?: { cause: unknown }) =>
     new SpawnError(
@@ -87,7 +87,7 @@ async function fileSupply(path: string, program: string): Promise<StdinSupply> {
   }
 }
 
-function streamSupply(stream: ReadableStream<Uint8Array>): StdinSupply {
+function streamReader(stream: ReadableStream<Uint8Array>): StdinReader {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   return {
     async next() {
@@ -107,7 +107,7 @@ function streamSupply(stream: ReadableStream<Uint8Array>): StdinSupply {
   };
 }
 
-function linesSupply(lines: AsyncIterable<string>): StdinSupply {
+function linesReader(lines: AsyncIterable<string>): StdinReader {
   const encoder = new TextEncoder();
   let iterator: AsyncIterator<string> | undefined;
   return {

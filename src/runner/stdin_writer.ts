@@ -1,8 +1,8 @@
 import type { ByteSink } from "../runtime/runtime.ts";
-import type { StdinSupply } from "./stdin_reader.ts";
+import type { StdinReader } from "./stdin_reader.ts";
 
-/** How a {@linkcode StdinFeed} goes about it. */
-export interface StdinFeedOptions {
+/** How a {@linkcode StdinWriter} goes about it. */
+export interface StdinWriterOptions {
   /** Whether stdin is left open for somebody to take. */
   readonly staysOpen: boolean;
   /** Called if the supply fails, before the child sees the end of its input. */
@@ -21,10 +21,10 @@ export interface StdinPort {
  * Writes a supply to a child's stdin in the background, however slowly either
  * side goes, and closes it at the end, or leaves it open to be taken.
  */
-export class StdinFeed {
-  readonly #supply: StdinSupply | null;
+export class StdinWriter {
+  readonly #reader: StdinReader | null;
   readonly #sink: ByteSink;
-  readonly #options: StdinFeedOptions;
+  readonly #options: StdinWriterOptions;
   /** Resolves when the supply is written. Never rejects. */
   readonly #written: Promise<void>;
   #isStopped = false;
@@ -35,11 +35,11 @@ export class StdinFeed {
 
   /** Starts to write. */
   constructor(
-    supply: StdinSupply | null,
+    supply: StdinReader | null,
     sink: ByteSink,
-    options: StdinFeedOptions,
+    options: StdinWriterOptions,
   ) {
-    this.#supply = supply;
+    this.#reader = supply;
     this.#sink = sink;
     this.#options = options;
     this.#isTaken = !options.staysOpen;
@@ -90,7 +90,7 @@ export class StdinFeed {
     } catch (error) {
       if (!this.#isStopped) this.#options.onFailure(error);
     } finally {
-      this.#supply?.stop();
+      this.#reader?.stop();
       if (!this.#options.staysOpen) await this.#close();
     }
   }
@@ -117,9 +117,9 @@ export class StdinFeed {
   /** The supply's next piece; `null` at its end, or as soon as this is stopped. */
   #next(): Promise<Uint8Array | null> {
     return new Promise((resolve, reject) => {
-      if (this.#isStopped || this.#supply === null) return resolve(null);
+      if (this.#isStopped || this.#reader === null) return resolve(null);
       this.#stopWaiting = () => resolve(null);
-      this.#supply.next().then(resolve, reject);
+      this.#reader.next().then(resolve, reject);
     });
   }
 }

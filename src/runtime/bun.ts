@@ -2,7 +2,7 @@ import { bunFiles } from "./bun_files.ts";
 import { bunNetwork } from "./bun_network.ts";
 import { bunPipes } from "./bun_pipes.ts";
 import { bunSpawn, bunWhich } from "./bun_spawn.ts";
-import { bunSurroundings } from "./bun_environment.ts";
+import { bunEnvironment } from "./bun_environment.ts";
 import { bunSystem } from "./bun_system.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -15,6 +15,6 @@ export function bunRuntime(): Runtime {
     files: bunFiles,
     system: bunSystem,
     network: bunNetwork,
-    surroundings: bunSurroundings,
+    environment: bunEnvironment,
   };
 }

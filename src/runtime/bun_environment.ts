@@ -1,9 +1,9 @@
 import { builtin } from "./builtin.ts";
 import { bunProcess } from "./bun_process.ts";
-import type { Surroundings } from "./runtime.ts";
+import type { HostEnvironment } from "./runtime.ts";
 
 /** What surrounds the program, by way of what Bun has of Node's modules. */
-export const bunSurroundings: Surroundings = {
+export const bunEnvironment: HostEnvironment = {
   variable: (name) => bunProcess().env[name] ?? null,
   canReadVariable: () => true,
   folder(which) {

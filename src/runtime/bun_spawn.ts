@@ -273,10 +273,10 @@ class BunChild implements Child {
     this.#child.ref();
   }
 
-  leaveToWatcher(): void {}
+  entrustToWatcher(): void {}
 
   // It is a socket, and Bun has begun to read it.
-  giveStdoutAway(): null {
+  releaseStdout(): null {
     return null;
   }
 

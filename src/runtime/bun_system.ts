@@ -14,7 +14,7 @@ export const bunSystem: System = {
     return bunProcess().pid;
   },
   countsLeaks: false,
-  whyNoGroups: () => null,
+  noGroupsReason: () => null,
   signal: kill,
   exists: (pid) => kill(pid, 0),
 

@@ -1,7 +1,7 @@
 import { denoFiles } from "./deno_files.ts";
 import { denoNetwork } from "./deno_network.ts";
 import { denoSpawn, denoWhich } from "./deno_spawn.ts";
-import { denoSurroundings } from "./deno_environment.ts";
+import { denoEnvironment } from "./deno_environment.ts";
 import { denoSystem } from "./deno_system.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -16,6 +16,6 @@ export function denoRuntime(): Runtime {
     files: denoFiles,
     system: denoSystem,
     network: denoNetwork,
-    surroundings: denoSurroundings,
+    environment: denoEnvironment,
   };
 }

@@ -1,10 +1,10 @@
 import { UnsupportedError } from "../outcome/errors.ts";
 import { builtin } from "./builtin.ts";
 import { isGranted } from "./deno_permission.ts";
-import type { Surroundings } from "./runtime.ts";
+import type { HostEnvironment } from "./runtime.ts";
 
 /** What surrounds the program, by way of Deno's own calls. */
-export const denoSurroundings: Surroundings = {
+export const denoEnvironment: HostEnvironment = {
   variable,
   canReadVariable,
   folder(which) {

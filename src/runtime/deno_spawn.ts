@@ -40,7 +40,7 @@ export function denoSpawn(spec: SpawnSpec): Child {
     stderr: stdio(spec.stderr),
     detached: start.detached,
   });
-  const next = spec.givesStdoutAway ? nextDescriptors() : null;
+  const next = spec.releasesStdout ? nextDescriptors() : null;
   try {
     const child = command.spawn();
     const stdout = next === null ? null : stdoutAmong(next, spec, child.pid);
@@ -249,7 +249,7 @@ class DenoChild implements Child {
   }
 
   // Nothing has been read of it: Deno waits until somebody asks.
-  giveStdoutAway(): PipeEnd | null {
+  releaseStdout(): PipeEnd | null {
     const end = this.#descriptor === null ? null : reopened(this.#descriptor);
     if (end !== null) this.stdout!.cancel().catch(() => {});
     return end;
@@ -266,7 +266,7 @@ class DenoChild implements Child {
 
   // When a program fails, Deno kills the children that keep it alive, and with them
   // goes what told whose children theirs are. So something else keeps it alive.
-  leaveToWatcher(): void {
+  entrustToWatcher(): void {
     this.#child.unref();
     const keepsAlive = new KeepAlive();
     this.#keepsAlive = keepsAlive;

@@ -22,7 +22,7 @@ export const denoSystem: System = {
       typeof Deno.test?.ignore === "function";
   },
 
-  whyNoGroups() {
+  noGroupsReason() {
     return isGranted({ name: "run" })
       ? null
       : "Deno lets a process group be signalled with --allow-run for all programs only";

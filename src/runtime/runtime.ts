@@ -19,8 +19,8 @@ export interface SpawnSpec {
   readonly stderr: StdioMode | number;
   /** Whether the child is to lead a session and a process group of its own, if that can be had. */
   readonly ownGroup: boolean;
-  /** Whether {@linkcode Child.giveStdoutAway} will be asked; its stdout is `"piped"` then. */
-  readonly givesStdoutAway?: boolean;
+  /** Whether {@linkcode Child.releaseStdout} will be asked; its stdout is `"piped"` then. */
+  readonly releasesStdout?: boolean;
   /** The folder of a cgroup that the child is to enter before it executes the program, if that can be had. */
   readonly cgroup?: string;
 }
@@ -65,9 +65,9 @@ export interface Child {
   /**
    * Gives the end that its stdout is read from away, if that can be had as a descriptor:
    * then nobody reads it here. To be called once, in the turn in which it was started,
-   * of a child that was started with {@linkcode SpawnSpec.givesStdoutAway}.
+   * of a child that was started with {@linkcode SpawnSpec.releasesStdout}.
    */
-  giveStdoutAway(): PipeEnd | null;
+  releaseStdout(): PipeEnd | null;
   /** Signals the child itself; nothing happens if it has ended. */
   signal(name: string): void;
   /** Signals the group that the child leads. False if there is nobody in it. */
@@ -80,7 +80,7 @@ export interface Child {
    * To be called when somebody else ends the child should the program end before
    * it: the runtime is not to do so by itself then.
    */
-  leaveToWatcher(): void;
+  entrustToWatcher(): void;
   /** The error for a child that ended because the program could not be started after all, else `null`. */
   lateFailure(status: ExitStatus, stderr: string): Error | null;
 }
@@ -176,7 +176,7 @@ export interface System {
    */
   readonly countsLeaks: boolean;
   /** Why groups may not be signalled, or `null` if they may be. */
-  whyNoGroups(): string | null;
+  noGroupsReason(): string | null;
   /** Signals a process, or a whole group by its number made negative. False if nobody is there. */
   signal(pid: number, name: string): boolean;
   /** Whether a process, or a group by its number made negative, is there; one that waits to be reaped is. */
@@ -204,7 +204,7 @@ export interface System {
 }
 
 /** What surrounds the program. None of it ever asks for a permission. */
-export interface Surroundings {
+export interface HostEnvironment {
   /** An environment variable's value; `null` if there is none, or it cannot be read. */
   variable(name: string): string | null;
   /** Whether an environment variable can be read, if it is there. */
@@ -261,7 +261,7 @@ export interface Runtime {
   readonly files: Files;
   readonly system: System;
   readonly network: Network;
-  readonly surroundings: Surroundings;
+  readonly environment: HostEnvironment;
 }
 
 /** Whether a name in `/proc` is a process's number. */

@@ -1,7 +1,7 @@
 import { mkdir, rename, rmdir } from "node:fs/promises";
 import fc from "fast-check";
 import { Cassette, type CassetteEntry, CassetteError } from "../../mod.ts";
-import { Recording } from "../../src/cassette/recorder/cassette_writer.ts";
+import { CassetteWriter } from "../../src/cassette/recorder/cassette_writer.ts";
 import { failureOf } from "../commands.ts";
 import { temporaryFolder, test } from "../harness.ts";
 import { assert, assertEquals, assertInstanceOf } from "../std.ts";
@@ -45,7 +45,7 @@ test("of any order of runs, saves, failures and discards comes the file that was
       fc.array(action, { maxLength: 14 }),
       async (guarding, adds, actions) => {
         const path = folder.file(`${turn++}.json`);
-        const recording = new Recording(path, {
+        const recording = new CassetteWriter(path, {
           guards: guarding === "no guard" ? [] : [
             guarding === "a quick guard"
               ? () => {}
@@ -147,7 +147,7 @@ test("of any order of runs, saves, failures and discards comes the file that was
 test("a save that is begun after a discard does not fail by what that has forgotten", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
-  const recording = new Recording(path, {
+  const recording = new CassetteWriter(path, {
     guards: [
       ({ program }) =>
         program === "bad" ? { field: "program", reason: "it is bad" } : null,
@@ -167,7 +167,11 @@ test("a save that is begun after a discard does not fail by what that has forgot
 test("what came until a save's turn is on its way like what it had when it was begun", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
-  const recording = new Recording(path, { guards: [], adds: false, known: 0 });
+  const recording = new CassetteWriter(path, {
+    guards: [],
+    adds: false,
+    known: 0,
+  });
   recording.add(entryOf("a"));
   const saving = recording.save();
   recording.add(entryOf("b"));

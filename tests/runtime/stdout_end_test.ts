@@ -22,11 +22,11 @@ test("the end of a child's stdout is given away, whatever the child has made of 
         child = runtime().spawn({
           ...spec,
           ...{ stdin, stdout: "piped", stderr },
-          ...{ ownGroup: true, givesStdoutAway: true },
+          ...{ ownGroup: true, releasesStdout: true },
         });
         // A moment in which nothing is done here, and the child goes on.
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
-        end = child.giveStdoutAway();
+        end = child.releaseStdout();
         if (end === null) await leave(child);
       } while (end === null);
       await leave(child);

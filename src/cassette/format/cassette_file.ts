@@ -3,7 +3,7 @@ import { messageOf } from "../../outcome/message_text.ts";
 import { concatBytes } from "../../output/text.ts";
 import { runtime } from "../../runtime/detect.ts";
 import type { FileFacts, Files } from "../../runtime/runtime.ts";
-import { inTurn } from "./folder_lock.ts";
+import { withFolderLock } from "./folder_lock.ts";
 
 /** What cannot be read again is not written: 64 MiB, in bytes of UTF-8. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -79,7 +79,7 @@ async function inFolderOf(
   await onDisk(path, "be written", async () => {
     const { folder, name } = splitPath(path);
     await files.createFolder(folder);
-    await inTurn(files, folder, { isLockNeeded }, async (isLocked) => {
+    await withFolderLock(files, folder, { isLockNeeded }, async (isLocked) => {
       // Whose it is cannot be told without the lock: somebody may be about to rename it.
       if (isLocked) await clearLeftovers(files, folder, name);
       await action(files);

@@ -1,7 +1,7 @@
 import type { Files, FolderLock } from "../../runtime/runtime.ts";
 
 /** The last of those in this program who save in a folder. */
-const lastIn = new Map<string, Promise<void>>();
+const lastSaveIn = new Map<string, Promise<void>>();
 
 /**
  * Does something in a folder while nobody else does who comes by this way, in this
@@ -11,15 +11,15 @@ const lastIn = new Map<string, Promise<void>>();
  * One of those in this program at a time waits for the lock: each one who waits takes
  * Deno a thread, and has Bun look again and again.
  */
-export async function inTurn(
+export async function withFolderLock(
   files: Files,
   folder: string,
   { isLockNeeded }: { isLockNeeded: boolean },
   action: (isLocked: boolean) => Promise<void>,
 ): Promise<void> {
-  const before = lastIn.get(folder);
+  const before = lastSaveIn.get(folder);
   const turn = Promise.withResolvers<void>();
-  lastIn.set(folder, turn.promise);
+  lastSaveIn.set(folder, turn.promise);
   await before;
   try {
     const lock = await lockFolder(files, folder, isLockNeeded);
@@ -30,7 +30,7 @@ export async function inTurn(
     }
   } finally {
     turn.resolve();
-    if (lastIn.get(folder) === turn.promise) lastIn.delete(folder);
+    if (lastSaveIn.get(folder) === turn.promise) lastSaveIn.delete(folder);
   }
 }
 

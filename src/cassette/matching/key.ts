@@ -1,7 +1,7 @@
 import type { CommandSpec } from "../../command/spec.ts";
 import { type StdinSource, stdinSourceOf } from "../../command/stdin.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
-import { type Disguise, NO_DISGUISE } from "../transform/field_transform.ts";
+import { type FieldTransform, IDENTITY } from "../transform/field_transform.ts";
 import type { CassetteKey, EnvDigests } from "../format/entry.ts";
 import { stdinDigest, variableDigest } from "../format/digest.ts";
 import { changeBytes } from "../format/byte_text.ts";
@@ -60,30 +60,33 @@ export function variableIn(
  *
  * @throws {UnsupportedError} if its input cannot be known beforehand, or its output is not captured
  */
-export function matchFactsOf(
+export function matchFactsFor(
   spec: CommandSpec,
   rules: MatchRules = PLAIN_MATCH,
-  disguise: Disguise = NO_DISGUISE,
+  disguise: FieldTransform = IDENTITY,
 ): MatchFacts {
   refuseUnknowable(spec);
   const { program, stdin, args, cwd } = spec;
-  const key = disguise.changeKey({
-    program: disguise.hide("program", program),
-    args: args.map((arg) => disguise.hide("args", arg)),
-    cwd: cwd === null ? null : disguise.hide("cwd", cwd),
+  const key = disguise.normalizeKey({
+    program: disguise.sanitize("program", program),
+    args: args.map((arg) => disguise.sanitize("args", arg)),
+    cwd: cwd === null ? null : disguise.sanitize("cwd", cwd),
     hasStdin: stdin !== "inherit" && !stdin.isEmpty,
     stdinDigest: stdin === "inherit"
       ? null
-      : stdinDigest(disguised(stdinSourceOf(stdin), disguise)),
+      : stdinDigest(sanitizedSource(stdinSourceOf(stdin), disguise)),
   });
   const digests = envDigestsOf(spec, rules.env);
   return digests === null ? key : { ...key, envDigests: digests };
 }
 
 /** The input as it is digested: what differs from one run to the next, or is secret, makes no difference. */
-function disguised(source: StdinSource, disguise: Disguise): StdinSource {
-  if (disguise.isNone) return source;
-  const hide = (text: string) => disguise.hideExactly("stdin", text);
+function sanitizedSource(
+  source: StdinSource,
+  disguise: FieldTransform,
+): StdinSource {
+  if (disguise.isIdentity) return source;
+  const hide = (text: string) => disguise.sanitizeExactly("stdin", text);
   if (source.kind === "bytes") {
     const bytes = changeBytes(source.bytes, hide);
     return bytes === source.bytes ? source : { ...source, bytes };
@@ -110,7 +113,7 @@ function envDigestsOf(
 
 function refuseUnknowable(spec: CommandSpec): void {
   const { program, stdin, stdout, stderr } = spec;
-  if (spec.link !== null) {
+  if (spec.connection !== null) {
     throw new UnsupportedError(
       "a pipeline with a cassette",
       "its stages feed each other while they run; run each stage on its own, with outputString, and feed the next " +

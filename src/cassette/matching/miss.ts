@@ -12,7 +12,7 @@ import {
   type MatchRules,
   variableIn,
 } from "./key.ts";
-import type { Found, Tape } from "./playback.ts";
+import type { Lookup, Playback } from "./playback.ts";
 
 /** How many recordings a miss tells of. */
 const NEAREST = 3;
@@ -34,10 +34,10 @@ interface Distance {
 /** The error for a command that a tape has no run for, and why. */
 export function missOf(
   path: string,
-  tape: Tape,
+  tape: Playback,
   facts: MatchFacts,
   rules: MatchRules,
-  found: Exclude<Found, { kind: "run" }>,
+  found: Exclude<Lookup, { kind: "run" }>,
 ): CassetteMissError {
   const asked = describe(facts);
   const { program } = facts;

@@ -2,13 +2,13 @@ import type { CassetteEntry } from "../format/entry.ts";
 import { type MatchFacts, matchKey, type MatchRules } from "./key.ts";
 
 /** The recorded runs of one key, and how many of them have been played. */
-interface Take {
+interface KeyQueue {
   readonly indexes: number[];
   used: number;
 }
 
 /** What a tape has for a key: a run, or the reason why there is none. */
-export type Found =
+export type Lookup =
   | { readonly kind: "run"; readonly index: number }
   | { readonly kind: "unknown" }
   | { readonly kind: "text-only" }
@@ -16,7 +16,7 @@ export type Found =
   | { readonly kind: "out-of-turn"; readonly due: number | null };
 
 /** In which order the runs of a tape are played, and how often. */
-export interface TapeRules {
+export interface PlaybackRules {
   readonly match: MatchRules;
   readonly isStrict: boolean;
   readonly repeats: boolean;
@@ -26,10 +26,10 @@ export interface TapeRules {
  * Recorded runs by what they are matched on. Those with the same key come in the
  * order in which they were recorded.
  */
-export class Tape {
+export class Playback {
   readonly entries: readonly CassetteEntry[];
-  readonly #rules: TapeRules;
-  readonly #takes = new Map<string, Take>();
+  readonly #rules: PlaybackRules;
+  readonly #queues = new Map<string, KeyQueue>();
   /** How many have been played of a tape whose order is strict. */
   #played = 0;
 
@@ -38,21 +38,21 @@ export class Tape {
    * there are many. One that has stdin and no digest, of an old file, has a key
    * that no command has.
    */
-  constructor(entries: readonly CassetteEntry[], rules: TapeRules) {
+  constructor(entries: readonly CassetteEntry[], rules: PlaybackRules) {
     this.entries = entries;
     this.#rules = rules;
     for (let index = 0; index < entries.length; index++) {
       const key = matchKey(entries[index], rules.match);
-      const take = this.#takes.get(key);
+      const take = this.#queues.get(key);
       if (take === undefined) {
-        this.#takes.set(key, { indexes: [index], used: 0 });
+        this.#queues.set(key, { indexes: [index], used: 0 });
       } else take.indexes.push(index);
     }
   }
 
   /** The next run recorded for what is asked, if it will do; it has been played then. */
-  next(facts: MatchFacts, willDo: (entry: CassetteEntry) => boolean): Found {
-    const take = this.#takes.get(matchKey(facts, this.#rules.match));
+  next(facts: MatchFacts, willDo: (entry: CassetteEntry) => boolean): Lookup {
+    const take = this.#queues.get(matchKey(facts, this.#rules.match));
     if (take === undefined) return { kind: "unknown" };
     const { indexes, used } = take;
     const index = indexes[Math.min(used, indexes.length - 1)];
@@ -76,7 +76,7 @@ export class Tape {
   /** The indexes of the runs that have not been played. */
   unplayed(): number[] {
     const indexes: number[] = [];
-    for (const { indexes: all, used } of this.#takes.values()) {
+    for (const { indexes: all, used } of this.#queues.values()) {
       indexes.push(...all.slice(used));
     }
     return indexes.sort((one, other) => one - other);

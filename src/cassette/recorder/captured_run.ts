@@ -12,10 +12,10 @@ import {
 } from "../../outcome/transcript.ts";
 import { lossyDecoder, wholeText } from "../../output/text.ts";
 import { changeBytes, utf8Text } from "../format/byte_text.ts";
-import type { Disguise } from "../transform/field_transform.ts";
+import type { FieldTransform } from "../transform/field_transform.ts";
 
 /** What a run came to, as it goes into the file. */
-export interface Capture {
+export interface CapturedRun {
   readonly outcome: Outcome;
   readonly stdout: string;
   readonly stderr: string;
@@ -30,21 +30,21 @@ export interface Capture {
 export interface CaptureOptions {
   readonly program: string;
   readonly encoding: string;
-  readonly disguise: Disguise;
+  readonly transform: FieldTransform;
   readonly timing: boolean;
 }
 
 /** What is kept of a result: all there was, whatever the command keeps of it. */
-export function captureOf(
+export function capturedRunOf(
   result: ProcessResult<string | Uint8Array>,
   options: CaptureOptions,
-): Capture {
+): CapturedRun {
   const transcript = transcriptOf(result);
-  if (transcript !== null) return captureOfTranscript(transcript, options);
+  if (transcript !== null) return capturedRunOfTranscript(transcript, options);
   return {
     ...stdoutOf(result.stdout, options),
     outcome: result.outcome,
-    stderr: options.disguise.hide("stderr", result.stderr),
+    stderr: options.transform.sanitize("stderr", result.stderr),
     truncated: truncatedStreamsOf(result),
     // A runner of somebody's own does not tell.
     timed: null,
@@ -52,11 +52,11 @@ export function captureOf(
 }
 
 /** What is kept of a run with all of its output. */
-export function captureOfTranscript(
+export function capturedRunOfTranscript(
   run: RunTranscript,
   options: CaptureOptions,
-): Capture {
-  const { program, disguise, timing } = options;
+): CapturedRun {
+  const { program, transform: disguise, timing } = options;
   const { stdout, stderr } = run;
   const taken = stdout === null
     ? ""
@@ -66,7 +66,7 @@ export function captureOfTranscript(
   return {
     ...stdoutOf(taken, options),
     outcome: run.outcome,
-    stderr: disguise.hide(
+    stderr: disguise.sanitize(
       "stderr",
       stderr === null ? "" : textOf(stderr, program),
     ),
@@ -85,17 +85,17 @@ function textOf(
 function stdoutOf(
   stdout: string | Uint8Array,
   options: CaptureOptions,
-): Pick<Capture, "stdout" | "base64"> {
-  const { encoding, disguise } = options;
+): Pick<CapturedRun, "stdout" | "base64"> {
+  const { encoding, transform: disguise } = options;
   if (typeof stdout === "string") {
-    return { stdout: disguise.hide("stdout", stdout), base64: null };
+    return { stdout: disguise.sanitize("stdout", stdout), base64: null };
   }
-  const bytes = disguise.isNone
+  const bytes = disguise.isIdentity
     ? stdout
-    : changeBytes(stdout, (text) => disguise.hideExactly("stdout", text));
+    : changeBytes(stdout, (text) => disguise.sanitizeExactly("stdout", text));
   const text = lossyDecoder(encoding).decode(bytes);
-  if (encoding !== "utf-8" && !disguise.isNone) {
-    refuseUnlessHidden(stdout, text, options);
+  if (encoding !== "utf-8" && !disguise.isIdentity) {
+    refuseUnlessSanitized(stdout, text, options);
   }
   // Where the text has a replacement character, it was perhaps put there by a decoder.
   const isToldByText = encoding === "utf-8" && utf8Text(bytes) !== null &&
@@ -104,13 +104,13 @@ function stdoutOf(
 }
 
 /** In bytes of another encoding, what is to be hidden is perhaps not found. */
-function refuseUnlessHidden(
+function refuseUnlessSanitized(
   stdout: Uint8Array,
   hidden: string,
-  { program, encoding, disguise }: CaptureOptions,
+  { program, encoding, transform: disguise }: CaptureOptions,
 ): void {
   const text = lossyDecoder(encoding).decode(stdout);
-  if (disguise.hide("stdout", text) === hidden) return;
+  if (disguise.sanitize("stdout", text) === hidden) return;
   throw new UnsupportedError(
     `normalizing or redacting bytes in ${encoding}`,
     "its text changes where its bytes would not; record it with outputString",

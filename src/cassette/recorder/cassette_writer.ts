@@ -3,7 +3,7 @@ import type { CassetteEntry } from "../format/entry.ts";
 import { checkByGuards, type Guard } from "../transform/guard.ts";
 
 /** How the runs of a recording get into its file. */
-export interface RecordingOptions {
+export interface CassetteWriterOptions {
   readonly guards: readonly Guard[];
   /** Whether they are added to what is in the file, or replace it. */
   readonly adds: boolean;
@@ -25,9 +25,9 @@ interface Item {
 }
 
 /** The runs recorded for one file, and which of them are in it. */
-export class Recording {
+export class CassetteWriter {
   readonly #path: string;
-  readonly #options: RecordingOptions;
+  readonly #options: CassetteWriterOptions;
   /** In the order in which they completed. */
   #items: Item[] = [];
   /** How many of them are kept, or in the file. */
@@ -36,7 +36,7 @@ export class Recording {
   /** Entries are looked at one after another, so that they stay in their order. */
   #looking: Promise<void> = Promise.resolve();
 
-  constructor(path: string, options: RecordingOptions) {
+  constructor(path: string, options: CassetteWriterOptions) {
     this.#path = path;
     this.#options = options;
   }
@@ -101,7 +101,7 @@ export class Recording {
     try {
       await checkByGuards(this.#options.guards, entry, index, this.#path);
       item.state = "kept";
-      if (isWanted(item)) this.#kept++;
+      if (isRetained(item)) this.#kept++;
     } catch (error) {
       item.state = "blocked";
       item.error = error;
@@ -130,7 +130,7 @@ export class Recording {
   }
 
   #forget(): void {
-    this.#items = this.#items.filter(isWanted);
+    this.#items = this.#items.filter(isRetained);
     this.#kept = entriesOf(this.#items).length;
   }
 }
@@ -140,7 +140,7 @@ function itemOf(entry: CassetteEntry | null, state: Item["state"]): Item {
 }
 
 /** Whether it is to get into the file, or a save that is not over has it. */
-function isWanted({ isDiscarded, saves }: Item): boolean {
+function isRetained({ isDiscarded, saves }: Item): boolean {
   return !isDiscarded || saves > 0;
 }
 

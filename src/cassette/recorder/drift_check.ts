@@ -1,4 +1,4 @@
-import { Command, specOf, unattended } from "../../command/command.ts";
+import { Command, specOf, withoutListeners } from "../../command/command.ts";
 import type { CommandSpec } from "../../command/spec.ts";
 import { isProcessKitError } from "../../outcome/any_error.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
@@ -6,10 +6,10 @@ import { messageOf } from "../../outcome/message_text.ts";
 import type { Outcome } from "../../outcome/outcome.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { type CassetteEntry, outcomeOf } from "../format/entry.ts";
-import { matchFactsOf } from "../matching/key.ts";
+import { matchFactsFor } from "../matching/key.ts";
 import { commandLineOf } from "../matching/miss.ts";
-import type { Disguise } from "../transform/field_transform.ts";
-import { captureOf } from "./captured_run.ts";
+import type { FieldTransform } from "../transform/field_transform.ts";
+import { capturedRunOf } from "./captured_run.ts";
 import type { CassettePlan } from "./options.ts";
 import { entryOf } from "./recorded_entry.ts";
 
@@ -75,7 +75,7 @@ export class CheckReport {
 }
 
 /** What is checked. */
-export interface CheckedTape {
+export interface DriftCheck {
   readonly path: string;
   readonly plan: CassettePlan;
   readonly entries: readonly CassetteEntry[];
@@ -84,8 +84,8 @@ export interface CheckedTape {
 }
 
 /** Runs the commands of a tape again, one after another. */
-export async function checkTape(
-  tape: CheckedTape,
+export async function checkDrift(
+  tape: DriftCheck,
   runner: ProcessRunner,
 ): Promise<CheckReport> {
   const changed: ChangedRun[] = [];
@@ -93,7 +93,7 @@ export async function checkTape(
   for (const [index, recorded] of tape.entries.entries()) {
     const known = tape.commands.get(index);
     const reason = known === undefined
-      ? whyUnknown(recorded, tape.plan.disguiseOf(specOf(NOBODY)))
+      ? whyUnknown(recorded, tape.plan.transformOf(specOf(BARE_COMMAND)))
       : null;
     if (reason !== null) {
       skipped.push({ index, recorded, reason });
@@ -108,7 +108,12 @@ export async function checkTape(
       });
       continue;
     }
-    const change = await changeOf(recorded, unattended(command), tape, runner);
+    const change = await changeOf(
+      recorded,
+      withoutListeners(command),
+      tape,
+      runner,
+    );
     if (typeof change === "string") {
       skipped.push({ index, recorded, reason: change });
     } else if (change !== null) changed.push({ index, recorded, ...change });
@@ -117,12 +122,12 @@ export async function checkTape(
   return new CheckReport(tape.path, unchanged, changed, skipped);
 }
 
-const NOBODY = new Command("nobody");
+const BARE_COMMAND = new Command("nobody");
 
 /** Why an entry does not tell all of the command that it was recorded of, if so. */
 function whyUnknown(
   entry: CassetteEntry,
-  disguise: Disguise,
+  disguise: FieldTransform,
 ): string | null {
   const advice = "play it on this runner before it is checked";
   if (entry.hasStdin) return `its input is not in the file; ${advice}`;
@@ -140,8 +145,8 @@ function whyUnknown(
 
 /** The command of an entry; `null` if no command can have its words: an empty program, or a NUL. */
 function commandOf(entry: CassetteEntry, plan: CassettePlan): Command | null {
-  const disguise = plan.disguiseOf(specOf(NOBODY));
-  const show = (text: string) => disguise.show(text);
+  const disguise = plan.transformOf(specOf(BARE_COMMAND));
+  const show = (text: string) => disguise.restore(text);
   try {
     const command = new Command(show(entry.program), entry.args.map(show));
     return entry.cwd === null ? command : command.cwd(show(entry.cwd));
@@ -155,14 +160,14 @@ function commandOf(entry: CassetteEntry, plan: CassettePlan): Command | null {
 async function changeOf(
   recorded: CassetteEntry,
   command: Command,
-  { plan }: CheckedTape,
+  { plan }: DriftCheck,
   runner: ProcessRunner,
 ): Promise<Pick<ChangedRun, "now" | "diff"> | string | null> {
   const spec = specOf(command);
-  const disguise = liveDisguise(plan, spec);
+  const disguise = liveTransform(plan, spec);
   if (typeof disguise === "string") return disguise;
   try {
-    const facts = matchFactsOf(spec, plan.match, plan.disguiseOf(spec));
+    const facts = matchFactsFor(spec, plan.match, plan.transformOf(spec));
     const result = recorded.stdoutBase64 === undefined
       ? await runner.outputString(command)
       : await runner.outputBytes(command);
@@ -171,7 +176,12 @@ async function changeOf(
       facts,
       spec,
       disguise,
-      captureOf(result, { program, encoding, disguise, timing: false }),
+      capturedRunOf(result, {
+        program,
+        encoding,
+        transform: disguise,
+        timing: false,
+      }),
     );
     const diff = await differenceOf(recorded, now);
     return diff === "" ? null : { now, diff };
@@ -181,19 +191,19 @@ async function changeOf(
       now: null,
       // It may tell what the command was given.
       diff: `  now: ${error.name}: ${
-        disguise.hide("stderr", messageOf(error))
+        disguise.sanitize("stderr", messageOf(error))
       }`,
     };
   }
 }
 
 /** How its output looks in a cassette; as a string, why it is in none. */
-function liveDisguise(
+function liveTransform(
   plan: CassettePlan,
   spec: CommandSpec,
-): Disguise | string {
+): FieldTransform | string {
   try {
-    return plan.liveDisguiseOf(spec);
+    return plan.liveTransformOf(spec);
   } catch (error) {
     if (error instanceof UnsupportedError || error instanceof RangeError) {
       return error.message;

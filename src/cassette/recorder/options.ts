@@ -8,21 +8,21 @@ import type { CommandSpec } from "../../command/spec.ts";
 import type { JobRunner } from "../../runner/job_runner.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
 import {
-  Disguise,
-  NO_DISGUISE,
+  FieldTransform,
+  IDENTITY,
   type NormalizeFunction,
   type RedactFunction,
 } from "../transform/field_transform.ts";
 import type { Guard } from "../transform/guard.ts";
 import { type MatchRules, PLAIN_MATCH } from "../matching/key.ts";
-import { PathNormalizer, standInsOfPaths } from "../transform/paths.ts";
+import { PathNormalizer, placeholdersOfPaths } from "../transform/paths.ts";
 import {
   EnvRedaction,
-  inheritedStandIns,
-  refuseInWords,
-  standInsOfEnv,
+  inheritedPlaceholders,
+  placeholdersOfEnv,
+  refuseInheritedValues,
 } from "../transform/redaction.ts";
-import { type StandIn, StandIns } from "../transform/placeholders.ts";
+import { type Placeholder, Placeholders } from "../transform/placeholders.ts";
 
 /**
  * Whether runs are recorded or replayed.
@@ -140,14 +140,14 @@ export interface CassettePlan {
   readonly timing: boolean;
   readonly speed: number;
   /** How a command's texts look in the file, on every machine. */
-  disguiseOf(spec: CommandSpec): Disguise;
+  transformOf(spec: CommandSpec): FieldTransform;
   /**
    * How the output of a command looks that is run for real, on this machine.
    *
    * @throws {UnsupportedError} if it inherits a value that is to be redacted and cannot be read, or is in its words
    * @throws {RangeError} if that is too short
    */
-  liveDisguiseOf(spec: CommandSpec): Disguise;
+  liveTransformOf(spec: CommandSpec): FieldTransform;
 }
 
 /**
@@ -157,7 +157,7 @@ export interface CassettePlan {
  * @throws {RangeError} if the speed is not above 0
  * @throws {UnsupportedError} if a permission is missing for what {@linkcode paths} is to know
  */
-export function planOf(options: CassetteOptions): CassettePlan {
+export function checkedPlan(options: CassetteOptions): CassettePlan {
   const order = checkedChoice("order", options.order ?? "any", ORDERS);
   const isStrict = order === "strict";
   const repeat = checkedChoice(
@@ -179,7 +179,7 @@ export function planOf(options: CassetteOptions): CassettePlan {
     repeats: repeat === "last",
     timing: checkBoolean("timing", options.timing ?? false),
     speed: checkedSpeed(options.speed ?? Infinity),
-    ...disguisingOf(options),
+    ...transformsOf(options),
   };
 }
 
@@ -222,9 +222,9 @@ const MATCH_OPTIONS: Readonly<Record<keyof MatchOptions, true>> = {
 const ORDERS = ["any", "strict"] as const;
 const REPEATS = ["last", "error"] as const;
 
-function disguisingOf(
+function transformsOf(
   { normalize, redact }: CassetteOptions,
-): Pick<CassettePlan, "disguiseOf" | "liveDisguiseOf"> {
+): Pick<CassettePlan, "transformOf" | "liveTransformOf"> {
   const normalizing = listOf<NormalizeFunction | PathNormalizer>(
     "normalize",
     normalize,
@@ -238,29 +238,29 @@ function disguisingOf(
   const redactions = redacting.flatMap((item) =>
     item instanceof EnvRedaction ? [] : [checkFunction("redact", item)]
   );
-  const known = folders.flatMap(standInsOfPaths);
-  const make = (standIns: readonly StandIn[]) =>
-    new Disguise(
-      standIns.length === 0 ? null : new StandIns(standIns),
+  const known = folders.flatMap(placeholdersOfPaths);
+  const make = (standIns: readonly Placeholder[]) =>
+    new FieldTransform(
+      standIns.length === 0 ? null : new Placeholders(standIns),
       normalizers,
       redactions,
     );
   const plain = normalizing.length === 0 && redacting.length === 0
-    ? NO_DISGUISE
+    ? IDENTITY
     : make(known);
   if (variables.length === 0) {
-    return { disguiseOf: () => plain, liveDisguiseOf: () => plain };
+    return { transformOf: () => plain, liveTransformOf: () => plain };
   }
   const own = (spec: CommandSpec) =>
-    variables.flatMap((variable) => standInsOfEnv(variable, spec));
+    variables.flatMap((variable) => placeholdersOfEnv(variable, spec));
   return {
-    disguiseOf: (spec) => make([...own(spec), ...known]),
-    liveDisguiseOf(spec) {
+    transformOf: (spec) => make([...own(spec), ...known]),
+    liveTransformOf(spec) {
       const set = own(spec);
       const inherited = variables.flatMap((variable) =>
-        inheritedStandIns(variable, spec)
+        inheritedPlaceholders(variable, spec)
       );
-      refuseInWords(spec, inherited, set);
+      refuseInheritedValues(spec, inherited, set);
       // Of two with one value, the one that the command sets has a way back.
       return make([...set, ...inherited, ...known]);
     },

@@ -5,9 +5,9 @@ import { UnsupportedError } from "../../outcome/errors.ts";
 import type { ProcessResult } from "../../outcome/result.ts";
 import type { JobRunner } from "../../runner/job_runner.ts";
 import {
-  playKnownBytes,
-  playKnownRun,
-  startKnownRun,
+  playSimulatedBytes,
+  playSimulatedRun,
+  startSimulatedRun,
 } from "../../runner/play_simulated_run.ts";
 import {
   checkRunner,
@@ -21,31 +21,31 @@ import {
   refuseBytes,
   type RunningProcess,
 } from "../../runner/running_process.ts";
-import type { KnownRun } from "../../runner/simulated_run.ts";
+import type { SimulatedRun } from "../../runner/simulated_run.ts";
 import type { CassetteEntry } from "../format/entry.ts";
-import { type MatchFacts, matchFactsOf, matchKey } from "../matching/key.ts";
+import { type MatchFacts, matchFactsFor, matchKey } from "../matching/key.ts";
 import { missOf, unplayedError } from "../matching/miss.ts";
-import type { Disguise } from "../transform/field_transform.ts";
+import type { FieldTransform } from "../transform/field_transform.ts";
 import {
-  type Capture,
-  captureOf,
-  captureOfTranscript,
+  type CapturedRun,
+  capturedRunOf,
+  capturedRunOfTranscript,
   type CaptureOptions,
 } from "./captured_run.ts";
-import { type CheckReport, checkTape } from "./drift_check.ts";
+import { checkDrift, type CheckReport } from "./drift_check.ts";
 import { type CassetteOptions, type OpenOptions, OPTIONS } from "./options.ts";
 import { entryOf } from "./recorded_entry.ts";
-import { knownRunOf } from "./replayed_run.ts";
+import { simulatedRunOf } from "./replayed_run.ts";
 import {
-  type Deck,
-  openDeck,
-  recordingDeck,
+  type CassetteSession,
+  openSession,
+  recordingSession,
   type RunnerMode,
 } from "./session.ts";
 import { startRecorded } from "./start_recorded.ts";
 
 /** Ends the processes that a runner still plays; set by {@linkcode RecordReplayRunner} itself. */
-export let endPlaying: (
+export let disposeReplayed: (
   runner: RecordReplayRunner<ProcessRunner>,
 ) => Promise<void>;
 
@@ -83,37 +83,37 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   implements AsyncDisposable {
   static {
     recordedKeys = (runner) => {
-      const { recording, plan } = runner.#deck;
+      const { writer: recording, plan } = runner.#session;
       const entries = recording?.entries ?? [];
       return new Set(entries.map((entry) => matchKey(entry, plan.match)));
     };
-    endPlaying = async (runner) => {
-      const playing = [...runner.#playing];
+    disposeReplayed = async (runner) => {
+      const playing = [...runner.#replayed];
       await Promise.all(
         playing.map((process) => process[Symbol.asyncDispose]()),
       );
     };
   }
 
-  readonly #deck: Deck<R>;
+  readonly #session: CassetteSession<R>;
   /** The first command that each entry was played for. */
   readonly #commands = new Map<number, Command>();
   /** The processes that are played just now. */
-  readonly #playing = new Set<RunningProcess>();
+  readonly #replayed = new Set<RunningProcess>();
 
-  private constructor(deck: Deck<R>) {
+  private constructor(deck: CassetteSession<R>) {
     super();
-    this.#deck = deck;
+    this.#session = deck;
   }
 
   /** The file of the cassette, as it was given. */
   get path(): string {
-    return this.#deck.path;
+    return this.#session.path;
   }
 
   /** What it does; `"auto"` has become `"record"` or `"replay"`. */
   get mode(): RunnerMode {
-    return this.#deck.mode;
+    return this.#session.mode;
   }
 
   /**
@@ -137,7 +137,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     path: string | URL,
     options: OpenOptions<R>,
   ): Promise<RecordReplayRunner<R>> {
-    return new RecordReplayRunner(await openDeck(path, options));
+    return new RecordReplayRunner(await openSession(path, options));
   }
 
   /**
@@ -166,7 +166,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     inner?: ProcessRunner,
     options: CassetteOptions = {},
   ): RecordReplayRunner<ProcessRunner> {
-    return new RecordReplayRunner(recordingDeck(path, inner, options));
+    return new RecordReplayRunner(recordingSession(path, inner, options));
   }
 
   /**
@@ -212,7 +212,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     return this.#verb(
       command,
       "text",
-      playKnownRun,
+      playSimulatedRun,
       (inner, command) => inner.outputString(command),
     );
   }
@@ -229,7 +229,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     return this.#verb(
       command,
       "bytes",
-      playKnownBytes,
+      playSimulatedBytes,
       (inner, command) => inner.outputBytes(command),
     );
   }
@@ -248,7 +248,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *   for a value that {@linkcode redactEnv} cannot hide
    */
   override async start(command: Command): Promise<RunningProcess> {
-    const { inner, recording, plan } = this.#deck;
+    const { inner, writer: recording, plan } = this.#session;
     if (recording === null && inner !== null) return await inner.start(command);
     const spec = specOf(command);
     if (spec.keepStdinOpen) {
@@ -258,17 +258,17 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
         { program: spec.program },
       );
     }
-    const asked = this.#ask(spec);
+    const asked = this.#prepare(spec);
     const entry = this.#play(command, asked, "live");
     if (entry !== null) {
-      const run = startKnownRun(
+      const run = startSimulatedRun(
         spec,
-        this.#known(entry, asked, "live"),
+        this.#simulatedRun(entry, asked, "live"),
         "live",
       );
       const process = processOf(run);
-      this.#playing.add(process);
-      run.closed.then(() => this.#playing.delete(process));
+      this.#replayed.add(process);
+      run.closed.then(() => this.#replayed.delete(process));
       if (!tellsBytes(entry, spec)) {
         refuseBytes(
           process,
@@ -278,7 +278,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       }
       return process;
     }
-    const lived = this.#live(asked);
+    const lived = this.#prepareLive(asked);
     return await startRecorded(
       inner!,
       command,
@@ -286,14 +286,14 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       (run) =>
         this.#keepOrBlock(
           lived,
-          (options) => captureOfTranscript(run, options),
+          (options) => capturedRunOfTranscript(run, options),
         ),
     );
   }
 
   /** The recorded runs that have not been played, in the order of the file; none where nothing is replayed. */
   unplayed(): readonly CassetteEntry[] {
-    const { tape } = this.#deck;
+    const { playback: tape } = this.#session;
     return tape?.unplayed().map((index) => tape.entries[index]) ?? [];
   }
 
@@ -304,7 +304,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * @throws {CassetteError} `unplayed`, naming those that were not
    */
   assertAllPlayed(): void {
-    const { tape, path } = this.#deck;
+    const { playback: tape, path } = this.#session;
     const indexes = tape?.unplayed() ?? [];
     if (indexes.length > 0) throw unplayedError(path, tape!.entries, indexes);
   }
@@ -334,14 +334,14 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * ```
    */
   async check(runner: ProcessRunner): Promise<CheckReport> {
-    const { tape, plan, path } = this.#deck;
+    const { playback: tape, plan, path } = this.#session;
     if (tape === null) {
       throw new UnsupportedError(
         `checking a cassette in mode "${this.mode}"`,
         'open it with mode "replay"',
       );
     }
-    return await checkTape(
+    return await checkDrift(
       { path, plan, entries: tape.entries, commands: this.#commands },
       checkRunner("check", runner),
     );
@@ -356,12 +356,12 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *   What a guard threw, or what a live process could not be kept for, is thrown as it is
    */
   async save(): Promise<void> {
-    await this.#deck.recording?.save();
+    await this.#session.writer?.save();
   }
 
   /** Forgets the runs that are not saved, refused ones too. */
   discard(): void {
-    this.#deck.recording?.discard();
+    this.#session.writer?.discard();
   }
 
   /**
@@ -371,56 +371,62 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * {@linkcode RecordReplayRunner.save}.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    await endPlaying(this);
-    await this.#deck.recording?.saveIfUnsaved().catch(() => {});
+    await disposeReplayed(this);
+    await this.#session.writer?.saveIfUnsaved().catch(() => {});
   }
 
   /** Not when replaying: nothing needs the time. */
   protected override get waitsBetweenRuns(): boolean {
-    const { inner } = this.#deck;
+    const { inner } = this.#session;
     return inner !== null && waitsBetweenRuns(inner);
   }
 
   async #verb<T extends string | Uint8Array>(
     command: Command,
     use: "text" | "bytes",
-    play: (spec: CommandSpec, known: KnownRun) => Promise<ProcessResult<T>>,
+    play: (spec: CommandSpec, known: SimulatedRun) => Promise<ProcessResult<T>>,
     run: (inner: R, command: Command) => Promise<ProcessResult<T>>,
   ): Promise<ProcessResult<T>> {
-    const { inner, recording, plan } = this.#deck;
+    const { inner, writer: recording, plan } = this.#session;
     if (recording === null && inner !== null) return await run(inner, command);
     const spec = specOf(command);
-    const asked = this.#ask(spec);
+    const asked = this.#prepare(spec);
     const entry = this.#play(command, asked, use);
-    if (entry !== null) return await play(spec, this.#known(entry, asked, use));
-    const lived = this.#live(asked);
+    if (entry !== null) {
+      return await play(spec, this.#simulatedRun(entry, asked, use));
+    }
+    const lived = this.#prepareLive(asked);
     const result = await run(
       inner!,
       transcribed(command, plan.timing ? "timed" : "output"),
     );
-    this.#keep(lived, (options) => captureOf(result, options));
+    this.#keep(lived, (options) => capturedRunOf(result, options));
     return result;
   }
 
   /** @throws {UnsupportedError} if it cannot be recorded, nor replayed */
-  #ask(spec: CommandSpec): Asked {
-    const { plan } = this.#deck;
-    const disguise = plan.disguiseOf(spec);
-    return { spec, disguise, facts: matchFactsOf(spec, plan.match, disguise) };
+  #prepare(spec: CommandSpec): PreparedCommand {
+    const { plan } = this.#session;
+    const disguise = plan.transformOf(spec);
+    return {
+      spec,
+      transform: disguise,
+      facts: matchFactsFor(spec, plan.match, disguise),
+    };
   }
 
   /** The same of a command that is about to be run for real. */
-  #live({ spec, facts }: Asked): Asked {
-    return { spec, facts, disguise: this.#deck.plan.liveDisguiseOf(spec) };
+  #prepareLive({ spec, facts }: PreparedCommand): PreparedCommand {
+    return { spec, facts, transform: this.#session.plan.liveTransformOf(spec) };
   }
 
   /** What is played for a command; `null` if it is to be run for real. */
   #play(
     command: Command,
-    { spec, facts }: Asked,
+    { spec, facts }: PreparedCommand,
     use: RunUse,
   ): CassetteEntry | null {
-    const { tape, recording, plan, path } = this.#deck;
+    const { playback: tape, writer: recording, plan, path } = this.#session;
     if (tape === null) return null;
     throwIfCancelled(spec);
     const found = tape.next(
@@ -438,43 +444,48 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     throw missOf(path, tape, facts, plan.match, found);
   }
 
-  #known(
+  #simulatedRun(
     entry: CassetteEntry,
-    { spec: { encoding }, disguise }: Asked,
+    { spec: { encoding }, transform: disguise }: PreparedCommand,
     use: RunUse,
-  ): KnownRun {
-    const { speed } = this.#deck.plan;
-    return knownRunOf(entry, { use, disguise, speed, encoding });
+  ): SimulatedRun {
+    const { speed } = this.#session.plan;
+    return simulatedRunOf(entry, { use, transform: disguise, speed, encoding });
   }
 
   #keep(
-    { facts, spec, disguise }: Asked,
-    capture: (options: CaptureOptions) => Capture,
+    { facts, spec, transform: disguise }: PreparedCommand,
+    capture: (options: CaptureOptions) => CapturedRun,
   ): void {
-    const { plan: { timing }, recording } = this.#deck;
+    const { plan: { timing }, writer: recording } = this.#session;
     const { program, encoding } = spec;
-    const captured = capture({ program, encoding, disguise, timing });
+    const captured = capture({
+      program,
+      encoding,
+      transform: disguise,
+      timing,
+    });
     recording!.add(entryOf(facts, spec, disguise, captured));
   }
 
   /** For a run that perhaps nobody waits for, who could be told that it is not kept. */
   #keepOrBlock(
-    asked: Asked,
-    capture: (options: CaptureOptions) => Capture,
+    asked: PreparedCommand,
+    capture: (options: CaptureOptions) => CapturedRun,
   ): void {
     try {
       this.#keep(asked, capture);
     } catch (error) {
-      this.#deck.recording!.block(error);
+      this.#session.writer!.block(error);
       throw error;
     }
   }
 }
 
 /** A command, and how it looks in the file. */
-interface Asked {
+interface PreparedCommand {
   readonly spec: CommandSpec;
-  readonly disguise: Disguise;
+  readonly transform: FieldTransform;
   readonly facts: MatchFacts;
 }
 

@@ -1,16 +1,16 @@
 import type { CommandSpec } from "../../command/spec.ts";
 import { type CassetteEntry, optional } from "../format/entry.ts";
 import type { MatchFacts } from "../matching/key.ts";
-import type { Disguise } from "../transform/field_transform.ts";
-import type { Capture } from "./captured_run.ts";
+import type { FieldTransform } from "../transform/field_transform.ts";
+import type { CapturedRun } from "./captured_run.ts";
 import { timingOf } from "./timing.ts";
 
 /** Makes an entry of a completed run. */
 export function entryOf(
   facts: MatchFacts,
   spec: CommandSpec,
-  disguise: Disguise,
-  capture: Capture,
+  disguise: FieldTransform,
+  capture: CapturedRun,
 ): CassetteEntry {
   const { envDigests, args, ...key } = facts;
   const { outcome, base64, timed } = capture;
@@ -31,7 +31,8 @@ export function entryOf(
       envDigests,
       timing: timed === null
         ? undefined
-        : timingOf(timed, texts, (stream, text) => disguise.hide(stream, text)),
+        : timingOf(timed, texts, (stream, text) =>
+          disguise.sanitize(stream, text)),
     }),
   });
 }

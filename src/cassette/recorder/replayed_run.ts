@@ -1,25 +1,28 @@
-import { type KnownRun, SILENT_SUCCESS } from "../../runner/simulated_run.ts";
+import {
+  SILENT_SUCCESS,
+  type SimulatedRun,
+} from "../../runner/simulated_run.ts";
 import type { RunUse } from "../../runner/run.ts";
 import { changeBytes } from "../format/byte_text.ts";
 import { type CassetteEntry, outcomeOf } from "../format/entry.ts";
-import type { Disguise } from "../transform/field_transform.ts";
+import type { FieldTransform } from "../transform/field_transform.ts";
 import { scheduleOf } from "./timing.ts";
 
 /** How a recorded run is played. */
 export interface PlayOptions {
   /** What it is played for: only who wants bytes gets them, and only a live process has a schedule. */
   readonly use: RunUse;
-  readonly disguise: Disguise;
+  readonly transform: FieldTransform;
   readonly speed: number;
   readonly encoding: string;
 }
 
 /** The recorded run, to be played. */
-export function knownRunOf(
+export function simulatedRunOf(
   entry: CassetteEntry,
-  { use, disguise, speed, encoding }: PlayOptions,
-): KnownRun {
-  const show = (text: string) => disguise.show(text);
+  { use, transform: disguise, speed, encoding }: PlayOptions,
+): SimulatedRun {
+  const show = (text: string) => disguise.restore(text);
   const bytes = use === "text" ? null : stdoutBytesOf(entry, disguise);
   return {
     ...SILENT_SUCCESS,
@@ -41,9 +44,9 @@ export function knownRunOf(
 
 function stdoutBytesOf(
   { stdoutBase64 }: CassetteEntry,
-  disguise: Disguise,
+  disguise: FieldTransform,
 ): Uint8Array | null {
   if (stdoutBase64 === undefined) return null;
   const bytes = Uint8Array.fromBase64(stdoutBase64);
-  return changeBytes(bytes, (text) => disguise.show(text));
+  return changeBytes(bytes, (text) => disguise.restore(text));
 }

@@ -12,23 +12,23 @@ import {
   type CassetteOptions,
   type CassettePlan,
   checkedMode,
+  checkedPlan,
   OPEN_OPTIONS,
   type OpenOptions,
   OPTIONS,
-  planOf,
 } from "./options.ts";
-import { Recording } from "./cassette_writer.ts";
-import { Tape } from "../matching/playback.ts";
+import { CassetteWriter } from "./cassette_writer.ts";
+import { Playback } from "../matching/playback.ts";
 
 /** What a runner is made of. */
-export interface Deck<R> {
+export interface CassetteSession<R> {
   readonly path: string;
   readonly mode: RunnerMode;
   readonly plan: CassettePlan;
   /** What is played, if anything is. */
-  readonly tape: Tape | null;
+  readonly playback: Playback | null;
   /** What is recorded, if anything is. */
-  readonly recording: Recording | null;
+  readonly writer: CassetteWriter | null;
   /** What runs the real thing; `null` where nothing does. */
   readonly inner: R | null;
 }
@@ -37,13 +37,13 @@ export interface Deck<R> {
 export type RunnerMode = Exclude<CassetteMode, "auto">;
 
 /** What plays, or records, the cassette at `path` as the mode says. */
-export async function openDeck<R extends ProcessRunner>(
+export async function openSession<R extends ProcessRunner>(
   path: string | URL,
   options: OpenOptions<R>,
-): Promise<Deck<R>> {
+): Promise<CassetteSession<R>> {
   const file = pathText("the cassette's path", path);
   checkOptions("a cassette's options", options, OPEN_OPTIONS);
-  const plan = planOf(options);
+  const plan = checkedPlan(options);
   const mode = await modeFor(file, options.mode);
   if (mode === "new-episodes" && plan.isStrict) {
     throw new TypeError(
@@ -58,9 +58,9 @@ export async function openDeck<R extends ProcessRunner>(
     path: file,
     mode,
     plan,
-    tape: entries === null ? null : new Tape(entries, plan),
-    recording: mode === "record" || adds
-      ? new Recording(file, {
+    playback: entries === null ? null : new Playback(entries, plan),
+    writer: mode === "record" || adds
+      ? new CassetteWriter(file, {
         guards: plan.guards,
         adds,
         known: entries?.length ?? 0,
@@ -71,20 +71,20 @@ export async function openDeck<R extends ProcessRunner>(
 }
 
 /** What records what `inner` runs; no file is looked at. */
-export function recordingDeck<R extends ProcessRunner>(
+export function recordingSession<R extends ProcessRunner>(
   path: string | URL,
   inner: R | undefined,
   options: CassetteOptions,
-): Deck<ProcessRunner> {
+): CassetteSession<ProcessRunner> {
   const file = pathText("the cassette's path", path);
   checkOptions("a cassette's options", options, OPTIONS);
-  const plan = planOf(options);
+  const plan = checkedPlan(options);
   return {
     path: file,
     mode: "record",
     plan,
-    tape: null,
-    recording: new Recording(file, {
+    playback: null,
+    writer: new CassetteWriter(file, {
       guards: plan.guards,
       adds: false,
       known: 0,

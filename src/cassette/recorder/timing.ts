@@ -5,7 +5,7 @@ import type {
 } from "../../outcome/transcript.ts";
 import { pieceDecoder } from "../../output/piece_decoder.ts";
 import type { CassetteTiming } from "../format/entry.ts";
-import type { Schedule } from "../../runner/simulated_run.ts";
+import type { OutputSchedule } from "../../runner/simulated_run.ts";
 
 /** What changes a text of a stream on its way to the file, or back. */
 export type ChangeText = (stream: OutputStream, text: string) => string;
@@ -41,7 +41,7 @@ export function scheduleOf(
   speed: number,
   show: (text: string) => string,
   stdout: { readonly bytes: Uint8Array; readonly encoding: string } | null,
-): Schedule {
+): OutputSchedule {
   const shown = new Map(STREAMS.map((stream) => {
     const texts = timing.output.filter((piece) => piece.stream === stream).map(
       ({ text }) => text,

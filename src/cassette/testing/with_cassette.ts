@@ -15,7 +15,7 @@ import {
   OPEN_OPTIONS,
 } from "../recorder/options.ts";
 import {
-  endPlaying,
+  disposeReplayed,
   recordedKeys,
   RecordReplayRunner,
 } from "../recorder/record_replay_runner.ts";
@@ -115,7 +115,7 @@ export async function withCassette(
   const { dir, ...own }: Options = given;
   const path = cassettePathOf(test, dir);
   const choice = own.mode === undefined
-    ? modeOfSurroundings()
+    ? modeOfEnvironment()
     : { mode: own.mode, by: "mode" as const };
   const { mode } = choice;
   await using owned = own.inner === undefined ? new JobRunner() : null;
@@ -136,7 +136,7 @@ export async function withCassette(
       (runner.mode === "new-episodes" && await isCassetteThere(path));
     throw isPlaying ? withNote(error, noteOnPlaying(path, choice)) : error;
   } finally {
-    await endPlaying(runner);
+    await disposeReplayed(runner);
   }
   await runner.save();
   if (runner.mode === "record") checkIsAlone(path, recordedKeys(runner));
@@ -171,8 +171,8 @@ interface Choice {
   readonly by: "mode" | typeof VARIABLE | "CI" | null;
 }
 
-function modeOfSurroundings(): Choice {
-  const { surroundings } = runtime();
+function modeOfEnvironment(): Choice {
+  const { environment: surroundings } = runtime();
   const chosen = surroundings.variable(VARIABLE);
   if (chosen) {
     const mode = checkedMode(`the variable ${VARIABLE}`, chosen);
@@ -204,7 +204,7 @@ function noteOnReplay(choice: Choice): string {
 /** How to run a test for its cassette to be recorded. */
 function recording({ by }: Choice): string {
   if (by === "mode") return 'with mode: "record"';
-  return runtime().surroundings.canReadVariable(VARIABLE)
+  return runtime().environment.canReadVariable(VARIABLE)
     ? `with ${VARIABLE}=record`
     : `with ${VARIABLE}=record, and --allow-env=${VARIABLE} for it to be seen`;
 }

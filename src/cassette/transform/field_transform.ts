@@ -1,6 +1,6 @@
 import type { CommandSpec } from "../../command/spec.ts";
 import type { CassetteField, CassetteKey } from "../format/entry.ts";
-import type { StandIns } from "./placeholders.ts";
+import type { Placeholders } from "./placeholders.ts";
 
 /** Makes what may be kept of a text that is about to be. */
 export type RedactFunction = (field: CassetteField, text: string) => string;
@@ -9,24 +9,24 @@ export type RedactFunction = (field: CassetteField, text: string) => string;
 export type NormalizeFunction = (key: CassetteKey) => CassetteKey;
 
 /** How the texts of one command look in the file, and what they were. */
-export class Disguise {
-  readonly #standIns: StandIns | null;
+export class FieldTransform {
+  readonly #placeholders: Placeholders | null;
   readonly #normalizers: readonly NormalizeFunction[];
   readonly #redactions: readonly RedactFunction[];
 
   constructor(
-    standIns: StandIns | null,
+    standIns: Placeholders | null,
     normalizers: readonly NormalizeFunction[],
     redactions: readonly RedactFunction[],
   ) {
-    this.#standIns = standIns;
+    this.#placeholders = standIns;
     this.#normalizers = normalizers;
     this.#redactions = redactions;
   }
 
   /** Whether every text stays as it is. */
-  get isNone(): boolean {
-    return this.#standIns === null && this.#redactions.length === 0;
+  get isIdentity(): boolean {
+    return this.#placeholders === null && this.#redactions.length === 0;
   }
 
   /** Whether the words in the file tell what they were. */
@@ -35,17 +35,17 @@ export class Disguise {
   }
 
   /** A text as it is in the file. */
-  hide(field: CassetteField, text: string): string {
+  sanitize(field: CassetteField, text: string): string {
     // Before as well: what is looked for is well-formed.
     const wellFormed = text.toWellFormed();
-    return this.isNone
+    return this.isIdentity
       ? wellFormed
-      : this.hideExactly(field, wellFormed).toWellFormed();
+      : this.sanitizeExactly(field, wellFormed).toWellFormed();
   }
 
-  /** Like {@linkcode Disguise.hide}, with the halves of characters left as they are. */
-  hideExactly(field: CassetteField, text: string): string {
-    let hidden = this.#standIns?.hide(text) ?? text;
+  /** Like {@linkcode FieldTransform.sanitize}, with the halves of characters left as they are. */
+  sanitizeExactly(field: CassetteField, text: string): string {
+    let hidden = this.#placeholders?.insert(text) ?? text;
     for (const redact of this.#redactions) {
       hidden = checkedText("redact", redact(field, hidden));
     }
@@ -53,12 +53,12 @@ export class Disguise {
   }
 
   /** A text of the file as the command is to see it: what stood in for something is that again. */
-  show(text: string): string {
-    return this.#standIns?.show(text) ?? text;
+  restore(text: string): string {
+    return this.#placeholders?.restore(text) ?? text;
   }
 
   /** The key as it is in the file, of one whose texts are. */
-  changeKey(key: CassetteKey): CassetteKey {
+  normalizeKey(key: CassetteKey): CassetteKey {
     return this.#normalizers.reduce(
       (key, normalize) => checkedKey(normalize(Object.freeze(key))),
       key,
@@ -67,10 +67,10 @@ export class Disguise {
 }
 
 /** What changes nothing. */
-export const NO_DISGUISE = new Disguise(null, [], []);
+export const IDENTITY = new FieldTransform(null, [], []);
 
 /** Makes the disguise of a command. */
-export type DisguiseOf = (spec: CommandSpec) => Disguise;
+export type TransformOf = (spec: CommandSpec) => FieldTransform;
 
 function checkedText(what: string, text: unknown): string {
   if (typeof text === "string") return text;

@@ -1,7 +1,7 @@
 import { checkBoolean, checkOptions } from "../../command/checks.ts";
 import { runtime } from "../../runtime/detect.ts";
-import type { Surroundings } from "../../runtime/runtime.ts";
-import type { StandIn } from "./placeholders.ts";
+import type { HostEnvironment } from "../../runtime/runtime.ts";
+import type { Placeholder } from "./placeholders.ts";
 
 /** Which folders {@linkcode paths} is about. */
 export interface PathsOptions {
@@ -25,7 +25,7 @@ export interface PathsOptions {
   tmp?: boolean;
 }
 
-type Which = Parameters<Surroundings["folder"]>[0];
+type Which = Parameters<HostEnvironment["folder"]>[0];
 
 const NAMES: Readonly<Record<Which, string>> = {
   cwd: "CWD",
@@ -34,15 +34,15 @@ const NAMES: Readonly<Record<Which, string>> = {
 };
 
 /** Reads what only a cassette needs to know; set by {@linkcode PathNormalizer} itself. */
-export let standInsOfPaths: (normalizer: PathNormalizer) => StandIn[];
+export let placeholdersOfPaths: (normalizer: PathNormalizer) => Placeholder[];
 
 /** Folders that differ from one machine to the next; made by {@linkcode paths}. */
 export class PathNormalizer {
   static {
-    standInsOfPaths = (normalizer) =>
+    placeholdersOfPaths = (normalizer) =>
       normalizer.#which.map((which) => ({
         name: NAMES[which],
-        text: withoutEnd(runtime().surroundings.folder(which)),
+        text: withoutEnd(runtime().environment.folder(which)),
         isFolder: true,
       }));
   }

@@ -1,5 +1,5 @@
 /** A text that is not to be in the file, and the name of what stands in for it there. */
-export interface StandIn {
+export interface Placeholder {
   readonly name: string;
   /** `null` where it is not known: then what stands in for it stays. */
   readonly text: string | null;
@@ -21,17 +21,17 @@ interface Span {
  * Nothing of a secret stays, also where two of them share a part: of the second one
  * `<NAME\8>` stands for what is left from the 8th character on.
  */
-export class StandIns {
+export class Placeholders {
   readonly #secrets: readonly {
     readonly name: string;
     readonly text: string;
   }[];
   readonly #folderOf = new Map<string, string>();
   readonly #textOf = new Map<string, string>();
-  readonly #hidden: RegExp;
-  readonly #shown: RegExp;
+  readonly #insertPattern: RegExp;
+  readonly #restorePattern: RegExp;
 
-  constructor(standIns: readonly StandIn[]) {
+  constructor(standIns: readonly Placeholder[]) {
     const names = standIns.map(({ name }) => RegExp.escape(name)).join("|");
     const secrets: { name: string; text: string }[] = [];
     for (const { name, text, isFolder } of standIns) {
@@ -48,34 +48,36 @@ export class StandIns {
     const folders = [...this.#folderOf.keys()].sort((one, other) =>
       other.length - one.length
     );
-    this.#hidden = new RegExp(
-      [...folders.map(folder), `<\\\\*(?:${names})(?:\\\\\\d+)?>`].join("|"),
+    this.#insertPattern = new RegExp(
+      [...folders.map(folderPattern), `<\\\\*(?:${names})(?:\\\\\\d+)?>`].join(
+        "|",
+      ),
       "gu",
     );
-    this.#shown = new RegExp(`<(\\\\*)(${names})(\\\\\\d+)?>`, "gu");
+    this.#restorePattern = new RegExp(`<(\\\\*)(${names})(\\\\\\d+)?>`, "gu");
   }
 
   /** The text with stand-ins in it. */
-  hide(text: string): string {
+  insert(text: string): string {
     const spans = this.#spansIn(text);
-    if (spans.length === 0) return this.#hideFolders(text);
+    if (spans.length === 0) return this.#insertFolders(text);
     const parts: string[] = [];
     let at = 0;
     for (const { start, end, name } of spans) {
       if (end <= at) continue;
       if (start >= at) {
-        parts.push(this.#hideFolders(text.slice(at, start)), `<${name}>`);
+        parts.push(this.#insertFolders(text.slice(at, start)), `<${name}>`);
       } else parts.push(`<${name}\\${at - start}>`);
       at = end;
     }
-    parts.push(this.#hideFolders(text.slice(at)));
+    parts.push(this.#insertFolders(text.slice(at)));
     return parts.join("");
   }
 
-  /** The text that {@linkcode StandIns.hide} was given. */
-  show(text: string): string {
+  /** The text that {@linkcode Placeholders.insert} was given. */
+  restore(text: string): string {
     return text.replace(
-      this.#shown,
+      this.#restorePattern,
       (
         found,
         backslashes: string,
@@ -98,7 +100,7 @@ export class StandIns {
   #spansIn(text: string): Span[] {
     const spans: Span[] = [];
     for (const { name, text: secret } of this.#secrets) {
-      for (const start of placesOf(secret, text)) {
+      for (const start of occurrencesOf(secret, text)) {
         spans.push({ start, end: start + secret.length, name });
       }
     }
@@ -107,8 +109,8 @@ export class StandIns {
     );
   }
 
-  #hideFolders(text: string): string {
-    return text.replace(this.#hidden, (found) => {
+  #insertFolders(text: string): string {
+    return text.replace(this.#insertPattern, (found) => {
       const name = this.#folderOf.get(found);
       return name === undefined ? `<\\${found.slice(1)}` : `<${name}>`;
     });
@@ -116,7 +118,7 @@ export class StandIns {
 }
 
 /** Every place of `part` in a text, also where two of them overlap. */
-export function* placesOf(part: string, text: string): Iterable<number> {
+export function* occurrencesOf(part: string, text: string): Iterable<number> {
   for (
     let place = text.indexOf(part);
     place >= 0;
@@ -127,7 +129,7 @@ export function* placesOf(part: string, text: string): Iterable<number> {
 /** A character that can be part of the name of a file without ending it. */
 const NAME = "[\\p{L}\\p{M}\\p{N}_\\-]";
 
-function folder(path: string): string {
+function folderPattern(path: string): string {
   // `/tmp` in `/var/tmp` is another folder; `/home/me` in `-I/home/me` is not.
   const isShort = !path.slice(1).match(/[/\\]/);
   return `${isShort ? `(?<!${NAME})(?<!\\.)` : ""}${RegExp.escape(path)}` +

@@ -5,16 +5,16 @@ import { UnsupportedError } from "../../outcome/errors.ts";
 import { lossyDecoder } from "../../output/text.ts";
 import { runtime } from "../../runtime/detect.ts";
 import type { RedactFunction } from "./field_transform.ts";
-import { placesOf, type StandIn } from "./placeholders.ts";
+import { occurrencesOf, type Placeholder } from "./placeholders.ts";
 
 /** What is shorter is found all over a text, where it is no secret, and could be guessed from what is left. */
 const SHORTEST_SECRET = 4;
 
 /** What stands in for the values that a command gives its variables; set by {@linkcode EnvRedaction} itself. */
-export let standInsOfEnv: (
+export let placeholdersOfEnv: (
   redaction: EnvRedaction,
   spec: CommandSpec,
-) => StandIn[];
+) => Placeholder[];
 
 /**
  * What stands in for those that a command inherits; set by {@linkcode EnvRedaction} itself.
@@ -22,19 +22,21 @@ export let standInsOfEnv: (
  * @throws {UnsupportedError} if one cannot be read
  * @throws {RangeError} if one is too short
  */
-export let inheritedStandIns: (
+export let inheritedPlaceholders: (
   redaction: EnvRedaction,
   spec: CommandSpec,
-) => StandIn[];
+) => Placeholder[];
 
 /** Environment variables whose values are secret; made by {@linkcode redactEnv}. */
 export class EnvRedaction {
   static {
-    standInsOfEnv = (redaction, spec) =>
-      redaction.#names.map((name) => standInFor(name, ownSecret(spec, name)));
-    inheritedStandIns = (redaction, spec) =>
+    placeholdersOfEnv = (redaction, spec) =>
+      redaction.#names.map((name) =>
+        placeholderFor(name, ownSecret(spec, name))
+      );
+    inheritedPlaceholders = (redaction, spec) =>
       redaction.#names.filter((name) => inherits(spec, name))
-        .map((name) => standInFor(name, inheritedSecret(spec, name)));
+        .map((name) => placeholderFor(name, inheritedSecret(spec, name)));
   }
 
   readonly #names: readonly string[];
@@ -135,7 +137,7 @@ export function redactPattern(
   return (_field, text) => text.replace(everywhere, () => replacement);
 }
 
-function standInFor(variable: string, text: string | null): StandIn {
+function placeholderFor(variable: string, text: string | null): Placeholder {
   return { name: `env:${variable}`, text, isFolder: false };
 }
 
@@ -145,7 +147,7 @@ function ownSecret({ envs }: CommandSpec, name: string): string | null {
 }
 
 function inheritedSecret(spec: CommandSpec, name: string): string | null {
-  const { surroundings } = runtime();
+  const { environment: surroundings } = runtime();
   const value = surroundings.variable(name);
   const advice = `set it with env("${name}", …)`;
   if (!surroundings.canReadVariable(name)) {
@@ -180,17 +182,17 @@ function inherits(
  *
  * @throws {UnsupportedError} if it does
  */
-export function refuseInWords(
+export function refuseInheritedValues(
   spec: CommandSpec,
-  inherited: readonly StandIn[],
-  set: readonly StandIn[],
+  inherited: readonly Placeholder[],
+  set: readonly Placeholder[],
 ): void {
   const looked = inherited.filter(isKnown);
   if (looked.length === 0) return;
   const hidden = set.filter(isKnown).map(({ text }) => text);
-  for (const [place, word] of wordsOf(spec)) {
+  for (const [place, word] of textsOf(spec)) {
     for (const { name, text } of looked) {
-      if (!isBare(word, text, hidden)) continue;
+      if (!isExposed(word, text, hidden)) continue;
       const variable = name.replace(/^env:/, "");
       throw new UnsupportedError(
         `recording a command with the value of ${variable}, which it inherits, in ${place}`,
@@ -201,12 +203,12 @@ export function refuseInWords(
 }
 
 function isKnown(
-  standIn: StandIn,
-): standIn is StandIn & { readonly text: string } {
+  standIn: Placeholder,
+): standIn is Placeholder & { readonly text: string } {
   return standIn.text !== null;
 }
 
-function* wordsOf(
+function* textsOf(
   { program, args, cwd, stdin }: CommandSpec,
 ): Iterable<[place: string, word: string]> {
   yield ["the program", program.toWellFormed()];
@@ -225,7 +227,7 @@ function* wordsOf(
 }
 
 /** Whether a text is anywhere in a word where `covers` do not hide all of it. */
-function isBare(
+function isExposed(
   word: string,
   text: string,
   covers: readonly string[],
@@ -233,7 +235,7 @@ function isBare(
   if (!word.includes(text)) return false;
   const spans = coveredSpans(word, covers);
   let next = 0;
-  for (const start of placesOf(text, word)) {
+  for (const start of occurrencesOf(text, word)) {
     const end = start + text.length;
     // What ends before this one does is of no use for any that comes later.
     while (next < spans.length && spans[next].end < end) next++;
@@ -248,7 +250,7 @@ function coveredSpans(
   covers: readonly string[],
 ): { readonly start: number; readonly end: number }[] {
   const all = covers.flatMap((cover) =>
-    Array.from(placesOf(cover, word), (start) => ({
+    Array.from(occurrencesOf(cover, word), (start) => ({
       start,
       end: start + cover.length,
     }))
