@@ -42,7 +42,10 @@ export let transcribed: (
 export let withoutListeners: (command: Command) => Command;
 
 /** The command, whose stdout goes into another stage of a pipeline; set by {@linkcode Command} itself. */
-export let connectedTo: (command: Command, link: StageConnection) => Command;
+export let connectedTo: (
+  command: Command,
+  connection: StageConnection,
+) => Command;
 
 /**
  * A program with its arguments and everything else a run of it needs.
@@ -78,8 +81,8 @@ export class Command {
         retry: null,
         cancelOn: DEFAULTS.cancelOn,
       });
-    connectedTo = (command, link) =>
-      command.#with({ connection: link, stdout: "piped" });
+    connectedTo = (command, connection) =>
+      command.#with({ connection, stdout: "piped" });
   }
 
   #spec: CommandSpec;

@@ -5,9 +5,11 @@ import type { Command } from "./command.ts";
 
 export type { Pipeline, RunningProcess };
 
-// A Command's verbs need a runner, and every runner needs Command, and so it is with
-// pipelines: these slots are the one place where that circle is broken, and where types
-// come from above. The modules that define the real runner and the pipeline fill them.
+// A Command's verbs need a runner, and every runner needs Command; the same holds for
+// Pipeline. These slots break the circle at run time: the modules that define JobRunner
+// and Pipeline fill them. The types above stay circular on purpose. Without them the
+// verbs would have to be declared on an interface of their own that repeats each
+// signature and each doc comment, which is more to maintain than one exception here.
 let makePipeline: ((first: Command, next: Command) => Pipeline) | undefined;
 let makeRunner: (() => ProcessRunner) | undefined;
 let runner: ProcessRunner | undefined;

@@ -9,13 +9,13 @@ export type StdinSource =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "stream"; readonly stream: ReadableStream<Uint8Array> }
   | { readonly kind: "async-lines"; readonly lines: AsyncIterable<string> }
-  | { readonly kind: "stage"; readonly link: StageConnection };
+  | { readonly kind: "stage"; readonly connection: StageConnection };
 
 /** Reads what only runners need to know; set by {@linkcode Stdin} itself. */
 export let stdinSourceOf: (stdin: Stdin) => StdinSource;
 
 /** What a stage of a pipeline reads from the one before it; set by {@linkcode Stdin} itself. */
-export let stdinFrom: (link: StageConnection) => Stdin;
+export let stdinFrom: (connection: StageConnection) => Stdin;
 
 /**
  * What a child reads from its stdin.
@@ -36,7 +36,7 @@ export let stdinFrom: (link: StageConnection) => Stdin;
 export class Stdin {
   static {
     stdinSourceOf = (stdin) => stdin.#source;
-    stdinFrom = (link) => new Stdin({ kind: "stage", link });
+    stdinFrom = (connection) => new Stdin({ kind: "stage", connection });
   }
 
   readonly #source: StdinSource;
@@ -132,7 +132,7 @@ function oneShotOf(source: StdinSource): object | null {
     case "async-lines":
       return source.lines;
     case "stage":
-      return source.link;
+      return source.connection;
     default:
       return null;
   }

@@ -24,7 +24,7 @@ interface Rule {
 interface Beginning {
   readonly spec: CommandSpec;
   readonly content: ReplyContent;
-  readonly supply: StdinReader | null;
+  readonly stdinReader: StdinReader | null;
 }
 
 /**
@@ -87,14 +87,14 @@ export class ScriptedRunner extends ProcessRunner {
   override async outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
-    const { spec, content, supply } = await this.#begin(command);
-    return await playSimulatedRun(spec, content, supply);
+    const { spec, content, stdinReader } = await this.#begin(command);
+    return await playSimulatedRun(spec, content, stdinReader);
   }
 
   /** Answers from the script, by a process that is none; see {@linkcode ProcessRunner.start}. */
   override async start(command: Command): Promise<RunningProcess> {
-    const { spec, content, supply } = await this.#begin(command);
-    return processOf(startSimulatedRun(spec, content, "live", supply));
+    const { spec, content, stdinReader } = await this.#begin(command);
+    return processOf(startSimulatedRun(spec, content, "live", stdinReader));
   }
 
   /** Answers from the script, with stdout as UTF-8; see {@linkcode ProcessRunner.outputBytes}. */
@@ -114,14 +114,14 @@ export class ScriptedRunner extends ProcessRunner {
     throwIfCancelled(spec);
     const content = contentOf(this.#replyTo(command));
     if (content.failure !== null) throw content.failure(spec.program);
-    if (spec.stdin === "inherit") return { spec, content, supply: null };
+    if (spec.stdin === "inherit") return { spec, content, stdinReader: null };
     const source = stdinSourceOf(spec.stdin);
     claimStdin(source, spec.program);
     // Only who answers its input reads it.
-    const supply = content.answer === null
+    const stdinReader = content.answer === null
       ? null
       : await openStdin(source, spec.program);
-    return { spec, content, supply };
+    return { spec, content, stdinReader };
   }
 
   #add(

@@ -18,7 +18,7 @@ export interface ListenerOptions {
 
 /** The line handlers and tees of one stream: whoever of them is at work is waited for. */
 export class Listeners {
-  readonly #feed: LineDispatcher | null;
+  readonly #dispatcher: LineDispatcher | null;
   readonly #splitter: LineSplitter;
   readonly #tees: readonly Tee[];
 
@@ -32,7 +32,7 @@ export class Listeners {
   private constructor(
     { handlers, tees, terminator, limit, errors }: ListenerOptions,
   ) {
-    this.#feed = handlers.length === 0
+    this.#dispatcher = handlers.length === 0
       ? null
       : new LineDispatcher(handlers, errors);
     this.#splitter = new LineSplitter(terminator, limit);
@@ -48,17 +48,17 @@ export class Listeners {
   /** Says that the text has ended, and lets go of the sinks. */
   end(): void | Promise<void> {
     for (const tee of this.#tees) tee.close();
-    return this.#feed?.deliver(this.#splitter.end());
+    return this.#dispatcher?.deliver(this.#splitter.end());
   }
 
   /** Waits for nobody any more, and calls nobody. */
   abandon(): void {
     for (const tee of this.#tees) tee.close();
-    this.#feed?.abandon();
+    this.#dispatcher?.abandon();
   }
 
   #hear(text: string): void | Promise<void> {
-    return this.#feed?.deliver(this.#splitter.push(text));
+    return this.#dispatcher?.deliver(this.#splitter.push(text));
   }
 
   async #tell(text: string): Promise<void> {

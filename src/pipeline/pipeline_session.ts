@@ -18,7 +18,7 @@ import { reportedStage, type StageFailure, stageFailure } from "./pipefail.ts";
 export interface StartedPipeline {
   /** All of them were started. */
   readonly stages: readonly RunningProcess[];
-  readonly links: readonly StagePipe[];
+  readonly connections: readonly StagePipe[];
   /** Of the chain as a whole. Disposed of by the session. */
   readonly limits: RunLimits;
   /** Its deadline, in milliseconds. */
@@ -243,7 +243,7 @@ export class PipelineSession implements AsyncDisposable {
       await run.completed;
       const end = endOf(run);
       this.#ends[stage] = end;
-      this.#started.links[stage - 1]?.readerClosed();
+      this.#started.connections[stage - 1]?.readerClosed();
       if (this.#failureOf(stage, end) === "real") this.#tearDown();
     }));
     // What was printed when its reader left is still heard.
@@ -310,7 +310,7 @@ export class PipelineSession implements AsyncDisposable {
     // A socket of Bun's that is cut is no broken pipe to who writes to it.
     return failures.map((failure, stage) =>
       failure === "real" && failures[stage + 1] === "real" &&
-        this.#started.links[stage].wasClosedEarly
+        this.#started.connections[stage].wasClosedEarly
         ? "reader-left"
         : failure
     );

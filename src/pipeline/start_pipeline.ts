@@ -50,7 +50,7 @@ export async function startPipeline(
     if (started.length === stages.length) {
       return sessionOf({
         stages: started,
-        links: pipes.connections,
+        connections: pipes.connections,
         limits,
         timeout,
       });
@@ -67,13 +67,15 @@ export async function startPipeline(
 /** The commands as they are started: each feeds the next, and all of them end with the chain. */
 function stagesOf(
   { stages, cancelOn }: PipelineSpec,
-  { connections: links }: StagePipes,
+  { connections }: StagePipes,
   overdue: AbortSignal,
 ): readonly Command[] {
   return stages.map((stage, index) => {
     let command = stage;
-    if (index > 0) command = command.stdin(stdinFrom(links[index - 1]));
-    if (index < links.length) command = connectedTo(command, links[index]);
+    if (index > 0) command = command.stdin(stdinFrom(connections[index - 1]));
+    if (index < connections.length) {
+      command = connectedTo(command, connections[index]);
+    }
     for (const signal of cancelOn) command = command.cancelOn(signal);
     return command.cancelOn(overdue);
   });

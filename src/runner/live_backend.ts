@@ -32,8 +32,8 @@ export class LiveBackend implements RunBackend {
   ) {
     this.#containment = containment;
     const { modes } = files;
-    const { connection: link } = spec;
-    const givesStdoutAway = link !== null && !hasStdoutListeners(spec) &&
+    const { connection } = spec;
+    const givesStdoutAway = connection !== null && !hasStdoutListeners(spec) &&
       modes.stdout === "piped";
     const { child, tree } = containment.start(
       {
@@ -48,7 +48,7 @@ export class LiveBackend implements RunBackend {
     this.#child = child;
     this.tree = tree;
     const end = givesStdoutAway ? child.releaseStdout() : null;
-    if (end !== null) link!.giveReader(end);
+    if (end !== null) connection!.giveReader(end);
     this.stdout = end === null ? child.stdout : null;
     this.exit = child.status.then((status) => {
       this.#status = status;

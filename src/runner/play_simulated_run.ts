@@ -19,12 +19,12 @@ import type { StdinReader } from "./stdin_reader.ts";
 export function playSimulatedRun(
   spec: CommandSpec,
   run: SimulatedRun,
-  supply: StdinReader | null = null,
+  stdinReader: StdinReader | null = null,
 ): Promise<ProcessResult<string>> {
   throwIfCancelled(spec);
   const { outcome } = run;
   return outcome === null || takesTime(run) || hasListeners(spec)
-    ? textOf(startSimulatedRun(spec, run, "text", supply))
+    ? textOf(startSimulatedRun(spec, run, "text", stdinReader))
     : Promise.resolve(resultOf(spec, run, outcome, run.stdout));
 }
 
@@ -47,13 +47,14 @@ export function startSimulatedRun(
   spec: CommandSpec,
   run: SimulatedRun,
   use: RunUse,
-  supply: StdinReader | null = null,
+  stdinReader: StdinReader | null = null,
 ): Run {
-  const takesInput = supply !== null || (spec.keepStdinOpen && use === "live");
+  const takesInput = stdinReader !== null ||
+    (spec.keepStdinOpen && use === "live");
   return new Run(spec, {
     use,
     backend: new SimulatedBackend(spec, run, takesInput),
-    stdinReader: supply,
+    stdinReader,
     limits: new RunLimits({
       timeout: deadlineOf(spec, run),
       cancelOn: spec.cancelOn,

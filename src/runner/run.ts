@@ -90,7 +90,7 @@ export class Run {
 
   /** Takes charge of a backend that was made in this same turn. */
   constructor(spec: CommandSpec, options: RunParts) {
-    const { use, backend, stdinReader: supply, limits } = options;
+    const { use, backend, stdinReader, limits } = options;
     this.spec = spec;
     // What a verb returns is whole by itself, unless it is limited.
     this.#isTranscribed = spec.transcript === "timed" ||
@@ -110,7 +110,7 @@ export class Run {
         : null,
     );
     this.stdinWriter = backend.stdin === null ? null : new StdinWriter(
-      supply,
+      stdinReader,
       backend.stdin,
       {
         staysOpen: spec.keepStdinOpen && use === "live",

@@ -8,7 +8,7 @@ import type { Run } from "./run.ts";
 import { type RunningProcess, runOf } from "./running_process.ts";
 
 /**
- * The links between the stages of one pipeline. To be disposed of when all stages have
+ * The connections between the stages of one pipeline. To be disposed of when all stages have
  * started, or one could not: then the children have their ends, and nobody else does.
  */
 export class StagePipes implements Disposable {
@@ -30,7 +30,7 @@ export class StagePipes implements Disposable {
     this.#isOver = true;
     for (const { writer } of this.#pipes ?? []) writer.close();
     for (const { reader } of this.#pipes ?? []) reader.close();
-    for (const link of this.connections) link.close();
+    for (const connection of this.connections) connection.close();
   }
 
   /** All of them are made at once: one takes as long as twenty. */
@@ -55,7 +55,7 @@ export class StagePipe implements StageConnection {
   #captured: ReadableStream<Uint8Array> | null = null;
   #wasCut = false;
 
-  /** Makes a link that asks for a pipe when it needs one. */
+  /** Makes a connection that asks for a pipe when it needs one. */
   constructor(pipe: () => Pipe | null) {
     this.#pipe = pipe;
   }

@@ -29,32 +29,34 @@ export async function startRun(
     : stdinSourceOf(spec.stdin);
   const release = claimStdin(source, spec.program);
   const limits = new RunLimits(spec);
-  let belongings: OpenResources | null = null;
+  let resources: OpenResources | null = null;
   try {
     const opening = openResources(spec, source);
-    belongings = opening instanceof Promise
+    resources = opening instanceof Promise
       ? await limits.within(opening, close)
       : opening;
     throwIfCancelled(spec);
-    if (belongings !== null && limits.reached !== "timed-out") {
-      const { supply, files } = belongings;
-      const reader = source.kind === "stage" ? source.link.takeReader() : null;
+    if (resources !== null && limits.reached !== "timed-out") {
+      const { stdinReader, files } = resources;
+      const reader = source.kind === "stage"
+        ? source.connection.takeReader()
+        : null;
       const backend = new LiveBackend(
         containment(),
         spec,
-        reader ?? stdinOf(spec, use, supply),
+        reader ?? stdinOf(spec, use, stdinReader),
         files,
       );
       files.close();
-      return new Run(spec, { use, backend, stdinReader: supply, limits });
+      return new Run(spec, { use, backend, stdinReader, limits });
     }
   } catch (error) {
-    close(belongings);
+    close(resources);
     release();
     limits[Symbol.dispose]();
     throw error;
   }
-  close(belongings);
+  close(resources);
   release();
   limits[Symbol.dispose]();
   return null;
@@ -62,13 +64,13 @@ export async function startRun(
 
 /** What a run needs to have open before it can be started. */
 interface OpenResources {
-  readonly supply: StdinReader | null;
+  readonly stdinReader: StdinReader | null;
   readonly files: OutputFiles;
 }
 
-function close(belongings: OpenResources | null): void {
-  belongings?.supply?.stop();
-  belongings?.files.close();
+function close(resources: OpenResources | null): void {
+  resources?.stdinReader?.stop();
+  resources?.files.close();
 }
 
 /** Waits only where something is opened that has to be waited for: a turn costs time too. */
@@ -77,38 +79,38 @@ function openResources(
   source: StdinSource,
 ): OpenResources | Promise<OpenResources> {
   const files = OutputFiles.open(spec);
-  const supply = openStdin(source, spec.program);
-  return files instanceof Promise || supply instanceof Promise
-    ? bothOf(files, supply)
-    : { files, supply };
+  const stdinReader = openStdin(source, spec.program);
+  return files instanceof Promise || stdinReader instanceof Promise
+    ? bothOf(files, stdinReader)
+    : { files, stdinReader };
 }
 
 async function bothOf(
   openingFiles: OutputFiles | Promise<OutputFiles>,
   openingSupply: StdinReader | null | Promise<StdinReader>,
 ): Promise<OpenResources> {
-  const [files, supply] = await Promise.allSettled([
+  const [files, stdinReader] = await Promise.allSettled([
     openingFiles,
     openingSupply,
   ]);
-  if (files.status === "fulfilled" && supply.status === "fulfilled") {
-    return { files: files.value, supply: supply.value };
+  if (files.status === "fulfilled" && stdinReader.status === "fulfilled") {
+    return { files: files.value, stdinReader: stdinReader.value };
   }
   if (files.status === "fulfilled") files.value.close();
-  if (supply.status === "fulfilled") supply.value?.stop();
+  if (stdinReader.status === "fulfilled") stdinReader.value?.stop();
   throw files.status === "rejected"
     ? files.reason
-    : (supply as PromiseRejectedResult).reason;
+    : (stdinReader as PromiseRejectedResult).reason;
 }
 
 function stdinOf(
   spec: CommandSpec,
   use: RunUse,
-  supply: StdinReader | null,
+  stdinReader: StdinReader | null,
 ): StdioMode {
   if (spec.stdin === "inherit") return "inherit";
   const staysOpen = spec.keepStdinOpen && use === "live";
-  return supply !== null || staysOpen ? "piped" : "null";
+  return stdinReader !== null || staysOpen ? "piped" : "null";
 }
 
 const NO_INPUT: StdinSource = { kind: "empty" };

@@ -33,7 +33,7 @@ export function openStdin(
     case "async-lines":
       return linesReader(source.lines);
     case "stage": {
-      const { captured } = source.link;
+      const { captured } = source.connection;
       return captured === null ? null : streamReader(captured);
     }
   }

@@ -5,7 +5,7 @@ import type { StdinReader } from "./stdin_reader.ts";
 export interface StdinWriterOptions {
   /** Whether stdin is left open for somebody to take. */
   readonly staysOpen: boolean;
-  /** Called if the supply fails, before the child sees the end of its input. */
+  /** Called if the stdinReader fails, before the child sees the end of its input. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -18,14 +18,14 @@ export interface StdinPort {
 }
 
 /**
- * Writes a supply to a child's stdin in the background, however slowly either
+ * Writes a stdinReader to a child's stdin in the background, however slowly either
  * side goes, and closes it at the end, or leaves it open to be taken.
  */
 export class StdinWriter {
   readonly #reader: StdinReader | null;
   readonly #sink: ByteSink;
   readonly #options: StdinWriterOptions;
-  /** Resolves when the supply is written. Never rejects. */
+  /** Resolves when the stdinReader is written. Never rejects. */
   readonly #written: Promise<void>;
   #isStopped = false;
   #isTaken: boolean;
@@ -35,11 +35,11 @@ export class StdinWriter {
 
   /** Starts to write. */
   constructor(
-    supply: StdinReader | null,
+    stdinReader: StdinReader | null,
     sink: ByteSink,
     options: StdinWriterOptions,
   ) {
-    this.#reader = supply;
+    this.#reader = stdinReader;
     this.#sink = sink;
     this.#options = options;
     this.#isTaken = !options.staysOpen;
@@ -56,7 +56,7 @@ export class StdinWriter {
     };
   }
 
-  /** Closes what was left open and not taken, when the supply is written. */
+  /** Closes what was left open and not taken, when the stdinReader is written. */
   closeUntaken(): void {
     if (this.#isTaken) return;
     this.#isTaken = true;
@@ -114,7 +114,7 @@ export class StdinWriter {
     return this.#closing;
   }
 
-  /** The supply's next piece; `null` at its end, or as soon as this is stopped. */
+  /** The stdinReader's next piece; `null` at its end, or as soon as this is stopped. */
   #next(): Promise<Uint8Array | null> {
     return new Promise((resolve, reject) => {
       if (this.#isStopped || this.#reader === null) return resolve(null);

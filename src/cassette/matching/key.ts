@@ -63,18 +63,18 @@ export function variableIn(
 export function matchFactsFor(
   spec: CommandSpec,
   rules: MatchRules = PLAIN_MATCH,
-  disguise: FieldTransform = IDENTITY,
+  transform: FieldTransform = IDENTITY,
 ): MatchFacts {
   refuseUnknowable(spec);
   const { program, stdin, args, cwd } = spec;
-  const key = disguise.normalizeKey({
-    program: disguise.sanitize("program", program),
-    args: args.map((arg) => disguise.sanitize("args", arg)),
-    cwd: cwd === null ? null : disguise.sanitize("cwd", cwd),
+  const key = transform.normalizeKey({
+    program: transform.sanitize("program", program),
+    args: args.map((arg) => transform.sanitize("args", arg)),
+    cwd: cwd === null ? null : transform.sanitize("cwd", cwd),
     hasStdin: stdin !== "inherit" && !stdin.isEmpty,
     stdinDigest: stdin === "inherit"
       ? null
-      : stdinDigest(sanitizedSource(stdinSourceOf(stdin), disguise)),
+      : stdinDigest(sanitizedSource(stdinSourceOf(stdin), transform)),
   });
   const digests = envDigestsOf(spec, rules.env);
   return digests === null ? key : { ...key, envDigests: digests };
@@ -83,10 +83,10 @@ export function matchFactsFor(
 /** The input as it is digested: what differs from one run to the next, or is secret, makes no difference. */
 function sanitizedSource(
   source: StdinSource,
-  disguise: FieldTransform,
+  transform: FieldTransform,
 ): StdinSource {
-  if (disguise.isIdentity) return source;
-  const hide = (text: string) => disguise.sanitizeExactly("stdin", text);
+  if (transform.isIdentity) return source;
+  const hide = (text: string) => transform.sanitizeExactly("stdin", text);
   if (source.kind === "bytes") {
     const bytes = changeBytes(source.bytes, hide);
     return bytes === source.bytes ? source : { ...source, bytes };

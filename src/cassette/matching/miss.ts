@@ -31,10 +31,10 @@ interface Distance {
   readonly distance: number;
 }
 
-/** The error for a command that a tape has no run for, and why. */
+/** The error for a command that a playback has no run for, and why. */
 export function missOf(
   path: string,
-  tape: Playback,
+  playback: Playback,
   facts: MatchFacts,
   rules: MatchRules,
   found: Exclude<Lookup, { kind: "run" }>,
@@ -44,7 +44,7 @@ export function missOf(
   switch (found.kind) {
     case "unknown":
       return new CassetteMissError(program, path, asked, {
-        nearest: nearestOf(tape.entries, facts, rules),
+        nearest: nearestOf(playback.entries, facts, rules),
       });
     case "text-only":
       return new CassetteMissError(program, path, asked, {
@@ -64,7 +64,7 @@ export function missOf(
           : "is played in the strict order of its recording, and it is not the turn of",
         nearest: found.due === null
           ? []
-          : [near(tape.entries[found.due], found.due, facts, rules, "due")],
+          : [near(playback.entries[found.due], found.due, facts, rules, "due")],
       });
   }
 }

@@ -7,7 +7,7 @@ interface KeyQueue {
   used: number;
 }
 
-/** What a tape has for a key: a run, or the reason why there is none. */
+/** What a playback has for a key: a run, or the reason why there is none. */
 export type Lookup =
   | { readonly kind: "run"; readonly index: number }
   | { readonly kind: "unknown" }
@@ -15,7 +15,7 @@ export type Lookup =
   | { readonly kind: "exhausted"; readonly count: number }
   | { readonly kind: "out-of-turn"; readonly due: number | null };
 
-/** In which order the runs of a tape are played, and how often. */
+/** In which order the runs of a playback are played, and how often. */
 export interface PlaybackRules {
   readonly match: MatchRules;
   readonly isStrict: boolean;
@@ -30,7 +30,7 @@ export class Playback {
   readonly entries: readonly CassetteEntry[];
   readonly #rules: PlaybackRules;
   readonly #queues = new Map<string, KeyQueue>();
-  /** How many have been played of a tape whose order is strict. */
+  /** How many have been played of a playback whose order is strict. */
   #played = 0;
 
   /**
@@ -43,18 +43,18 @@ export class Playback {
     this.#rules = rules;
     for (let index = 0; index < entries.length; index++) {
       const key = matchKey(entries[index], rules.match);
-      const take = this.#queues.get(key);
-      if (take === undefined) {
+      const queue = this.#queues.get(key);
+      if (queue === undefined) {
         this.#queues.set(key, { indexes: [index], used: 0 });
-      } else take.indexes.push(index);
+      } else queue.indexes.push(index);
     }
   }
 
   /** The next run recorded for what is asked, if it will do; it has been played then. */
-  next(facts: MatchFacts, willDo: (entry: CassetteEntry) => boolean): Lookup {
-    const take = this.#queues.get(matchKey(facts, this.#rules.match));
-    if (take === undefined) return { kind: "unknown" };
-    const { indexes, used } = take;
+  next(facts: MatchFacts, accepts: (entry: CassetteEntry) => boolean): Lookup {
+    const queue = this.#queues.get(matchKey(facts, this.#rules.match));
+    if (queue === undefined) return { kind: "unknown" };
+    const { indexes, used } = queue;
     const index = indexes[Math.min(used, indexes.length - 1)];
     if (this.#rules.isStrict) {
       const due = this.#played;
@@ -67,9 +67,9 @@ export class Playback {
     } else if (used >= indexes.length && !this.#rules.repeats) {
       return { kind: "exhausted", count: indexes.length };
     }
-    if (!willDo(this.entries[index])) return { kind: "text-only" };
+    if (!accepts(this.entries[index])) return { kind: "text-only" };
     if (this.#rules.isStrict) this.#played++;
-    take.used++;
+    queue.used++;
     return { kind: "run", index };
   }
 

@@ -56,7 +56,7 @@ export function capturedRunOfTranscript(
   run: RunTranscript,
   options: CaptureOptions,
 ): CapturedRun {
-  const { program, transform: disguise, timing } = options;
+  const { program, transform, timing } = options;
   const { stdout, stderr } = run;
   const taken = stdout === null
     ? ""
@@ -66,7 +66,7 @@ export function capturedRunOfTranscript(
   return {
     ...stdoutOf(taken, options),
     outcome: run.outcome,
-    stderr: disguise.sanitize(
+    stderr: transform.sanitize(
       "stderr",
       stderr === null ? "" : textOf(stderr, program),
     ),
@@ -86,15 +86,15 @@ function stdoutOf(
   stdout: string | Uint8Array,
   options: CaptureOptions,
 ): Pick<CapturedRun, "stdout" | "base64"> {
-  const { encoding, transform: disguise } = options;
+  const { encoding, transform } = options;
   if (typeof stdout === "string") {
-    return { stdout: disguise.sanitize("stdout", stdout), base64: null };
+    return { stdout: transform.sanitize("stdout", stdout), base64: null };
   }
-  const bytes = disguise.isIdentity
+  const bytes = transform.isIdentity
     ? stdout
-    : changeBytes(stdout, (text) => disguise.sanitizeExactly("stdout", text));
+    : changeBytes(stdout, (text) => transform.sanitizeExactly("stdout", text));
   const text = lossyDecoder(encoding).decode(bytes);
-  if (encoding !== "utf-8" && !disguise.isIdentity) {
+  if (encoding !== "utf-8" && !transform.isIdentity) {
     refuseUnlessSanitized(stdout, text, options);
   }
   // Where the text has a replacement character, it was perhaps put there by a decoder.
@@ -107,10 +107,10 @@ function stdoutOf(
 function refuseUnlessSanitized(
   stdout: Uint8Array,
   hidden: string,
-  { program, encoding, transform: disguise }: CaptureOptions,
+  { program, encoding, transform }: CaptureOptions,
 ): void {
   const text = lossyDecoder(encoding).decode(stdout);
-  if (disguise.sanitize("stdout", text) === hidden) return;
+  if (transform.sanitize("stdout", text) === hidden) return;
   throw new UnsupportedError(
     `normalizing or redacting bytes in ${encoding}`,
     "its text changes where its bytes would not; record it with outputString",

@@ -83,23 +83,23 @@ export interface DriftCheck {
   readonly commands: ReadonlyMap<number, Command>;
 }
 
-/** Runs the commands of a tape again, one after another. */
+/** Runs the commands of a playback again, one after another. */
 export async function checkDrift(
-  tape: DriftCheck,
+  playback: DriftCheck,
   runner: ProcessRunner,
 ): Promise<CheckReport> {
   const changed: ChangedRun[] = [];
   const skipped: SkippedRun[] = [];
-  for (const [index, recorded] of tape.entries.entries()) {
-    const known = tape.commands.get(index);
+  for (const [index, recorded] of playback.entries.entries()) {
+    const known = playback.commands.get(index);
     const reason = known === undefined
-      ? whyUnknown(recorded, tape.plan.transformOf(specOf(BARE_COMMAND)))
+      ? whyUnknown(recorded, playback.plan.transformOf(specOf(BARE_COMMAND)))
       : null;
     if (reason !== null) {
       skipped.push({ index, recorded, reason });
       continue;
     }
-    const command = known ?? commandOf(recorded, tape.plan);
+    const command = known ?? commandOf(recorded, playback.plan);
     if (command === null) {
       skipped.push({
         index,
@@ -111,15 +111,15 @@ export async function checkDrift(
     const change = await changeOf(
       recorded,
       withoutListeners(command),
-      tape,
+      playback,
       runner,
     );
     if (typeof change === "string") {
       skipped.push({ index, recorded, reason: change });
     } else if (change !== null) changed.push({ index, recorded, ...change });
   }
-  const unchanged = tape.entries.length - changed.length - skipped.length;
-  return new CheckReport(tape.path, unchanged, changed, skipped);
+  const unchanged = playback.entries.length - changed.length - skipped.length;
+  return new CheckReport(playback.path, unchanged, changed, skipped);
 }
 
 const BARE_COMMAND = new Command("nobody");
@@ -127,7 +127,7 @@ const BARE_COMMAND = new Command("nobody");
 /** Why an entry does not tell all of the command that it was recorded of, if so. */
 function whyUnknown(
   entry: CassetteEntry,
-  disguise: FieldTransform,
+  transform: FieldTransform,
 ): string | null {
   const advice = "play it on this runner before it is checked";
   if (entry.hasStdin) return `its input is not in the file; ${advice}`;
@@ -137,7 +137,7 @@ function whyUnknown(
     } are not in the file; ${advice}`;
   }
   if (entry.timedOut) return `its deadline is not in the file; ${advice}`;
-  if (!disguise.isReversible) {
+  if (!transform.isReversible) {
     return `normalize or redact has perhaps changed its words; ${advice}`;
   }
   return null;
@@ -145,8 +145,8 @@ function whyUnknown(
 
 /** The command of an entry; `null` if no command can have its words: an empty program, or a NUL. */
 function commandOf(entry: CassetteEntry, plan: CassettePlan): Command | null {
-  const disguise = plan.transformOf(specOf(BARE_COMMAND));
-  const show = (text: string) => disguise.restore(text);
+  const transform = plan.transformOf(specOf(BARE_COMMAND));
+  const show = (text: string) => transform.restore(text);
   try {
     const command = new Command(show(entry.program), entry.args.map(show));
     return entry.cwd === null ? command : command.cwd(show(entry.cwd));
@@ -164,8 +164,8 @@ async function changeOf(
   runner: ProcessRunner,
 ): Promise<Pick<ChangedRun, "now" | "diff"> | string | null> {
   const spec = specOf(command);
-  const disguise = liveTransform(plan, spec);
-  if (typeof disguise === "string") return disguise;
+  const transform = liveTransform(plan, spec);
+  if (typeof transform === "string") return transform;
   try {
     const facts = matchFactsFor(spec, plan.match, plan.transformOf(spec));
     const result = recorded.stdoutBase64 === undefined
@@ -175,11 +175,11 @@ async function changeOf(
     const now = entryOf(
       facts,
       spec,
-      disguise,
+      transform,
       capturedRunOf(result, {
         program,
         encoding,
-        transform: disguise,
+        transform,
         timing: false,
       }),
     );
@@ -191,7 +191,7 @@ async function changeOf(
       now: null,
       // It may tell what the command was given.
       diff: `  now: ${error.name}: ${
-        disguise.sanitize("stderr", messageOf(error))
+        transform.sanitize("stderr", messageOf(error))
       }`,
     };
   }

@@ -239,9 +239,9 @@ function transformsOf(
     item instanceof EnvRedaction ? [] : [checkFunction("redact", item)]
   );
   const known = folders.flatMap(placeholdersOfPaths);
-  const make = (standIns: readonly Placeholder[]) =>
+  const make = (placeholders: readonly Placeholder[]) =>
     new FieldTransform(
-      standIns.length === 0 ? null : new Placeholders(standIns),
+      placeholders.length === 0 ? null : new Placeholders(placeholders),
       normalizers,
       redactions,
     );

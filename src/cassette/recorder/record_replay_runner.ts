@@ -101,9 +101,9 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   /** The processes that are played just now. */
   readonly #replayed = new Set<RunningProcess>();
 
-  private constructor(deck: CassetteSession<R>) {
+  private constructor(session: CassetteSession<R>) {
     super();
-    this.#session = deck;
+    this.#session = session;
   }
 
   /** The file of the cassette, as it was given. */
@@ -293,8 +293,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
 
   /** The recorded runs that have not been played, in the order of the file; none where nothing is replayed. */
   unplayed(): readonly CassetteEntry[] {
-    const { playback: tape } = this.#session;
-    return tape?.unplayed().map((index) => tape.entries[index]) ?? [];
+    const { playback } = this.#session;
+    return playback?.unplayed().map((index) => playback.entries[index]) ?? [];
   }
 
   /**
@@ -304,9 +304,11 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * @throws {CassetteError} `unplayed`, naming those that were not
    */
   assertAllPlayed(): void {
-    const { playback: tape, path } = this.#session;
-    const indexes = tape?.unplayed() ?? [];
-    if (indexes.length > 0) throw unplayedError(path, tape!.entries, indexes);
+    const { playback, path } = this.#session;
+    const indexes = playback?.unplayed() ?? [];
+    if (indexes.length > 0) {
+      throw unplayedError(path, playback!.entries, indexes);
+    }
   }
 
   /**
@@ -334,15 +336,15 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * ```
    */
   async check(runner: ProcessRunner): Promise<CheckReport> {
-    const { playback: tape, plan, path } = this.#session;
-    if (tape === null) {
+    const { playback, plan, path } = this.#session;
+    if (playback === null) {
       throw new UnsupportedError(
         `checking a cassette in mode "${this.mode}"`,
         'open it with mode "replay"',
       );
     }
     return await checkDrift(
-      { path, plan, entries: tape.entries, commands: this.#commands },
+      { path, plan, entries: playback.entries, commands: this.#commands },
       checkRunner("check", runner),
     );
   }
@@ -407,11 +409,11 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   /** @throws {UnsupportedError} if it cannot be recorded, nor replayed */
   #prepare(spec: CommandSpec): PreparedCommand {
     const { plan } = this.#session;
-    const disguise = plan.transformOf(spec);
+    const transform = plan.transformOf(spec);
     return {
       spec,
-      transform: disguise,
-      facts: matchFactsFor(spec, plan.match, disguise),
+      transform,
+      facts: matchFactsFor(spec, plan.match, transform),
     };
   }
 
@@ -426,10 +428,10 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     { spec, facts }: PreparedCommand,
     use: RunUse,
   ): CassetteEntry | null {
-    const { playback: tape, writer: recording, plan, path } = this.#session;
-    if (tape === null) return null;
+    const { playback, writer: recording, plan, path } = this.#session;
+    if (playback === null) return null;
     throwIfCancelled(spec);
-    const found = tape.next(
+    const found = playback.next(
       facts,
       (entry) => use !== "bytes" || tellsBytes(entry, spec),
     );
@@ -437,24 +439,24 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       if (!this.#commands.has(found.index)) {
         this.#commands.set(found.index, command);
       }
-      return tape.entries[found.index];
+      return playback.entries[found.index];
     }
     const isNew = found.kind === "unknown" || found.kind === "exhausted";
     if (recording !== null && isNew) return null;
-    throw missOf(path, tape, facts, plan.match, found);
+    throw missOf(path, playback, facts, plan.match, found);
   }
 
   #simulatedRun(
     entry: CassetteEntry,
-    { spec: { encoding }, transform: disguise }: PreparedCommand,
+    { spec: { encoding }, transform }: PreparedCommand,
     use: RunUse,
   ): SimulatedRun {
     const { speed } = this.#session.plan;
-    return simulatedRunOf(entry, { use, transform: disguise, speed, encoding });
+    return simulatedRunOf(entry, { use, transform, speed, encoding });
   }
 
   #keep(
-    { facts, spec, transform: disguise }: PreparedCommand,
+    { facts, spec, transform }: PreparedCommand,
     capture: (options: CaptureOptions) => CapturedRun,
   ): void {
     const { plan: { timing }, writer: recording } = this.#session;
@@ -462,10 +464,10 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     const captured = capture({
       program,
       encoding,
-      transform: disguise,
+      transform,
       timing,
     });
-    recording!.add(entryOf(facts, spec, disguise, captured));
+    recording!.add(entryOf(facts, spec, transform, captured));
   }
 
   /** For a run that perhaps nobody waits for, who could be told that it is not kept. */

@@ -9,7 +9,7 @@ import { timingOf } from "./timing.ts";
 export function entryOf(
   facts: MatchFacts,
   spec: CommandSpec,
-  disguise: FieldTransform,
+  transform: FieldTransform,
   capture: CapturedRun,
 ): CassetteEntry {
   const { envDigests, args, ...key } = facts;
@@ -32,7 +32,7 @@ export function entryOf(
       timing: timed === null
         ? undefined
         : timingOf(timed, texts, (stream, text) =>
-          disguise.sanitize(stream, text)),
+          transform.sanitize(stream, text)),
     }),
   });
 }

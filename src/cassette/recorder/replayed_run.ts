@@ -20,10 +20,10 @@ export interface PlayOptions {
 /** The recorded run, to be played. */
 export function simulatedRunOf(
   entry: CassetteEntry,
-  { use, transform: disguise, speed, encoding }: PlayOptions,
+  { use, transform, speed, encoding }: PlayOptions,
 ): SimulatedRun {
-  const show = (text: string) => disguise.restore(text);
-  const bytes = use === "text" ? null : stdoutBytesOf(entry, disguise);
+  const show = (text: string) => transform.restore(text);
+  const bytes = use === "text" ? null : stdoutBytesOf(entry, transform);
   return {
     ...SILENT_SUCCESS,
     stdout: show(entry.stdout),
@@ -44,9 +44,9 @@ export function simulatedRunOf(
 
 function stdoutBytesOf(
   { stdoutBase64 }: CassetteEntry,
-  disguise: FieldTransform,
+  transform: FieldTransform,
 ): Uint8Array | null {
   if (stdoutBase64 === undefined) return null;
   const bytes = Uint8Array.fromBase64(stdoutBase64);
-  return changeBytes(bytes, (text) => disguise.restore(text));
+  return changeBytes(bytes, (text) => transform.restore(text));
 }

@@ -172,13 +172,13 @@ interface Choice {
 }
 
 function modeOfEnvironment(): Choice {
-  const { environment: surroundings } = runtime();
-  const chosen = surroundings.variable(VARIABLE);
+  const { environment } = runtime();
+  const chosen = environment.variable(VARIABLE);
   if (chosen) {
     const mode = checkedMode(`the variable ${VARIABLE}`, chosen);
     return { mode, by: VARIABLE };
   }
-  const ci = surroundings.variable("CI");
+  const ci = environment.variable("CI");
   return ci && !/^(?:false|0)$/i.test(ci)
     ? { mode: "replay", by: "CI" }
     : { mode: "auto", by: null };

@@ -15,11 +15,11 @@ export class FieldTransform {
   readonly #redactions: readonly RedactFunction[];
 
   constructor(
-    standIns: Placeholders | null,
+    placeholders: Placeholders | null,
     normalizers: readonly NormalizeFunction[],
     redactions: readonly RedactFunction[],
   ) {
-    this.#placeholders = standIns;
+    this.#placeholders = placeholders;
     this.#normalizers = normalizers;
     this.#redactions = redactions;
   }
@@ -69,7 +69,7 @@ export class FieldTransform {
 /** What changes nothing. */
 export const IDENTITY = new FieldTransform(null, [], []);
 
-/** Makes the disguise of a command. */
+/** Makes the transform of a command. */
 export type TransformOf = (spec: CommandSpec) => FieldTransform;
 
 function checkedText(what: string, text: unknown): string {

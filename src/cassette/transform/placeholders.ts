@@ -31,10 +31,10 @@ export class Placeholders {
   readonly #insertPattern: RegExp;
   readonly #restorePattern: RegExp;
 
-  constructor(standIns: readonly Placeholder[]) {
-    const names = standIns.map(({ name }) => RegExp.escape(name)).join("|");
+  constructor(placeholders: readonly Placeholder[]) {
+    const names = placeholders.map(({ name }) => RegExp.escape(name)).join("|");
     const secrets: { name: string; text: string }[] = [];
-    for (const { name, text, isFolder } of standIns) {
+    for (const { name, text, isFolder } of placeholders) {
       if (text === null || this.#textOf.has(name)) continue;
       this.#textOf.set(name, text);
       if (!isFolder) secrets.push({ name, text });

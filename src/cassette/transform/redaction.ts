@@ -147,10 +147,10 @@ function ownSecret({ envs }: CommandSpec, name: string): string | null {
 }
 
 function inheritedSecret(spec: CommandSpec, name: string): string | null {
-  const { environment: surroundings } = runtime();
-  const value = surroundings.variable(name);
+  const { environment } = runtime();
+  const value = environment.variable(name);
   const advice = `set it with env("${name}", …)`;
-  if (!surroundings.canReadVariable(name)) {
+  if (!environment.canReadVariable(name)) {
     throw cannotRedact(
       spec,
       `${name}, which the command inherits and this program cannot read`,
@@ -203,9 +203,9 @@ export function refuseInheritedValues(
 }
 
 function isKnown(
-  standIn: Placeholder,
-): standIn is Placeholder & { readonly text: string } {
-  return standIn.text !== null;
+  placeholder: Placeholder,
+): placeholder is Placeholder & { readonly text: string } {
+  return placeholder.text !== null;
 }
 
 function* textsOf(
