@@ -157,6 +157,7 @@ function suite(files: readonly string[]): Job[] {
           program: BUN,
           args: [
             "test",
+            `--timeout=${LONGEST_JOB_MS}`,
             "--reporter=junit",
             `--reporter-outfile=${report}`,
             ...(named === ""
