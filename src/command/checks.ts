@@ -71,6 +71,23 @@ export function checkBoolean(what: string, value: unknown): boolean {
   throw new TypeError(`${what}: expected true or false, got ${String(value)}`);
 }
 
+/** Refuses a value that is none of the choices. */
+export function checkedChoice<T extends string>(
+  what: string,
+  value: unknown,
+  choices: readonly T[],
+): T {
+  const choice = choices.find((choice) => choice === value);
+  if (choice !== undefined) return choice;
+  throw new TypeError(
+    `${what}: expected ${
+      choices.map((choice) => JSON.stringify(choice)).join(" or ")
+    }, got ${
+      typeof value === "string" ? JSON.stringify(value) : String(value)
+    }`,
+  );
+}
+
 /** Refuses what are no options, and an option that there is not: what it was to do would not be done. */
 export function checkOptions(
   what: string,

@@ -22,6 +22,7 @@ import {
   TextTarget,
 } from "./targets.ts";
 import { completeLength } from "./piece_decoder.ts";
+import { pump } from "./pump.ts";
 import { concatBytes, lossyDecoder, wholeText } from "./text.ts";
 import { TranscriptTarget } from "./transcript.ts";
 
@@ -76,8 +77,6 @@ export class Output {
   #hasDropped = false;
   #hasOverflowed = false;
   #isFinished = false;
-  /** Whether anybody holds on to the piece that is dealt with. */
-  #isHeld = false;
   #change: PromiseWithResolvers<void> | null = null;
   #resume: (() => void) | null = null;
 
@@ -343,29 +342,14 @@ export class Output {
   async #read(): Promise<void> {
     try {
       await this.#options.after;
-      for (let turn = performance.now();;) {
-        if (this.#backpressure() !== null) await this.#untilReady();
-        const piece = await this.#reader.next();
-        if (piece === null) break;
-        this.#isHeld = false;
-        const step = this.#makesLines() ? MOST_HEARD_AT_ONCE : piece.length;
-        for (
-          let at = 0;
-          at < piece.length && !this.#reader.wasCut;
-          at += step
-        ) {
-          if (at > 0 && this.#backpressure() !== null) await this.#untilReady();
-          const waiting = this.#take(piece.subarray(at, at + step));
-          if (waiting !== undefined) await waiting;
-          if (performance.now() - turn > LONGEST_TURN_MS) {
-            await nextTurn();
-            turn = performance.now();
-          }
-        }
-        if (!this.#isHeld) this.#reader.release(piece);
-      }
-      const waiting = this.#end();
-      if (waiting !== undefined) await waiting;
+      await pump(this.#reader, {
+        backpressure: () => this.#backpressure(),
+        makesLines: () =>
+          this.#listeners !== null || this.#main instanceof LinesTarget,
+        holdsPieces: () => this.#main.holdsPieces === true,
+        push: (piece) => this.#push(piece),
+        end: () => this.#end(),
+      });
     } finally {
       this.#isFinished = true;
       this.#listeners?.abandon();
@@ -373,22 +357,9 @@ export class Output {
     }
   }
 
-  async #untilReady(): Promise<void> {
-    for (
-      let room = this.#backpressure();
-      room !== null;
-      room = this.#backpressure()
-    ) {
-      await room;
-    }
-  }
-
-  #take(piece: Uint8Array): void | Promise<void> {
+  #push(piece: Uint8Array): void | Promise<void> {
     if (!(this.#main instanceof LinesTarget)) this.#count?.add(piece);
-    this.#isHeld ||= this.#main.holdsPieces === true;
-    const waiting = this.#main.push(
-      this.#isHeld && this.#reader.reusesBuffer ? piece.slice() : piece,
-    );
+    const waiting = this.#main.push(piece);
     this.#wake();
     if (this.#others.length === 0) return waiting;
     return this.#afterMain(waiting, (target) => target.push(piece));
@@ -412,10 +383,6 @@ export class Output {
   #backpressure(): Promise<void> | null {
     const { backpressure: room } = this.#main;
     return room ?? this.#follower?.backpressure ?? null;
-  }
-
-  #makesLines(): boolean {
-    return this.#listeners !== null || this.#main instanceof LinesTarget;
   }
 
   #isStreamed(): boolean {
@@ -492,17 +459,4 @@ export class Output {
     this.#change?.resolve();
     this.#change = null;
   }
-}
-
-/**
- * Bun gives what it has read ahead without a turn of the event loop, in which a
- * deadline or an abort could be heard: a child that never pauses would keep both
- * from ever coming.
- */
-const LONGEST_TURN_MS = 50;
-/** How many bytes of lines are made and heard between two looks at the clock: Bun may read megabytes at once. */
-const MOST_HEARD_AT_ONCE = 64 * 1024;
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

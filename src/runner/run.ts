@@ -8,6 +8,7 @@ import { type RunTranscript, setTranscript } from "../outcome/transcript.ts";
 import { isLimited } from "../output/keep_limits.ts";
 import { Output } from "../output/output.ts";
 import type { RunBackend } from "./backend.ts";
+import { IDLE_AFTER_KILL_MS, OutputDrain } from "./output_drain.ts";
 import {
   type ReachedLimit,
   type RunLimits,
@@ -16,26 +17,11 @@ import {
 import type { StdinReader } from "./stdin_reader.ts";
 import { StdinWriter } from "./stdin_writer.ts";
 
-/** How long the pipes of a child that has ended may give nothing before they count as held open. */
-const IDLE_AFTER_EXIT_MS = 2000;
-/** How long the pipes of a tree that was killed may give nothing: nobody of it is left to write. */
-const IDLE_AFTER_KILL_MS = 500;
 /** How long a child that was killed may take to end before it counts as one that may not be killed. */
 const PATIENCE_AFTER_KILL_MS = 2000;
 
-/** How often a tree is looked at that somebody may be left in. */
-const LOOK_EVERY_MS = 25;
-
 /** How long a run that is kept may take to end once its output has. */
 const PATIENCE_TO_COMPLETE_MS = 1000;
-
-/** How long a run may last beyond its child before that has to be reckoned with. */
-const WENT_ON_AFTER_MS = 20;
-
-/** How much can be left in a pipe, at its usual size, with what has been read of it at once. */
-const PIPE_BYTES = 128 * 1024;
-/** How much a pipe can hold at its largest. */
-const MOST_PIPE_BYTES = 1024 * 1024;
 
 const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
 
@@ -70,6 +56,8 @@ export class Run {
   /** Resolves when all of that is over and nothing is open any more. Never rejects. */
   readonly closed: Promise<void>;
   readonly #limits: RunLimits;
+  readonly #outputs: readonly Output[];
+  readonly #drain: OutputDrain;
   readonly #isTranscribed: boolean;
   readonly #handlerErrors: unknown[] = [];
   readonly #exit = Promise.withResolvers<Outcome | null>();
@@ -109,6 +97,17 @@ export class Run {
         ])
         : null,
     );
+    this.#outputs = [this.stdout, this.stderr].filter((output) =>
+      output !== null
+    );
+    this.#drain = new OutputDrain({
+      stdout: this.stdout,
+      stderr: this.stderr,
+      tree: backend.tree,
+      connection: spec.connection,
+      after: (ms, action) => this.#after(ms, action),
+      isOver: () => this.#isClosed,
+    });
     this.stdinWriter = backend.stdin === null ? null : new StdinWriter(
       stdinReader,
       backend.stdin,
@@ -119,7 +118,7 @@ export class Run {
     );
     backend.exit.then((outcome) => this.#exit.resolve(outcome));
     // A pipe that cannot be read any more would keep the child waiting for ever.
-    for (const output of this.#outputs()) {
+    for (const output of this.#outputs) {
       output.finished.catch(() => this.kill());
     }
     const ended = Promise.withResolvers<void>();
@@ -174,7 +173,7 @@ export class Run {
     this.throwIfCancelled();
     if (this.#stdinFailure !== null) throw this.#stdinFailure;
     if (this.#failure !== null) throw this.#failure.error;
-    for (const output of this.#outputs()) {
+    for (const output of this.#outputs) {
       const overflow = output.overflow();
       if (overflow !== null) throw overflow;
     }
@@ -243,7 +242,7 @@ export class Run {
     if (this.#isClosed) return;
     this.#wasKilled = true;
     this.backend.tree.kill();
-    this.#cutWhenIdle();
+    this.#drain.cutWhenIdle();
     const patience = this.#limits.reached === "cancelled"
       ? 0
       : IDLE_AFTER_KILL_MS;
@@ -284,7 +283,7 @@ export class Run {
     this.#isDisposed = true;
     this.#abandon();
     this.kill();
-    for (const output of this.#outputs()) output.cut();
+    for (const output of this.#outputs) output.cut();
     await this.closed;
   }
 
@@ -297,7 +296,13 @@ export class Run {
       this.backend.tree.childExited();
       // Those who were told to go have their time, and the pipes are theirs as well.
       if (this.#teardown !== null) await this.#teardown.finished;
-      await this.#drain();
+      await this.#drain.finish(
+        this.#wasKilled
+          ? "killed"
+          : this.#teardown === null
+          ? "exited"
+          : "torn-down",
+      );
       await this.stdinWriter?.stop(IDLE_AFTER_KILL_MS);
     } catch (error) {
       this.#failure = { error };
@@ -349,81 +354,9 @@ export class Run {
     });
   }
 
-  #outputs(): Output[] {
-    return [this.stdout, this.stderr].filter((output) => output !== null);
-  }
-
-  /**
-   * Reads the pipes of a child that has ended to their end. Somebody else may
-   * hold them open; then whoever of them is in the group is ended, and after that
-   * the pipes are cut.
-   */
-  async #drain(): Promise<void> {
-    const { stdout, stderr } = this;
-    if (this.#outputs().some((output) => !output.isFinished)) {
-      this.#after(WENT_ON_AFTER_MS, () => this.backend.tree.outlivedChild());
-    }
-    if (!this.#wasKilled && this.#teardown === null) {
-      for (const output of this.#outputs()) {
-        output.limitIdle(IDLE_AFTER_EXIT_MS, () => this.#killWriters());
-        // A slow handler may take as long as it likes for what was in the pipe by
-        // then. Who writes more than that is still there, and would write for ever.
-        output.limitLength(
-          output.length + PIPE_BYTES,
-          IDLE_AFTER_EXIT_MS,
-          () => this.#killWriters(),
-        );
-      }
-    } else if (!this.#wasKilled) {
-      // All of them have gone in time: whoever writes now is not one of them.
-      this.#cutWhenIdle();
-    }
-    await Promise.all([
-      stdout && Promise.race([stdout.finished, stdout.whenTaken]),
-      stderr?.finished,
-      this.spec.connection !== null && stdout === null &&
-      Promise.race([
-        this.spec.connection.whenReaderClosed,
-        this.#untilNobodyWrites(),
-      ]),
-    ]);
-  }
-
-  /**
-   * What goes into a pipe to another stage is not seen here: whoever is left may
-   * write to it for as long as the pipes that are read may give nothing.
-   */
-  async #untilNobodyWrites(): Promise<void> {
-    const { tree } = this.backend;
-    const end = performance.now() + IDLE_AFTER_EXIT_MS;
-    for (let isOver = tree.isKnownEmpty(); !isOver; isOver = tree.isEmpty()) {
-      if (this.#isClosed) return;
-      if (performance.now() > end) return tree.killLeftovers();
-      await new Promise<void>((resolve) => this.#after(LOOK_EVERY_MS, resolve));
-    }
-  }
-
-  #killWriters(): void {
-    this.backend.tree.killLeftovers();
-    this.#cutWhenIdle();
-    for (const output of this.#outputs()) {
-      output.limitLength(
-        output.length + MOST_PIPE_BYTES,
-        0,
-        () => output.cut(),
-      );
-    }
-  }
-
-  #cutWhenIdle(): void {
-    for (const output of this.#outputs()) {
-      output.limitIdle(IDLE_AFTER_KILL_MS, () => output.cut());
-    }
-  }
-
   /** Nobody who listens, or reads at a pace of their own, is waited for any more. */
   #abandon(): void {
-    for (const output of this.#outputs()) output.abandon();
+    for (const output of this.#outputs) output.abandon();
   }
 
   #checkComplete(): void {

@@ -10,7 +10,7 @@ import { matchFactsFor } from "../matching/key.ts";
 import { commandLineOf } from "../matching/miss.ts";
 import type { FieldTransform } from "../transform/field_transform.ts";
 import { capturedRunOf } from "./captured_run.ts";
-import type { CassettePlan } from "./options.ts";
+import type { CassettePlan } from "./plan.ts";
 import { entryOf } from "./recorded_entry.ts";
 
 /** A recorded run whose result is another one now. */

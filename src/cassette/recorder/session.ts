@@ -5,20 +5,19 @@ import {
   type ProcessRunner,
 } from "../../runner/process_runner.ts";
 import { Cassette } from "../format/cassette.ts";
-import type { CassetteEntry } from "../format/entry.ts";
 import { isCassetteThere } from "../format/cassette_file.ts";
+import type { CassetteEntry } from "../format/entry.ts";
+import { Playback } from "../matching/playback.ts";
+import { CassetteWriter } from "./cassette_writer.ts";
 import {
   type CassetteMode,
   type CassetteOptions,
-  type CassettePlan,
   checkedMode,
-  checkedPlan,
   OPEN_OPTIONS,
   type OpenOptions,
   OPTIONS,
 } from "./options.ts";
-import { CassetteWriter } from "./cassette_writer.ts";
-import { Playback } from "../matching/playback.ts";
+import { type CassettePlan, checkedPlan } from "./plan.ts";
 
 /** What a runner is made of. */
 export interface CassetteSession<R> {
