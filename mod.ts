@@ -97,20 +97,16 @@ export {
 } from "./src/outcome/cassette_errors.ts";
 export {
   CancelledError,
-  ExitError,
-  type FinishedRun,
   isNotFound,
   NotFoundError,
   NotReadyError,
   OutputConsumedError,
   OutputTooLargeError,
   ParseError,
-  SignalledError,
   SpawnError,
   StdinClosedError,
   StdinConsumedError,
   StdinError,
-  TimeoutError,
   UnsupportedError,
 } from "./src/outcome/errors.ts";
 export type { Outcome } from "./src/outcome/outcome.ts";
@@ -119,6 +115,12 @@ export {
   ProcessResult,
   type ProcessResultFields,
 } from "./src/outcome/result.ts";
+export {
+  ExitError,
+  type FinishedRun,
+  SignalledError,
+  TimeoutError,
+} from "./src/outcome/run_errors.ts";
 export { Pipeline } from "./src/pipeline/pipeline.ts";
 export {
   type PipelineEnd,

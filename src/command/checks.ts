@@ -1,3 +1,5 @@
+import { bounded } from "../outcome/message_text.ts";
+
 // What can be refused before anything runs is refused here, where the mistake
 // is made, with the name of the thing in the message.
 
@@ -35,7 +37,9 @@ export function checkVariableName(name: string): string {
 export function checkMilliseconds(what: string, ms: number): number {
   if (typeof ms !== "number" || !(ms >= 0 && ms <= LONGEST_TIMER_MS)) {
     throw new RangeError(
-      `${what}: expected milliseconds from 0 to ${LONGEST_TIMER_MS}, got ${ms}`,
+      `${what}: expected milliseconds from 0 to ${LONGEST_TIMER_MS}, got ${
+        shownValue(ms)
+      }`,
     );
   }
   return ms;
@@ -108,6 +112,14 @@ export function checkOptions(
       }`,
     );
   }
+}
+
+/** A value for a message: a number, text or literal as it is, of anything else what it is. */
+export function shownValue(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(bounded(value, 100));
+  return typeof value === "object" || typeof value === "function"
+    ? kindOf(value)
+    : String(value);
 }
 
 /** What a value is, for a message that is not to show it: its class, or its type. */

@@ -15,7 +15,8 @@ import {
 } from "./default_runner.ts";
 import { type Invocation, invocationOf } from "./invocation.ts";
 import { checkedLimits, type OutputBufferPolicy } from "./output_buffer.ts";
-import { shellQuote } from "./shell_quote.ts";
+import type { LineMatch } from "./line_match.ts";
+import { shellQuote } from "../outcome/shell_quote.ts";
 import { checkSignal, type Signal } from "./signal.ts";
 import {
   type CommandSpec,
@@ -584,20 +585,24 @@ export class Command {
   }
 
   /**
-   * Runs this until a line of stdout is found for which the predicate is true, and
-   * ends it. Resolves to that line, or to `undefined` if there is none.
+   * Starts this, resolves with the first line of stdout that matches, and kills the
+   * process with everything it started. Resolves with `undefined` if stdout ends without
+   * such a line, whatever the exit code. Never tried again.
    *
-   * @throws {TimeoutError} if it reaches its deadline before; and what {@linkcode Command.start} throws
+   * @param match a part of the line, a pattern, or a function that returns `true` for it
+   * @throws {TimeoutError} if the deadline comes first
+   * @throws {HandlerError} if a line handler threw
+   * @throws {TypeError} if `match` is none of the three; and what {@linkcode Command.start} throws
    *
    * @example
    * ```ts
    * import { Command } from "@processkit/processkit";
    *
-   * console.log(await new Command("yes").firstLine(() => true)); // y
+   * console.log(await new Command("seq", ["100"]).firstLine(/^1.$/)); // 10
    * ```
    */
-  firstLine(predicate: (line: string) => boolean): Promise<string | undefined> {
-    return defaultRunner().firstLine(this, predicate);
+  firstLine(match: LineMatch): Promise<string | undefined> {
+    return defaultRunner().firstLine(this, match);
   }
 
   /**

@@ -57,6 +57,7 @@ export class DryRunRunner extends ProcessRunner {
     this.#commands.push(command.commandLine());
     return new ProcessResult({
       program: spec.program,
+      args: spec.args,
       stdout,
       stderr: "",
       outcome: exited(0),

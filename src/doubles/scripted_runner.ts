@@ -2,7 +2,11 @@ import { type Command, specOf } from "../command/command.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { claimStdin, stdinSourceOf } from "../command/stdin.ts";
 import { SpawnError } from "../outcome/errors.ts";
-import { ProcessResult } from "../outcome/result.ts";
+import {
+  handlerFailuresOf,
+  ProcessResult,
+  setHandlerFailures,
+} from "../outcome/result.ts";
 import {
   playSimulatedRun,
   startSimulatedRun,
@@ -102,11 +106,14 @@ export class ScriptedRunner extends ProcessRunner {
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
     const result = await this.outputString(command);
-    return new ProcessResult({
+    const bytes = new ProcessResult({
       ...result,
+      args: specOf(command).args,
       stdout: new TextEncoder().encode(result.stdout),
       handlerErrors: result.handlerErrors(),
     });
+    setHandlerFailures(bytes, handlerFailuresOf(result));
+    return bytes;
   }
 
   async #begin(command: Command): Promise<Beginning> {

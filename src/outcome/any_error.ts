@@ -2,20 +2,23 @@ import { ProcessKitError } from "./base_error.ts";
 import type { CassetteError, CassetteMissError } from "./cassette_errors.ts";
 import type {
   CancelledError,
-  ExitError,
   NotFoundError,
   NotReadyError,
   OutputConsumedError,
   OutputTooLargeError,
   ParseError,
-  SignalledError,
   SpawnError,
   StdinClosedError,
   StdinConsumedError,
   StdinError,
-  TimeoutError,
   UnsupportedError,
 } from "./errors.ts";
+import type {
+  ExitError,
+  HandlerError,
+  SignalledError,
+  TimeoutError,
+} from "./run_errors.ts";
 
 /** The `kind` of every error of this library: one literal for each class. */
 export type ProcessKitErrorKind = AnyProcessKitError["kind"];
@@ -31,6 +34,7 @@ export type AnyProcessKitError =
   | ExitError
   | SignalledError
   | TimeoutError
+  | HandlerError
   | CancelledError
   | CassetteMissError
   | CassetteError

@@ -1,7 +1,16 @@
 import { ProcessKitError, type ProcessKitErrorOptions } from "./base_error.ts";
-import { bounded, lastWords, messageOf, quoted } from "./message_text.ts";
+import {
+  bounded,
+  messageOf,
+  outputTail,
+  quoted,
+  quotedCommandLine,
+} from "./message_text.ts";
 
-/** The program is not there. {@linkcode isNotFound} is true for this error and for nothing else. */
+/**
+ * The program does not exist. {@linkcode isNotFound} is true for this error and for no
+ * other.
+ */
 export class NotFoundError extends ProcessKitError {
   /** Tells this class in a `switch`. */
   override readonly kind = "not-found" as const;
@@ -14,15 +23,34 @@ export class NotFoundError extends ProcessKitError {
     searched: readonly string[] = [],
     options: { cause?: unknown } = {},
   ) {
-    const where = searched.length > 0
-      ? ` in PATH (${bounded(searched.join(":"), 400)})`
-      : "";
-    super(`cannot start ${quoted(program)}: no such program${where}`, {
+    super(`cannot start ${quoted(program)}: ${whyMissing(program, searched)}`, {
       ...options,
       program,
     });
     this.searched = Object.freeze([...searched]);
   }
+}
+
+function whyMissing(program: string, searched: readonly string[]): string {
+  const words = program.trim().split(/\s+/);
+  if (words.length > 1) {
+    const [name, ...args] = words;
+    const example = `new Command(${JSON.stringify(name)}, ${
+      JSON.stringify(args).replaceAll('","', '", "')
+    })`;
+    return `there is no program of that name; arguments go into an array: ${
+      example.length > 200 ? 'new Command("git", ["status"])' : example
+    }`;
+  }
+  if (searched.length > 0) {
+    const folders = searched.length === 1
+      ? "the one folder"
+      : `any of the ${searched.length} folders`;
+    return `it is not in ${folders} of PATH; install it, or give its path`;
+  }
+  return program.includes("/")
+    ? "there is no such file"
+    : "there is no such program";
 }
 
 /** The program is there, or was not looked for, but could not be started. */
@@ -116,87 +144,6 @@ export class OutputConsumedError extends ProcessKitError {
   }
 }
 
-/** What the errors about a finished run carry: everything it had printed. */
-export interface FinishedRun {
-  /** The program that ran. */
-  program: string;
-  /** All of its stdout: text, or bytes for `outputBytes`. */
-  stdout: string | Uint8Array;
-  /** All of its stderr. */
-  stderr: string;
-}
-
-/** The run ended with an exit code that does not count as success. */
-export class ExitError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
-  override readonly kind = "exit" as const;
-  /** The exit code. */
-  readonly code: number;
-  /** All of stdout: text, or bytes for `outputBytes`. */
-  readonly stdout: string | Uint8Array;
-  /** All of stderr. */
-  readonly stderr: string;
-
-  /** Makes the error; its message is one bounded line that ends in the last line of stderr. */
-  constructor(run: FinishedRun, code: number) {
-    super(
-      `${quoted(run.program)} exited with code ${code}${lastWords(run.stderr)}`,
-      { program: run.program },
-    );
-    this.code = code;
-    this.stdout = run.stdout;
-    this.stderr = run.stderr;
-  }
-}
-
-/** A signal ended the run. */
-export class SignalledError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
-  override readonly kind = "signalled" as const;
-  /** The signal's number, or `null` when it is unknown. */
-  readonly signal: number | null;
-  /** All of stdout up to the end: text, or bytes for `outputBytes`. */
-  readonly stdout: string | Uint8Array;
-  /** All of stderr up to the end. */
-  readonly stderr: string;
-
-  /** Makes the error for a run ended by `signal`. */
-  constructor(run: FinishedRun, signal: number | null) {
-    const by = signal === null ? "an unknown signal" : `signal ${signal}`;
-    super(`${quoted(run.program)} was ended by ${by}${lastWords(run.stderr)}`, {
-      program: run.program,
-    });
-    this.signal = signal;
-    this.stdout = run.stdout;
-    this.stderr = run.stderr;
-  }
-}
-
-/** The run reached the deadline its own command set. */
-export class TimeoutError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
-  override readonly kind = "timeout" as const;
-  /** The deadline, in milliseconds; `null` when a recorded timeout is replayed by a command without one. */
-  readonly timeout: number | null;
-  /** What stdout held when the run was ended: text, or bytes for `outputBytes`. */
-  readonly stdout: string | Uint8Array;
-  /** What stderr held when the run was ended. */
-  readonly stderr: string;
-
-  /** Makes the error for a run whose deadline was `timeout` milliseconds. */
-  constructor(run: FinishedRun, timeout: number | null) {
-    const after = timeout === null
-      ? "timed out"
-      : `timed out after ${timeout} ms`;
-    super(`${quoted(run.program)} ${after}${lastWords(run.stderr)}`, {
-      program: run.program,
-    });
-    this.timeout = timeout;
-    this.stdout = run.stdout;
-    this.stderr = run.stderr;
-  }
-}
-
 /** The abort signal of the command fired. `cause` is the signal's reason. */
 export class CancelledError extends ProcessKitError {
   /** Tells this class in a `switch`. */
@@ -247,21 +194,38 @@ export class OutputTooLargeError extends ProcessKitError {
   }
 }
 
-/** What was waited for has not come about, or cannot any more. The program was left as it is. */
+/** What a {@linkcode NotReadyError} shows of the process, and what it was caused by. */
+export interface NotReadyErrorOptions {
+  /** The arguments of the process, for the command line in the message. */
+  args?: readonly string[];
+  /** Its stderr so far, of which the message has up to the last 20 lines. */
+  stderr?: string;
+  /** What the last attempt, or the process itself, failed with. */
+  cause?: unknown;
+}
+
+/**
+ * What a probe such as `waitForLine` waits for did not happen in time, or cannot happen
+ * any more because the process has exited. The probe leaves the process as it is.
+ */
 export class NotReadyError extends ProcessKitError {
   /** Tells this class in a `switch`. */
   override readonly kind = "not-ready" as const;
 
-  /** Makes the error; `awaited` says what was waited for, and why in vain. */
+  /** Makes the error; `problem` completes the sentence "`command line` is not ready: …". */
   constructor(
     program: string,
-    awaited: string,
-    options: { cause?: unknown } = {},
+    problem: string,
+    options: NotReadyErrorOptions = {},
   ) {
-    super(`${quoted(program)} is not ready: ${awaited}`, {
-      ...options,
-      program,
-    });
+    const { args, stderr = "", ...rest } = options;
+    const tail = outputTail(stderr, "");
+    super(
+      `${quotedCommandLine(program, args)} is not ready: ${problem}${
+        tail === null ? "" : `\n${tail}`
+      }`,
+      { ...rest, program },
+    );
   }
 }
 

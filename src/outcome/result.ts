@@ -1,10 +1,21 @@
-import { ExitError, SignalledError, TimeoutError } from "./errors.ts";
 import { isSuccess, type Outcome } from "./outcome.ts";
+import {
+  ExitError,
+  type FinishedRun,
+  SignalledError,
+  TimeoutError,
+} from "./run_errors.ts";
 
 /** What a {@linkcode ProcessResult} is made of; for those who write a runner of their own. */
 export interface ProcessResultFields<T extends string | Uint8Array> {
   /** The program that ran, as given to the command. */
   program: string;
+  /**
+   * The arguments it was given, for the messages of errors.
+   *
+   * @default {[]}
+   */
+  args?: readonly string[];
   /** All of stdout, verbatim. */
   stdout: T;
   /** All of stderr, verbatim. */
@@ -37,7 +48,7 @@ export interface ProcessResultFields<T extends string | Uint8Array> {
    */
   duration?: number;
   /**
-   * What line handlers threw.
+   * What line handlers threw and tees failed with, in the order in which it happened.
    *
    * @default {[]}
    */
@@ -47,6 +58,29 @@ export interface ProcessResultFields<T extends string | Uint8Array> {
 /** One of the two streams that a program prints to. */
 export type OutputStream = "stdout" | "stderr";
 
+/** What an error about a result carries; set by {@linkcode ProcessResult} itself. */
+export let finishedRunOf: (
+  result: ProcessResult<string | Uint8Array>,
+) => Required<FinishedRun>;
+
+/** An error that a line handler threw, and the run whose handler it was. */
+export interface HandlerFailure {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly error: unknown;
+}
+
+/** What line handlers threw, without the failures of tees; set by {@linkcode ProcessResult} itself. */
+export let handlerFailuresOf: (
+  result: ProcessResult<string | Uint8Array>,
+) => readonly HandlerFailure[];
+
+/** Says which of a result's `handlerErrors` line handlers threw; set by {@linkcode ProcessResult} itself. */
+export let setHandlerFailures: (
+  result: ProcessResult<string | Uint8Array>,
+  failures: readonly HandlerFailure[],
+) => void;
+
 /** The streams that output is missing from; set by {@linkcode ProcessResult} itself. */
 export let truncatedStreamsOf: (
   result: ProcessResult<string | Uint8Array>,
@@ -54,6 +88,7 @@ export let truncatedStreamsOf: (
 
 const SUCCESS_IS_ZERO: readonly number[] = Object.freeze([0]);
 const NO_ERRORS: readonly unknown[] = Object.freeze([]);
+const NO_ARGS: readonly string[] = Object.freeze([]);
 const NO_STREAMS: readonly OutputStream[] = Object.freeze([]);
 const BOTH_STREAMS: readonly OutputStream[] = Object.freeze([
   "stdout",
@@ -78,6 +113,21 @@ const BOTH_STREAMS: readonly OutputStream[] = Object.freeze([
 export class ProcessResult<T extends string | Uint8Array> {
   static {
     truncatedStreamsOf = (result) => result.#truncatedStreams;
+    handlerFailuresOf = (result) =>
+      result.#handlerFailures ?? result.#handlerErrors.map((error) => ({
+        program: result.program,
+        args: result.#args,
+        error,
+      }));
+    setHandlerFailures = (result, failures) => {
+      result.#handlerFailures = failures;
+    };
+    finishedRunOf = (result) => ({
+      program: result.program,
+      args: result.#args,
+      stdout: result.stdout,
+      stderr: result.stderr,
+    });
   }
 
   /** The program that ran, as given to the command. */
@@ -97,6 +147,9 @@ export class ProcessResult<T extends string | Uint8Array> {
   readonly #truncatedStreams: readonly OutputStream[];
   readonly #duration: number;
   readonly #handlerErrors: readonly unknown[];
+  /** `null` if every one of the errors is a handler's. */
+  #handlerFailures: readonly HandlerFailure[] | null = null;
+  readonly #args: readonly string[];
 
   /** Makes a result; only a runner needs to. */
   constructor(fields: ProcessResultFields<T>) {
@@ -113,6 +166,7 @@ export class ProcessResult<T extends string | Uint8Array> {
     this.configuredTimeout = fields.configuredTimeout ?? null;
     this.#duration = fields.duration ?? 0;
     this.#handlerErrors = fields.handlerErrors ?? NO_ERRORS;
+    this.#args = fields.args ?? NO_ARGS;
     Object.freeze(this);
   }
 
@@ -167,11 +221,11 @@ export class ProcessResult<T extends string | Uint8Array> {
     if (this.success) return this;
     switch (this.outcome.kind) {
       case "exited":
-        throw new ExitError(this, this.outcome.code);
+        throw new ExitError(finishedRunOf(this), this.outcome.code);
       case "signalled":
-        throw new SignalledError(this, this.outcome.signal);
+        throw new SignalledError(finishedRunOf(this), this.outcome.signal);
       case "timed-out":
-        throw new TimeoutError(this, this.configuredTimeout);
+        throw new TimeoutError(finishedRunOf(this), this.configuredTimeout);
     }
   }
 

@@ -1,3 +1,5 @@
+import type { ListenerErrors } from "./listener_errors.ts";
+
 /** What is called for every line; a promise is awaited before the next line. */
 type LineHandler = (line: string) => void | PromiseLike<void>;
 
@@ -17,12 +19,12 @@ interface Delivery {
 export class LineDispatcher {
   /** `null` in the place of a handler that was switched off. */
   readonly #handlers: (LineHandler | null)[];
-  readonly #errors: unknown[];
+  readonly #errors: ListenerErrors;
   #abandoned = false;
   #stopWaiting: (() => void) | null = null;
 
-  /** Errors of handlers are added to `errors`. */
-  constructor(handlers: readonly LineHandler[], errors: unknown[]) {
+  /** What handlers throw is added to `errors`. */
+  constructor(handlers: readonly LineHandler[], errors: ListenerErrors) {
     this.#handlers = [...handlers];
     this.#errors = errors;
   }
@@ -101,7 +103,7 @@ export class LineDispatcher {
 
   #switchOff(index: number, error: unknown): void {
     this.#handlers[index] = null;
-    this.#errors.push(error);
+    this.#errors.addThrown(error);
   }
 }
 

@@ -1,4 +1,5 @@
 import { LineDispatcher } from "./line_dispatcher.ts";
+import type { ListenerErrors } from "./listener_errors.ts";
 import {
   type LineLimit,
   LineSplitter,
@@ -13,7 +14,7 @@ export interface ListenerOptions {
   readonly terminator: LineTerminator;
   readonly limit: LineLimit | null;
   /** What handlers and sinks fail with is added to these. */
-  readonly errors: unknown[];
+  readonly errors: ListenerErrors;
 }
 
 /** The line handlers and tees of one stream: whoever of them is at work is waited for. */

@@ -257,7 +257,7 @@ export class Output {
       queue as BatchQueue<unknown>,
       (lines) => queue.push(batchOf(lines)),
     );
-    follower.push(this.#textSoFar());
+    follower.push(this.textSoFar());
     if (this.#isFinished) follower.finish();
     else this.#textTarget().follower = follower;
     this.#follower = follower;
@@ -391,7 +391,7 @@ export class Output {
   }
 
   /** The text that came, and is kept, but for a character that has not come whole. */
-  #textSoFar(): string {
+  textSoFar(): string {
     if (!(this.#main instanceof Backlog)) return this.text();
     const { encoding } = this.#options;
     const bytes = this.bytes();

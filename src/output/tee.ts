@@ -1,3 +1,5 @@
+import type { ListenerErrors } from "./listener_errors.ts";
+
 /** Those who write to a sink share one writer: it can have no other. */
 interface SharedWriter {
   readonly writer: WritableStreamDefaultWriter<string>;
@@ -12,19 +14,19 @@ const shared = new WeakMap<WritableStream<string>, SharedWriter>();
  */
 export class Tee {
   readonly #sink: WritableStream<string>;
-  readonly #errors: unknown[];
+  readonly #errors: ListenerErrors;
   #writer: WritableStreamDefaultWriter<string> | null = null;
   #stopWaiting: (() => void) | null = null;
 
   /** The sink's errors are added to `errors`. */
-  constructor(sink: WritableStream<string>, errors: unknown[]) {
+  constructor(sink: WritableStream<string>, errors: ListenerErrors) {
     this.#sink = sink;
     this.#errors = errors;
     try {
       this.#writer = acquire(sink);
     } catch (error) {
       // Somebody else has it.
-      errors.push(error);
+      errors.addTeeFailure(error);
     }
   }
 
@@ -35,7 +37,7 @@ export class Tee {
     return new Promise((resolve) => {
       this.#stopWaiting = resolve;
       writer.write(text).then(() => resolve(), (error) => {
-        if (this.#writer !== null) this.#errors.push(error);
+        if (this.#writer !== null) this.#errors.addTeeFailure(error);
         this.close();
         resolve();
       });

@@ -2,18 +2,19 @@ import { checkAbortSignal, checkMilliseconds } from "../command/checks.ts";
 import { checkCommand, type Command, specOf } from "../command/command.ts";
 import { providePipeline } from "../command/default_runner.ts";
 import type { CommandSpec } from "../command/spec.ts";
-import { TimeoutError } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
+import { TimeoutError } from "../outcome/run_errors.ts";
 import { neverStarted } from "../runner/live_verbs.ts";
 import { checkRunner, type ProcessRunner } from "../runner/process_runner.ts";
 import {
   answerOf,
+  checkedOf,
   exitCodeOf,
   parsedOf,
   wholeOf,
 } from "../runner/result_verbs.ts";
-import { type PipelineSpec, startPipeline } from "./start_pipeline.ts";
 import type { PipelineSession } from "./pipeline_session.ts";
+import { type PipelineSpec, startPipeline } from "./start_pipeline.ts";
 
 /**
  * Programs of which each reads what the one before it prints. Immutable, like a
@@ -122,8 +123,8 @@ export class Pipeline {
     const session = await this.#start();
     if (session !== null) return session;
     const { stages: [first], timeout } = this.#spec;
-    const { program } = specOf(first);
-    throw new TimeoutError({ program, stdout: "", stderr: "" }, timeout);
+    const { program, args } = specOf(first);
+    throw new TimeoutError({ program, args, stdout: "", stderr: "" }, timeout);
   }
 
   /**
@@ -162,7 +163,7 @@ export class Pipeline {
 
   /** Runs it, which must succeed, and returns the whole result; throws as {@linkcode Pipeline.run} does. */
   async checked(): Promise<ProcessResult<string>> {
-    return (await this.outputString()).ensureSuccess();
+    return checkedOf(await this.outputString());
   }
 
   /**

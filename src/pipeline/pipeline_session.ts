@@ -6,7 +6,11 @@ import {
   type Outcome,
   timedOut,
 } from "../outcome/outcome.ts";
-import { type OutputStream, ProcessResult } from "../outcome/result.ts";
+import {
+  type OutputStream,
+  ProcessResult,
+  setHandlerFailures,
+} from "../outcome/result.ts";
 import type { ProcessStdin } from "../runner/process_stdin.ts";
 import type { Run } from "../runner/run.ts";
 import type { RunLimits } from "../runner/run_limits.ts";
@@ -213,8 +217,9 @@ export class PipelineSession implements AsyncDisposable {
     const { run, outcome, timeout } = await this.#untilOver();
     await this.#last.closed;
     const isReal = this.#runs.some(({ backend }) => backend.pid !== null);
-    return new ProcessResult({
+    const result = new ProcessResult({
       program: run.spec.program,
+      args: run.spec.args,
       stdout: stdoutOf(),
       stderr: run.stderr?.text() ?? "",
       outcome,
@@ -225,6 +230,11 @@ export class PipelineSession implements AsyncDisposable {
       duration: isReal ? this.elapsed : 0,
       handlerErrors: this.handlerErrors(),
     });
+    setHandlerFailures(
+      result,
+      this.#runs.flatMap(({ handlerFailures }) => handlerFailures),
+    );
+    return result;
   }
 
   /** stdout is the last stage's, and stderr that of the one which the result is about. */

@@ -1,8 +1,8 @@
 import { type Command, specOf } from "../command/command.ts";
 import type { Containment } from "../containment/containment.ts";
-import { TimeoutError } from "../outcome/errors.ts";
 import { timedOut } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
+import { TimeoutError } from "../outcome/run_errors.ts";
 import { bytesOf, textOf } from "./run.ts";
 import { processOf, type RunningProcess } from "./running_process.ts";
 import { startRun } from "./start_run.ts";
@@ -34,8 +34,8 @@ export async function startLive(
 ): Promise<RunningProcess> {
   const run = await startRun(command, "live", containment);
   if (run !== null) return processOf(run);
-  const { program, timeout } = specOf(command);
-  throw new TimeoutError({ program, stdout: "", stderr: "" }, timeout);
+  const { program, args, timeout } = specOf(command);
+  throw new TimeoutError({ program, args, stdout: "", stderr: "" }, timeout);
 }
 
 /** The result of a run whose deadline came before it was started: while a file of its was still being opened, say. */
@@ -43,9 +43,10 @@ export function neverStarted<T extends string | Uint8Array>(
   command: Command,
   stdout: T,
 ): ProcessResult<T> {
-  const { program, okCodes, timeout } = specOf(command);
+  const { program, args, okCodes, timeout } = specOf(command);
   return new ProcessResult({
     program,
+    args,
     stdout,
     stderr: "",
     outcome: timedOut(),

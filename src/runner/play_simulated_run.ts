@@ -93,6 +93,7 @@ function resultOf<T extends string | Uint8Array>(
 ): ProcessResult<T> {
   return new ProcessResult<T>({
     program: spec.program,
+    args: spec.args,
     stdout: spec.stdout === "piped" ? stdout : stdout.slice(0, 0) as T,
     stderr: spec.stderr === "piped" ? run.stderr : "",
     outcome,

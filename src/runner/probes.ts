@@ -1,6 +1,18 @@
-import { checkMilliseconds } from "../command/checks.ts";
+import {
+  checkFunction,
+  checkMilliseconds,
+  kindOf,
+  shownValue,
+} from "../command/checks.ts";
+import {
+  describeLineMatch,
+  type LineMatch,
+  lineTest,
+} from "../command/line_match.ts";
 import { NotReadyError } from "../outcome/errors.ts";
 import { messageOf } from "../outcome/message_text.ts";
+import type { Outcome } from "../outcome/outcome.ts";
+import { signalName } from "../outcome/signal_names.ts";
 import type { Backlog } from "../output/backlog.ts";
 import type { Output } from "../output/output.ts";
 import { runtime } from "../runtime/detect.ts";
@@ -22,20 +34,24 @@ interface Seen {
 /** Looks through what has come; what it finds is taken, and returned. */
 type Look = (backlog: Backlog, seen: Seen, isOver: boolean) => string | null;
 
+/** How long a probe waits unless it is told otherwise, in milliseconds. */
+export const DEFAULT_WITHIN_MS = 30_000;
+
 /** See `RunningProcess.waitForLine`. */
 export function waitForLine(
   run: Run,
   stdout: Output,
-  predicate: (line: string) => boolean,
+  match: LineMatch,
   within: number,
 ): Promise<string> {
+  const matches = lineTest("waitForLine", match);
   return search(
     run,
     stdout,
-    { by: "waitForLine", within },
+    { by: "waitForLine", match, within },
     (backlog, seen, isOver) =>
-      takeLine(backlog, predicate, seen) ??
-        (isOver ? takeOpen(backlog, predicate, seen) : null),
+      takeLine(backlog, matches, seen) ??
+        (isOver ? takeOpen(backlog, matches, seen) : null),
   );
 }
 
@@ -43,15 +59,16 @@ export function waitForLine(
 export function waitForOutput(
   run: Run,
   stdout: Output,
-  predicate: (text: string) => boolean,
+  match: LineMatch,
   within: number,
 ): Promise<string> {
+  const matches = lineTest("waitForOutput", match);
   return search(
     run,
     stdout,
-    { by: "waitForOutput", within },
+    { by: "waitForOutput", match, within },
     (backlog, seen) =>
-      takeLine(backlog, predicate, seen) ?? takeOpen(backlog, predicate, seen),
+      takeLine(backlog, matches, seen) ?? takeOpen(backlog, matches, seen),
   );
 }
 
@@ -89,10 +106,10 @@ function takeOpen(
 async function search(
   run: Run,
   stdout: Output,
-  { by, within }: { by: string; within: number },
+  { by, match, within }: { by: string; match: LineMatch; within: number },
   look: Look,
 ): Promise<string> {
-  checkMilliseconds(by, within);
+  checkMilliseconds(`${by}: within`, within);
   const backlog = stdout.backlog(by);
   const seen: Seen = { line: null };
   using deadline = new Deadline(within);
@@ -107,10 +124,14 @@ async function search(
       const overflow = stdout.overflow();
       if (overflow !== null) throw overflow;
       if (isOver || deadline.hasPassed) {
-        const end = isOver
-          ? "its stdout ended without what was waited for"
-          : `what was waited for did not come within ${within} ms`;
-        throw notReady(run, `${end}; ${lastOf(seen)}`);
+        const wanted = describeLineMatch(match);
+        const last = lastOf(seen);
+        throw isOver
+          ? await endedError(run, "its stdout ended", `a line ${wanted}`, last)
+          : notReady(
+            run,
+            `no line of stdout ${wanted} within ${within} ms; ${last}`,
+          );
       }
       await Promise.race([changed, deadline.passed]);
     }
@@ -121,28 +142,66 @@ async function search(
 
 function lastOf({ line }: Seen): string {
   return line === null
-    ? "it printed no line"
+    ? "it has printed no line"
     : `its last line was ${JSON.stringify(messageOf(line))}`;
 }
 
 /** See `RunningProcess.waitForPort`. */
 export async function waitForPort(
   run: Run,
-  { hostname, port }: PortAddress,
+  where: number | string | PortAddress,
   within: number,
 ): Promise<void> {
-  checkMilliseconds("waitForPort", within);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new RangeError(
-      `waitForPort: expected a port from 1 to 65535, got ${port}`,
-    );
-  }
+  checkMilliseconds("waitForPort: within", within);
+  const { hostname, port } = checkedAddress(where);
   const { network } = runtime();
+  const place = hostname === undefined
+    ? `port ${port} of this machine`
+    : `port ${port} of ${hostname}`;
   await poll(run, {
     within,
-    awaited: `port ${port} at ${hostname ?? "this machine"}`,
+    inVain: `${place} accepted no connection`,
+    before: `${place} accepted a connection`,
     ask: (signal) => network.canConnect({ hostname, port }, signal),
   });
+}
+
+/** @throws {TypeError | RangeError} if there is no port, or none of that number */
+function checkedAddress(where: number | string | PortAddress): PortAddress {
+  const address = typeof where === "string"
+    ? addressIn(where)
+    : typeof where === "number"
+    ? { port: where }
+    : where;
+  if (typeof address !== "object" || address === null) {
+    throw new TypeError(
+      `waitForPort: expected a port, "host:port" or { hostname, port }, got ${
+        typeof where === "string" ? JSON.stringify(where) : kindOf(where)
+      }`,
+    );
+  }
+  const { hostname, port } = address;
+  if (
+    hostname !== undefined && (typeof hostname !== "string" || hostname === "")
+  ) {
+    throw new TypeError(
+      `waitForPort: expected the host as a string, got ${kindOf(hostname)}`,
+    );
+  }
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new RangeError(
+      `waitForPort: expected a port from 1 to 65535, got ${shownValue(port)}`,
+    );
+  }
+  return { hostname, port };
+}
+
+/** `null` for a text that is not `host:port`; an IPv6 address is in brackets. */
+function addressIn(text: string): PortAddress | null {
+  const parts = /^(?:\[([^\]]+)\]|([^:/\[\]]+)):(\d+)$/.exec(text);
+  return parts === null
+    ? null
+    : { hostname: parts[1] ?? parts[2], port: Number(parts[3]) };
 }
 
 /** See `RunningProcess.waitFor`. */
@@ -151,11 +210,13 @@ export async function waitFor(
   check: () => boolean | Promise<boolean>,
   within: number,
 ): Promise<void> {
-  checkMilliseconds("waitFor", within);
+  checkFunction("waitFor: the check", check);
+  checkMilliseconds("waitFor: within", within);
   const last: { failure?: { cause: unknown } } = {};
   await poll(run, {
     within,
-    awaited: "what was waited for",
+    inVain: "the check did not return true",
+    before: "the check returned true",
     last,
     async ask() {
       try {
@@ -172,25 +233,30 @@ export async function waitFor(
 
 interface PollOptions {
   readonly within: number;
-  readonly awaited: string;
+  /** What did not happen in time, for the message. */
+  readonly inVain: string;
+  /** What the process exited before, for the message. */
+  readonly before: string;
   readonly ask: (signal: AbortSignal) => Promise<boolean>;
-  /** What the last question failed with, if it did. */
+  /** What the last attempt failed with, if it did. */
   readonly last?: { failure?: { cause: unknown } };
 }
 
-/** How long to wait between two questions, in milliseconds: the first, and the longest. */
+/** How long to wait between two attempts, in milliseconds: the first wait, and the longest. */
 const SHORTEST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 100;
-/** How long the last question may take, which is asked when the process has ended. */
+/** How long the last attempt may take, which is made when the process has exited. */
 const LAST_ANSWER_MS = 1000;
+/** How long the exit code and the rest of stderr may take when stdout has ended or the process has exited. */
+const COMPLETION_MS = 1000;
 
 async function poll(run: Run, options: PollOptions): Promise<void> {
-  const { within, awaited, ask, last } = options;
+  const { within, inVain, before, ask, last } = options;
   const abort = new AbortController();
   using deadline = new Deadline(within);
   try {
     for (let pause = SHORTEST_PAUSE_MS;; pause *= 2) {
-      // Asked once more when it has ended: it may have done what was waited for.
+      // Tried once more after the exit: the process may have done what was waited for.
       const hasExited = run.hasExited;
       using patience = new Deadline(hasExited ? LAST_ANSWER_MS : within);
       const isReady = await Promise.race([
@@ -200,15 +266,22 @@ async function poll(run: Run, options: PollOptions): Promise<void> {
       ]);
       if (isReady === true) return;
       run.throwIfCancelled();
+      const because = last?.failure === undefined
+        ? null
+        : `the last attempt failed: ${messageOf(last.failure.cause)}`;
       if (hasExited) {
-        throw notReady(run, `it ended without ${awaited}`, last?.failure);
-      }
-      if (deadline.hasPassed) {
-        throw notReady(
+        throw await endedError(
           run,
-          `${awaited} was not there within ${within} ms`,
+          "it exited",
+          before,
+          because,
           last?.failure,
         );
+      }
+      if (deadline.hasPassed) {
+        const problem = [`${inVain} within ${within} ms`, because]
+          .filter((part) => part !== null).join("; ");
+        throw notReady(run, problem, last?.failure);
       }
       using rest = new Deadline(Math.min(pause, LONGEST_PAUSE_MS));
       await Promise.race([rest.passed, run.exited, deadline.passed]);
@@ -218,16 +291,60 @@ async function poll(run: Run, options: PollOptions): Promise<void> {
   }
 }
 
+/**
+ * The error for a process that ended before something happened: with its exit code and
+ * stderr, for which it waits up to 1 second.
+ */
+async function endedError(
+  run: Run,
+  what: string,
+  before: string,
+  note: string | null,
+  failure?: { cause: unknown },
+): Promise<NotReadyError> {
+  using patience = new Deadline(COMPLETION_MS);
+  await Promise.race([run.completed, patience.passed]);
+  run.throwIfCancelled();
+  let how = what;
+  let cause = failure;
+  try {
+    if (run.hasExited) how = endingOf(run.outcome());
+  } catch (error) {
+    how = `it failed (${messageOf(error)})`;
+    cause ??= { cause: error };
+  }
+  const problem = [`${how} before ${before}`, note].filter((part) =>
+    part !== null
+  ).join("; ");
+  return notReady(run, problem, cause);
+}
+
+function endingOf(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case "exited":
+      return `it exited with code ${outcome.code}`;
+    case "signalled":
+      return `it was killed by ${
+        outcome.signal === null
+          ? "an unknown signal"
+          : signalName(outcome.signal)
+      }`;
+    case "timed-out":
+      return "it reached its own deadline";
+  }
+}
+
 function notReady(
   run: Run,
-  why: string,
+  problem: string,
   failure?: { cause: unknown },
 ): NotReadyError {
-  const { program } = run.spec;
-  const because = failure === undefined
-    ? ""
-    : `; the last attempt failed: ${messageOf(failure.cause)}`;
-  return new NotReadyError(program, why + because, failure);
+  const { spec: { program, args }, stderr } = run;
+  return new NotReadyError(program, problem, {
+    args,
+    stderr: stderr?.textSoFar() ?? "",
+    ...failure,
+  });
 }
 
 /** A point in time that is waited for. */

@@ -2,13 +2,21 @@ import { type Command, specOf } from "../command/command.ts";
 import {
   CancelledError,
   StdinConsumedError,
-  TimeoutError,
   UnsupportedError,
 } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
-import { answerOf, exitCodeOf, parsedOf, wholeOf } from "./result_verbs.ts";
+import { HandlerError, TimeoutError } from "../outcome/run_errors.ts";
+import {
+  answerOf,
+  checkedOf,
+  exitCodeOf,
+  parsedOf,
+  throwFirst,
+  wholeOf,
+} from "./result_verbs.ts";
 import { throwIfCancelled } from "./run_limits.ts";
 import { type RunningProcess, runOf } from "./running_process.ts";
+import { type LineMatch, lineTest } from "../command/line_match.ts";
 import { sleep } from "./sleep.ts";
 
 /** Reads what only a supervisor needs to know; set by {@linkcode ProcessRunner} itself. */
@@ -111,7 +119,7 @@ export abstract class ProcessRunner {
   checked(command: Command): Promise<ProcessResult<string>> {
     return this.#retrying(
       command,
-      async () => (await this.outputString(command)).ensureSuccess(),
+      async () => checkedOf(await this.outputString(command)),
     );
   }
 
@@ -156,28 +164,24 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Runs the command until a line of stdout is found for which the predicate is
-   * true, and ends it. Resolves to that line, or to `undefined` if there is none,
-   * whatever the exit code. It is never tried again.
+   * Starts the command, resolves with the first line of stdout that matches, and kills
+   * the process with everything it started. Resolves with `undefined` if stdout ends
+   * without such a line, whatever the exit code. Never tried again.
    *
-   * @throws {TimeoutError} if it reaches its deadline before; and what {@linkcode ProcessRunner.start} throws
+   * @param match a part of the line, a pattern, or a function that returns `true` for it
+   * @throws {TimeoutError} if the command's deadline comes first
+   * @throws {HandlerError} if a line handler of the command threw
+   * @throws {TypeError} if `match` is none of the three; and what {@linkcode ProcessRunner.start} throws
    */
   async firstLine(
     command: Command,
-    predicate: (line: string) => boolean,
+    match: LineMatch,
   ): Promise<string | undefined> {
-    await using live = await this.start(command);
-    // Nobody else can have it.
-    runOf(live).stdinWriter?.closeUntaken();
-    for await (const line of live.stdoutLines()) {
-      if (predicate(line)) return line;
-    }
-    const { outcome, stderr } = await live.finish();
-    if (outcome.kind === "timed-out") {
-      const { program, timeout } = specOf(command);
-      throw new TimeoutError({ program, stdout: "", stderr }, timeout);
-    }
-    return undefined;
+    const matches = lineTest("firstLine", match);
+    const process = await this.start(command);
+    const line = await findLine(process, matches);
+    throwFirst(runOf(process).handlerFailures);
+    return line;
   }
 
   /**
@@ -208,6 +212,7 @@ export abstract class ProcessRunner {
         }
         if (
           retry === null || left <= 1 || error instanceof CancelledError ||
+          error instanceof HandlerError ||
           !retry.when(error)
         ) throw error;
         failure = error;
@@ -215,6 +220,28 @@ export abstract class ProcessRunner {
       await pause(command, this.waitsBetweenRuns ? retry.backoff : 0);
     }
   }
+}
+
+/** How many of the lines that were read a `TimeoutError` of `firstLine` shows. */
+const SHOWN_LINES = 20;
+
+async function findLine(
+  process: RunningProcess,
+  matches: (line: string) => boolean,
+): Promise<string | undefined> {
+  await using live = process;
+  const { spec: { program, args, timeout }, stdinWriter } = runOf(live);
+  // No caller can write to it.
+  stdinWriter?.closeUntaken();
+  const last: string[] = [];
+  for await (const line of live.stdoutLines()) {
+    if (matches(line)) return line;
+    if (last.push(line) > SHOWN_LINES) last.shift();
+  }
+  const { outcome, stderr } = await live.finish();
+  if (outcome.kind !== "timed-out") return undefined;
+  const stdout = last.join("\n");
+  throw new TimeoutError({ program, args, stdout, stderr }, timeout);
 }
 
 /** Waits `ms` milliseconds; throws a `CancelledError` if the command's abort signal fires meanwhile. */

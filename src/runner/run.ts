@@ -3,9 +3,15 @@ import type { CommandSpec } from "../command/spec.ts";
 import { Teardown } from "../containment/teardown.ts";
 import { StdinError } from "../outcome/errors.ts";
 import { type Outcome, signalled, timedOut } from "../outcome/outcome.ts";
-import { type OutputStream, ProcessResult } from "../outcome/result.ts";
+import {
+  type HandlerFailure,
+  type OutputStream,
+  ProcessResult,
+  setHandlerFailures,
+} from "../outcome/result.ts";
 import { type RunTranscript, setTranscript } from "../outcome/transcript.ts";
 import { isLimited } from "../output/keep_limits.ts";
+import { ListenerErrors } from "../output/listener_errors.ts";
 import { Output } from "../output/output.ts";
 import type { RunBackend } from "./backend.ts";
 import { IDLE_AFTER_KILL_MS, OutputDrain } from "./output_drain.ts";
@@ -59,7 +65,7 @@ export class Run {
   readonly #outputs: readonly Output[];
   readonly #drain: OutputDrain;
   readonly #isTranscribed: boolean;
-  readonly #handlerErrors: unknown[] = [];
+  readonly #listenerErrors = new ListenerErrors();
   readonly #exit = Promise.withResolvers<Outcome | null>();
   readonly #exited = Promise.withResolvers<void>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -165,7 +171,17 @@ export class Run {
 
   /** What went wrong for line handlers and tees. */
   get handlerErrors(): readonly unknown[] {
-    return Object.freeze([...this.#handlerErrors]);
+    return this.#listenerErrors.all;
+  }
+
+  /** What line handlers threw, without the failures of tees. */
+  get handlerFailures(): readonly HandlerFailure[] {
+    const { program, args } = this.spec;
+    return this.#listenerErrors.thrown.map((error) => ({
+      program,
+      args,
+      error,
+    }));
   }
 
   /** How it ended; throws what it failed with. To be asked when it has ended. */
@@ -186,9 +202,10 @@ export class Run {
     stdoutOf: (stdout: Output | null) => T,
   ): ProcessResult<T> {
     const outcome = this.outcome();
-    const { program, okCodes, timeout } = this.spec;
+    const { program, args, okCodes, timeout } = this.spec;
     const result = new ProcessResult({
       program,
+      args,
       stdout: stdoutOf(this.stdout),
       stderr: this.stderr?.text() ?? "",
       outcome,
@@ -199,6 +216,10 @@ export class Run {
       duration: this.backend.pid === null ? 0 : this.#duration,
       handlerErrors: this.handlerErrors,
     });
+    const { handlerErrors, handlerFailures } = this;
+    if (handlerErrors.length > handlerFailures.length) {
+      setHandlerFailures(result, handlerFailures);
+    }
     if (this.#isTranscribed) {
       setTranscript(result, this.transcript(outcome));
     }
@@ -345,7 +366,7 @@ export class Run {
         : spec.outputBuffer,
       handlers: isStdout ? spec.stdoutHandlers : spec.stderrHandlers,
       tees: isStdout ? spec.stdoutTees : spec.stderrTees,
-      errors: this.#handlerErrors,
+      errors: this.#listenerErrors,
       use: !isStdout ? "text" : use === "live" ? "open" : use,
       counts: use === "live",
       transcribes: this.#isTranscribed,

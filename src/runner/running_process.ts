@@ -4,9 +4,11 @@ import type { Outcome } from "../outcome/outcome.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { BatchQueue } from "../output/batch_queue.ts";
 import type { Output } from "../output/output.ts";
+import type { LineMatch } from "../command/line_match.ts";
 import { EventReader, type ProcessEvent } from "./event_reader.ts";
 import { LineReader } from "./line_reader.ts";
 import {
+  DEFAULT_WITHIN_MS,
   type PortAddress,
   waitFor,
   waitForLine,
@@ -179,11 +181,11 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {UnsupportedError} if it is not captured
    */
   async waitForLine(
-    predicate: (line: string) => boolean,
-    within: number,
+    match: LineMatch,
+    within: number = DEFAULT_WITHIN_MS,
   ): Promise<string> {
     const stdout = this.#captured("waitForLine");
-    return await waitForLine(this.#run, stdout, predicate, within);
+    return await waitForLine(this.#run, stdout, match, within);
   }
 
   /**
@@ -208,11 +210,11 @@ export class RunningProcess implements AsyncDisposable {
    * ```
    */
   async waitForOutput(
-    predicate: (text: string) => boolean,
-    within: number,
+    match: LineMatch,
+    within: number = DEFAULT_WITHIN_MS,
   ): Promise<string> {
     const stdout = this.#captured("waitForOutput");
-    return await waitForOutput(this.#run, stdout, predicate, within);
+    return await waitForOutput(this.#run, stdout, match, within);
   }
 
   /**
@@ -227,8 +229,11 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {UnsupportedError} if a permission is missing for it
    * @throws {RangeError} if the port is no whole number from 1 to 65535
    */
-  async waitForPort(address: PortAddress, within: number): Promise<void> {
-    await waitForPort(this.#run, address, within);
+  async waitForPort(
+    where: number | string | PortAddress,
+    within: number = DEFAULT_WITHIN_MS,
+  ): Promise<void> {
+    await waitForPort(this.#run, where, within);
   }
 
   /**
@@ -241,7 +246,7 @@ export class RunningProcess implements AsyncDisposable {
    */
   async waitFor(
     check: () => boolean | Promise<boolean>,
-    within: number,
+    within: number = DEFAULT_WITHIN_MS,
   ): Promise<void> {
     await waitFor(this.#run, check, within);
   }

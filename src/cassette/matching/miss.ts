@@ -1,4 +1,4 @@
-import { shellQuote } from "../../command/shell_quote.ts";
+import { shellQuote } from "../../outcome/shell_quote.ts";
 import {
   CassetteError,
   CassetteMissError,

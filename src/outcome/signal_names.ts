@@ -1,0 +1,30 @@
+/** The numbers that POSIX systems agree on. */
+const COMMON: Readonly<Record<number, string>> = {
+  1: "SIGHUP",
+  2: "SIGINT",
+  3: "SIGQUIT",
+  4: "SIGILL",
+  5: "SIGTRAP",
+  6: "SIGABRT",
+  8: "SIGFPE",
+  9: "SIGKILL",
+  11: "SIGSEGV",
+  13: "SIGPIPE",
+  14: "SIGALRM",
+  15: "SIGTERM",
+};
+
+let nameOnHost: (signal: number) => string | null = () => null;
+
+/** Sets the source of this host's own signal names; the runtime layer calls it. */
+export function provideSignalNames(
+  name: (signal: number) => string | null,
+): void {
+  nameOnHost = name;
+}
+
+/** A signal for a message: `SIGTERM (15)`, or `signal 40` if the number has no name here. */
+export function signalName(signal: number): string {
+  const name = COMMON[signal] ?? nameOnHost(signal);
+  return name === null ? `signal ${signal}` : `${name} (${signal})`;
+}
