@@ -1,5 +1,7 @@
-import { Command, specOf } from "../command/command.ts";
-import { defaultRunner } from "../command/default_runner.ts";
+import { checkOptions } from "../command/checks.ts";
+import { type Arguments, Command, specOf } from "../command/command.ts";
+import { checkRunner, defaultRunner } from "../command/default_runner.ts";
+import type { LineMatch } from "../command/line_match.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import type { RunningProcess } from "../runner/running_process.ts";
@@ -7,7 +9,7 @@ import type { RunningProcess } from "../runner/running_process.ts";
 /** What all commands of a {@linkcode CliClient} have in common. */
 export interface CliClientOptions {
   /** The arguments that come before those of each call, such as `["-C", folder]`. */
-  args?: Iterable<string>;
+  args?: Arguments;
   /** The working directory; the caller's own if it is left out. */
   cwd?: string | URL;
   /** Environment variables that are set. */
@@ -23,6 +25,15 @@ export interface CliClientOptions {
    */
   runner?: ProcessRunner;
 }
+
+const CLIENT_OPTIONS: Readonly<Record<keyof CliClientOptions, true>> = {
+  args: true,
+  cwd: true,
+  env: true,
+  timeout: true,
+  cancelOn: true,
+  runner: true,
+};
 
 /**
  * One program, with what all its runs have in common: the base of a typed wrapper.
@@ -56,6 +67,7 @@ export class CliClient {
    * @throws {RangeError} if the deadline is no duration
    */
   constructor(program: string | URL, options: CliClientOptions = {}) {
+    checkOptions("CliClient: the options", options, CLIENT_OPTIONS);
     const { args, cwd, env, timeout, cancelOn, runner } = options;
     let command = new Command(program, args);
     if (cwd !== undefined) command = command.cwd(cwd);
@@ -63,7 +75,9 @@ export class CliClient {
     if (timeout !== undefined) command = command.timeout(timeout);
     if (cancelOn !== undefined) command = command.cancelOn(cancelOn);
     this.#command = command;
-    this.#runner = runner;
+    this.#runner = runner === undefined
+      ? undefined
+      : checkRunner("CliClient: runner", runner);
   }
 
   /** The program. */
@@ -81,47 +95,47 @@ export class CliClient {
    *
    * @throws {TypeError} if an argument holds a NUL
    */
-  command(args: Iterable<string> = []): Command {
+  command(args: Arguments = []): Command {
     return this.#command.args(args);
   }
 
   /** Captures its output as text; see {@linkcode ProcessRunner.outputString}. */
   outputString(
-    call: Iterable<string> | Command,
+    call: Arguments | Command,
   ): Promise<ProcessResult<string>> {
     return this.runner.outputString(this.#of(call));
   }
 
   /** Captures its stdout as bytes; see {@linkcode ProcessRunner.outputBytes}. */
   outputBytes(
-    call: Iterable<string> | Command,
+    call: Arguments | Command,
   ): Promise<ProcessResult<Uint8Array>> {
     return this.runner.outputBytes(this.#of(call));
   }
 
   /** Has it succeed, and returns its stdout without trailing whitespace; see {@linkcode ProcessRunner.run}. */
-  run(call: Iterable<string> | Command): Promise<string> {
+  run(call: Arguments | Command): Promise<string> {
     return this.runner.run(this.#of(call));
   }
 
   /** Has it succeed, and returns the whole result; see {@linkcode ProcessRunner.checked}. */
-  checked(call: Iterable<string> | Command): Promise<ProcessResult<string>> {
+  checked(call: Arguments | Command): Promise<ProcessResult<string>> {
     return this.runner.checked(this.#of(call));
   }
 
   /** Returns its exit code; see {@linkcode ProcessRunner.exitCode}. */
-  exitCode(call: Iterable<string> | Command): Promise<number> {
+  exitCode(call: Arguments | Command): Promise<number> {
     return this.runner.exitCode(this.#of(call));
   }
 
   /** Tells whether its exit code is 0 rather than 1; see {@linkcode ProcessRunner.probe}. */
-  probe(call: Iterable<string> | Command): Promise<boolean> {
+  probe(call: Arguments | Command): Promise<boolean> {
     return this.runner.probe(this.#of(call));
   }
 
   /** Has it succeed, and parses its stdout; see {@linkcode ProcessRunner.parse}. */
   parse<T>(
-    call: Iterable<string> | Command,
+    call: Arguments | Command,
     parser: (stdout: string) => T,
   ): Promise<T> {
     return this.runner.parse(this.#of(call), parser);
@@ -129,18 +143,18 @@ export class CliClient {
 
   /** Runs it until a line is found; see {@linkcode ProcessRunner.firstLine}. */
   firstLine(
-    call: Iterable<string> | Command,
-    predicate: (line: string) => boolean,
+    call: Arguments | Command,
+    match: LineMatch,
   ): Promise<string | undefined> {
-    return this.runner.firstLine(this.#of(call), predicate);
+    return this.runner.firstLine(this.#of(call), match);
   }
 
   /** Starts it, and hands out the process; see {@linkcode ProcessRunner.start}. */
-  start(call: Iterable<string> | Command): Promise<RunningProcess> {
+  start(call: Arguments | Command): Promise<RunningProcess> {
     return this.runner.start(this.#of(call));
   }
 
-  #of(call: Iterable<string> | Command): Command {
+  #of(call: Arguments | Command): Command {
     return call instanceof Command ? call : this.command(call);
   }
 }

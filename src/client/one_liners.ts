@@ -1,8 +1,18 @@
+import { checkArity, checkOptions } from "../command/checks.ts";
+import type { Arguments } from "../command/command.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { CliClient, type CliClientOptions } from "./cli_client.ts";
 
 /** What a one-liner may say beside the program and its arguments. */
 export type RunOptions = Omit<CliClientOptions, "args">;
+
+const RUN_OPTIONS: Readonly<Record<keyof RunOptions, true>> = {
+  cwd: true,
+  env: true,
+  timeout: true,
+  cancelOn: true,
+  runner: true,
+};
 
 /**
  * Runs a program, which must succeed, and returns its stdout without trailing
@@ -20,9 +30,11 @@ export type RunOptions = Omit<CliClientOptions, "args">;
  */
 export async function run(
   program: string | URL,
-  args: Iterable<string> = [],
+  args: Arguments = [],
   options: RunOptions = {},
 ): Promise<string> {
+  checkOptions("run: the options", options, RUN_OPTIONS);
+  checkArity("run", arguments, 3, "everything else is a method of Command");
   return await new CliClient(program, options).run(args);
 }
 
@@ -41,8 +53,15 @@ export async function run(
  */
 export async function outputString(
   program: string | URL,
-  args: Iterable<string> = [],
+  args: Arguments = [],
   options: RunOptions = {},
 ): Promise<ProcessResult<string>> {
+  checkOptions("outputString: the options", options, RUN_OPTIONS);
+  checkArity(
+    "outputString",
+    arguments,
+    3,
+    "everything else is a method of Command",
+  );
   return await new CliClient(program, options).outputString(args);
 }

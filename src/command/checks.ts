@@ -114,6 +114,38 @@ export function checkOptions(
   }
 }
 
+/** Whether a value can be iterated over. */
+export function isIterable(value: unknown): boolean {
+  return typeof (value as Iterable<unknown> | null | undefined)
+    ?.[Symbol.iterator] === "function";
+}
+
+/**
+ * Refuses arguments that a method does not take: what they were meant to do would not be
+ * done, without a word.
+ *
+ * @throws {TypeError} naming the method, with `advice`
+ */
+export function checkArity(
+  method: string,
+  args: ArrayLike<unknown>,
+  most: number,
+  advice: string,
+): void {
+  if (args.length <= most) return;
+  const takes = most === 0
+    ? "no arguments"
+    : most === 1
+    ? "one argument"
+    : `${most} arguments`;
+  const extra = Array.from(args).slice(most).map(kindOf).join(", ");
+  throw new TypeError(
+    `${method} takes ${takes}, and ${
+      most === 0 ? "" : "also "
+    }got ${extra}: ${advice}`,
+  );
+}
+
 /** A value for a message: a number, text or literal as it is, of anything else what it is. */
 export function shownValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(bounded(value, 100));

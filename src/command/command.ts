@@ -1,16 +1,23 @@
+import { shortened } from "../outcome/message_text.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import {
   checkAbortSignal,
+  checkArity,
   checkMilliseconds,
   checkNoNul,
   checkVariableName,
+  isIterable,
   kindOf,
   pathText,
+  shownValue,
 } from "./checks.ts";
 import {
+  checkRunner,
   defaultRunner,
+  isProcessRunner,
   type Pipeline,
   pipelineOf,
+  type ProcessRunner,
   type RunningProcess,
 } from "./default_runner.ts";
 import { type Invocation, invocationOf } from "./invocation.ts";
@@ -98,7 +105,13 @@ export class Command {
    *
    * @throws {TypeError} if the program is empty, or it or an argument holds a NUL
    */
-  constructor(program: string | URL, args: Iterable<string> = []) {
+  constructor(program: string | URL, args: Arguments = []) {
+    checkArity(
+      "new Command",
+      arguments,
+      2,
+      "arguments go into one array, and everything else has a method",
+    );
     this.#spec = Object.freeze({
       ...DEFAULTS,
       program: pathText("the program", program),
@@ -113,6 +126,7 @@ export class Command {
    * @throws {TypeError} if it holds a NUL
    */
   arg(value: string): Command {
+    checkArity("arg", arguments, 1, "use args([…]) for several arguments");
     return this.args([value]);
   }
 
@@ -121,7 +135,8 @@ export class Command {
    *
    * @throws {TypeError} if one holds a NUL
    */
-  args(values: Iterable<string>): Command {
+  args(values: Arguments): Command {
+    checkArity("args", arguments, 1, "give one array of all arguments");
     return this.#with({
       args: Object.freeze([...this.#spec.args, ...checkedArgs(values)]),
     });
@@ -495,7 +510,33 @@ export class Command {
    * ```
    */
   pipe(next: Command): Pipeline {
+    checkArity(
+      "pipe",
+      arguments,
+      1,
+      "add one stage after the other: a.pipe(b).pipe(c)",
+    );
     return pipelineOf(this, next);
+  }
+
+  /**
+   * Returns the command with a runner for its own verbs, in place of the default
+   * `JobRunner`. A runner that is given the command, as in `runner.run(command)`, runs it
+   * itself. A pipeline or a supervisor that has no runner of its own uses this one.
+   *
+   * @throws {TypeError} if `runner` is no `ProcessRunner`
+   *
+   * @example
+   * ```ts
+   * import { Command, Reply, ScriptedRunner } from "@processkit/processkit";
+   *
+   * const scripted = new ScriptedRunner().fallback(Reply.ok("2f1c\n"));
+   * const head = new Command("git", ["rev-parse", "HEAD"]).withRunner(scripted);
+   * console.log(await head.run()); // 2f1c
+   * ```
+   */
+  withRunner(runner: ProcessRunner): Command {
+    return this.#with({ runner: checkRunner("withRunner", runner) });
   }
 
   /** The program and its arguments as a POSIX shell would read them: for display only. No environment is in it. */
@@ -528,12 +569,22 @@ export class Command {
    * @throws {OutputTooLargeError} if the text is too long for one string, or {@linkcode Command.outputBuffer} makes it an error
    */
   outputString(): Promise<ProcessResult<string>> {
-    return defaultRunner().outputString(this);
+    return this.#verb(
+      "outputString",
+      arguments,
+      0,
+      (runner) => runner.outputString(this),
+    );
   }
 
   /** Runs this and captures its stdout as bytes; like {@linkcode Command.outputString} otherwise. */
   outputBytes(): Promise<ProcessResult<Uint8Array>> {
-    return defaultRunner().outputBytes(this);
+    return this.#verb(
+      "outputBytes",
+      arguments,
+      0,
+      (runner) => runner.outputBytes(this),
+    );
   }
 
   /**
@@ -546,12 +597,17 @@ export class Command {
    *   {@linkcode Command.outputString} throws
    */
   run(): Promise<string> {
-    return defaultRunner().run(this);
+    return this.#verb("run", arguments, 0, (runner) => runner.run(this));
   }
 
   /** Runs this, which must succeed, and returns the whole result; throws as {@linkcode Command.run} does. */
   checked(): Promise<ProcessResult<string>> {
-    return defaultRunner().checked(this);
+    return this.#verb(
+      "checked",
+      arguments,
+      0,
+      (runner) => runner.checked(this),
+    );
   }
 
   /**
@@ -561,7 +617,12 @@ export class Command {
    * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode Command.outputString} throws
    */
   exitCode(): Promise<number> {
-    return defaultRunner().exitCode(this);
+    return this.#verb(
+      "exitCode",
+      arguments,
+      0,
+      (runner) => runner.exitCode(this),
+    );
   }
 
   /**
@@ -572,7 +633,7 @@ export class Command {
    * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode Command.outputString} throws
    */
   probe(): Promise<boolean> {
-    return defaultRunner().probe(this);
+    return this.#verb("probe", arguments, 0, (runner) => runner.probe(this));
   }
 
   /**
@@ -581,7 +642,12 @@ export class Command {
    * @throws {ParseError} if the parser throws; it throws as {@linkcode Command.run} does otherwise
    */
   parse<T>(parser: (stdout: string) => T): Promise<T> {
-    return defaultRunner().parse(this, parser);
+    return this.#verb(
+      "parse",
+      arguments,
+      1,
+      (runner) => runner.parse(this, parser),
+    );
   }
 
   /**
@@ -602,7 +668,12 @@ export class Command {
    * ```
    */
   firstLine(match: LineMatch): Promise<string | undefined> {
-    return defaultRunner().firstLine(this, match);
+    return this.#verb(
+      "firstLine",
+      arguments,
+      1,
+      (runner) => runner.firstLine(this, match),
+    );
   }
 
   /**
@@ -626,7 +697,30 @@ export class Command {
    * ```
    */
   start(): Promise<RunningProcess> {
-    return defaultRunner().start(this);
+    return this.#verb("start", arguments, 0, (runner) => runner.start(this));
+  }
+
+  /** Has this command's runner do what a verb asks for; rejects for arguments that the verb does not take. */
+  #verb<T>(
+    name: string,
+    args: IArguments,
+    most: number,
+    action: (runner: ProcessRunner) => Promise<T>,
+  ): Promise<T> {
+    try {
+      const first: unknown = args[0];
+      checkArity(
+        name,
+        args,
+        most,
+        isProcessRunner(first)
+          ? `to run the command with that runner, use runner.${name}(command) or command.withRunner(runner).${name}()`
+          : "set limits and options on the command, such as command.timeout(5000)",
+      );
+      return action(this.#spec.runner ?? defaultRunner());
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #with(changes: Partial<CommandSpec>): Command {
@@ -635,6 +729,12 @@ export class Command {
     return copy;
   }
 }
+
+/**
+ * Arguments of a program: an array, or any other iterable of strings. One string is not
+ * accepted, although it is an iterable of its characters.
+ */
+export type Arguments = Iterable<string> & { readonly charAt?: never };
 
 /** Refuses what is no command: a text, or another pipeline, say. */
 export function checkCommand(what: string, command: unknown): Command {
@@ -654,8 +754,18 @@ function notCommand(before: string, value: unknown): TypeError {
 
 function checkedArgs(values: Iterable<string>): readonly string[] {
   if (typeof values === "string") {
+    const words = values.trim().split(/\s+/);
     throw new TypeError(
-      "args: expected several strings, got one; use arg for a single argument",
+      `args: expected an array of arguments, got the string ${
+        shownValue(values)
+      }; write ${
+        words.length < 10 ? shownArray(words) : '["first", "second"]'
+      }, or ${shownArray([shortened(values, 100)])} for one argument`,
+    );
+  }
+  if (!isIterable(values)) {
+    throw new TypeError(
+      `args: expected an array of arguments, got ${shownValue(values)}`,
     );
   }
   return Object.freeze(
@@ -664,6 +774,10 @@ function checkedArgs(values: Iterable<string>): readonly string[] {
       (value, index) => checkNoNul(`argument ${index}`, value),
     ),
   );
+}
+
+function shownArray(words: readonly string[]): string {
+  return `[${words.map((word) => JSON.stringify(word)).join(", ")}]`;
 }
 
 function checkedMode(stream: string, mode: OutputMode): OutputMode {

@@ -1,9 +1,10 @@
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import type { RunningProcess } from "../runner/running_process.ts";
+import { kindOf } from "./checks.ts";
 import type { Command } from "./command.ts";
 
-export type { Pipeline, RunningProcess };
+export type { Pipeline, ProcessRunner, RunningProcess };
 
 // A Command's verbs need a runner, and every runner needs Command; the same holds for
 // Pipeline. These slots break the circle at run time: the modules that define JobRunner
@@ -12,11 +13,36 @@ export type { Pipeline, RunningProcess };
 // signature and each doc comment, which is more to maintain than one exception here.
 let makePipeline: ((first: Command, next: Command) => Pipeline) | undefined;
 let makeRunner: (() => ProcessRunner) | undefined;
+let isRunner: ((value: unknown) => boolean) | undefined;
 let runner: ProcessRunner | undefined;
 
-/** Says how the runner behind the verbs of {@linkcode Command} is made, at their first use. */
+/** Sets how the runner behind the verbs of {@linkcode Command} is made, at their first use. */
 export function provideDefaultRunner(make: () => ProcessRunner): void {
   makeRunner = make;
+}
+
+/** Sets the test for a runner; the module that defines `ProcessRunner` calls it. */
+export function provideRunnerTest(test: typeof isRunner): void {
+  isRunner = test;
+}
+
+/**
+ * Refuses a value that is no runner.
+ *
+ * @throws {TypeError} naming `what`
+ */
+export function checkRunner(what: string, value: unknown): ProcessRunner {
+  if (provided(isRunner)(value)) return value as ProcessRunner;
+  throw new TypeError(
+    `${what}: expected a ProcessRunner, such as new JobRunner(), got ${
+      kindOf(value)
+    }`,
+  );
+}
+
+/** Whether a value is a runner; `false` also where no module defines runners. */
+export function isProcessRunner(value: unknown): boolean {
+  return isRunner?.(value) === true;
 }
 
 /** The runner behind the verbs of {@linkcode Command}. */

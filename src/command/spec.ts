@@ -1,3 +1,4 @@
+import type { ProcessRunner } from "./default_runner.ts";
 import { type OutputLimits, UNBOUNDED } from "./output_buffer.ts";
 import type { Signal } from "./signal.ts";
 import type { StageConnection } from "./stage_connection.ts";
@@ -79,6 +80,8 @@ export interface CommandSpec {
   readonly transcript: "none" | "output" | "timed";
   /** Whether the run is refused where it could outlive a caller that is killed. */
   readonly killOnParentDeath: boolean;
+  /** What runs the command's own verbs; `null` for the default runner. */
+  readonly runner: ProcessRunner | null;
   /** Whether the child stays in the caller's own session and process group. */
   readonly foreground: boolean;
 }
@@ -119,4 +122,5 @@ export const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
   transcript: "none",
   killOnParentDeath: false,
   foreground: false,
+  runner: null,
 });

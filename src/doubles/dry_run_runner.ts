@@ -2,7 +2,7 @@ import { type Command, specOf } from "../command/command.ts";
 import { exited } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
 import { startSimulatedRun } from "../runner/play_simulated_run.ts";
-import { ProcessRunner } from "../runner/process_runner.ts";
+import { checkRunnerArity, ProcessRunner } from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import { processOf, type RunningProcess } from "../runner/running_process.ts";
 import { SILENT_SUCCESS } from "../runner/simulated_run.ts";
@@ -29,22 +29,28 @@ export class DryRunRunner extends ProcessRunner {
   }
 
   /** Remembers the command line; exit code 0 and no output. */
-  override outputString(command: Command): Promise<ProcessResult<string>> {
-    return this.#pretend(command, "");
+  override async outputString(
+    command: Command,
+  ): Promise<ProcessResult<string>> {
+    checkRunnerArity("outputString", arguments);
+    return await this.#pretend(command, "");
   }
 
   /** Remembers the command line; exit code 0 and no output. */
-  override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
-    return this.#pretend(command, new Uint8Array(0));
+  override async outputBytes(
+    command: Command,
+  ): Promise<ProcessResult<Uint8Array>> {
+    checkRunnerArity("outputBytes", arguments);
+    return await this.#pretend(command, new Uint8Array(0));
   }
 
   /** Remembers the command line; a process that has ended, with exit code 0 and no output. */
-  // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner
   override async start(command: Command): Promise<RunningProcess> {
+    checkRunnerArity("start", arguments);
     const spec = specOf(command);
     throwIfCancelled(spec);
     this.#commands.push(command.commandLine());
-    return processOf(startSimulatedRun(spec, SILENT_SUCCESS, "live"));
+    return await processOf(startSimulatedRun(spec, SILENT_SUCCESS, "live"));
   }
 
   // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner

@@ -1,7 +1,11 @@
 import type { Command } from "../command/command.ts";
 import type { Invocation } from "../command/invocation.ts";
 import type { ProcessResult } from "../outcome/result.ts";
-import { ProcessRunner, waitsBetweenRuns } from "../runner/process_runner.ts";
+import {
+  checkRunnerArity,
+  ProcessRunner,
+  waitsBetweenRuns,
+} from "../runner/process_runner.ts";
 import type { RunningProcess } from "../runner/running_process.ts";
 
 /**
@@ -52,21 +56,28 @@ export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
   }
 
   /** Remembers the command and asks the other runner; see {@linkcode ProcessRunner.outputString}. */
-  override outputString(command: Command): Promise<ProcessResult<string>> {
+  override async outputString(
+    command: Command,
+  ): Promise<ProcessResult<string>> {
+    checkRunnerArity("outputString", arguments);
     this.#calls.push(command.invocation);
-    return this.inner.outputString(command);
+    return await this.inner.outputString(command);
   }
 
   /** Remembers the command and asks the other runner; see {@linkcode ProcessRunner.outputBytes}. */
-  override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
+  override async outputBytes(
+    command: Command,
+  ): Promise<ProcessResult<Uint8Array>> {
+    checkRunnerArity("outputBytes", arguments);
     this.#calls.push(command.invocation);
-    return this.inner.outputBytes(command);
+    return await this.inner.outputBytes(command);
   }
 
   /** Remembers the command and has the other runner start it; see {@linkcode ProcessRunner.start}. */
-  override start(command: Command): Promise<RunningProcess> {
+  override async start(command: Command): Promise<RunningProcess> {
+    checkRunnerArity("start", arguments);
     this.#calls.push(command.invocation);
-    return this.inner.start(command);
+    return await this.inner.start(command);
   }
 
   /** As the other runner does. */

@@ -1,3 +1,4 @@
+import { checkFunction, shownValue } from "../command/checks.ts";
 import { type Command, specOf } from "../command/command.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { claimStdin, stdinSourceOf } from "../command/stdin.ts";
@@ -11,11 +12,11 @@ import {
   playSimulatedRun,
   startSimulatedRun,
 } from "../runner/play_simulated_run.ts";
-import { ProcessRunner } from "../runner/process_runner.ts";
+import { checkRunnerArity, ProcessRunner } from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import { processOf, type RunningProcess } from "../runner/running_process.ts";
 import { openStdin, type StdinReader } from "../runner/stdin_reader.ts";
-import { contentOf, type Reply, type ReplyContent } from "./reply.ts";
+import { contentOf, Reply, type ReplyContent } from "./reply.ts";
 
 interface Rule {
   readonly matches: (command: Command) => boolean;
@@ -55,7 +56,7 @@ export class ScriptedRunner extends ProcessRunner {
 
   /** Answers every command that starts with this program and these arguments, compared element by element. */
   on(prefix: readonly string[], reply: Reply): this {
-    return this.onSequence(prefix, [reply]);
+    return this.#addPrefix("on", prefix, [reply]);
   }
 
   /**
@@ -64,26 +65,25 @@ export class ScriptedRunner extends ProcessRunner {
    * @throws {TypeError} if there is no program in the prefix, or no reply
    */
   onSequence(prefix: readonly string[], replies: readonly Reply[]): this {
-    if (typeof prefix === "string" || prefix.length === 0) {
+    if (!Array.isArray(replies) || replies.length === 0) {
       throw new TypeError(
-        "a scripted prefix is an array of at least the program",
+        `onSequence: expected an array of at least one Reply, got ${
+          shownValue(replies)
+        }`,
       );
     }
-    if (replies.length === 0) {
-      throw new TypeError("a scripted sequence needs at least one reply");
-    }
-    const words = [...prefix];
-    return this.#add((command) => startsWith(command, words), [...replies]);
+    return this.#addPrefix("onSequence", prefix, replies);
   }
 
   /** Answers every command for which the predicate is true; `command.invocation` tells what it asks for. */
   when(predicate: (command: Command) => boolean, reply: Reply): this {
-    return this.#add(predicate, [reply]);
+    checkFunction("when: the predicate", predicate);
+    return this.#add("when", predicate, [reply]);
   }
 
   /** Answers every command that no rule matches. */
   fallback(reply: Reply): this {
-    this.#fallback = reply;
+    this.#fallback = checkReply("fallback", reply);
     return this;
   }
 
@@ -91,20 +91,25 @@ export class ScriptedRunner extends ProcessRunner {
   override async outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
+    checkRunnerArity("outputString", arguments);
     const { spec, content, stdinReader } = await this.#begin(command);
     return await playSimulatedRun(spec, content, stdinReader);
   }
 
   /** Answers from the script, by a process that is none; see {@linkcode ProcessRunner.start}. */
   override async start(command: Command): Promise<RunningProcess> {
+    checkRunnerArity("start", arguments);
     const { spec, content, stdinReader } = await this.#begin(command);
-    return processOf(startSimulatedRun(spec, content, "live", stdinReader));
+    return await processOf(
+      startSimulatedRun(spec, content, "live", stdinReader),
+    );
   }
 
   /** Answers from the script, with stdout as UTF-8; see {@linkcode ProcessRunner.outputBytes}. */
   override async outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
+    checkRunnerArity("outputBytes", arguments);
     const result = await this.outputString(command);
     const bytes = new ProcessResult({
       ...result,
@@ -113,7 +118,7 @@ export class ScriptedRunner extends ProcessRunner {
       handlerErrors: result.handlerErrors(),
     });
     setHandlerFailures(bytes, handlerFailuresOf(result));
-    return bytes;
+    return await bytes;
   }
 
   async #begin(command: Command): Promise<Beginning> {
@@ -131,11 +136,31 @@ export class ScriptedRunner extends ProcessRunner {
     return { spec, content, stdinReader };
   }
 
+  #addPrefix(
+    method: string,
+    prefix: readonly string[],
+    replies: readonly Reply[],
+  ): this {
+    const isPrefix = Array.isArray(prefix) && prefix.length > 0 &&
+      prefix.every((word) => typeof word === "string");
+    if (!isPrefix) {
+      throw new TypeError(
+        `${method}: expected the program and the first arguments as an array of strings, got ${
+          shownValue(prefix)
+        }`,
+      );
+    }
+    const words = [...prefix];
+    return this.#add(method, (command) => startsWith(command, words), replies);
+  }
+
   #add(
+    method: string,
     matches: (command: Command) => boolean,
     replies: readonly Reply[],
   ): this {
-    this.#rules.push({ matches, replies, used: 0 });
+    const checked = replies.map((reply) => checkReply(method, reply));
+    this.#rules.push({ matches, replies: checked, used: 0 });
     return this;
   }
 
@@ -150,6 +175,15 @@ export class ScriptedRunner extends ProcessRunner {
       `no scripted reply matches \`${command.commandLine()}\`: add one with on, when or fallback`,
     );
   }
+}
+
+function checkReply(method: string, reply: unknown): Reply {
+  if (reply instanceof Reply) return reply;
+  throw new TypeError(
+    `${method}: expected a Reply, such as Reply.ok("output"), got ${
+      shownValue(reply)
+    }`,
+  );
 }
 
 function startsWith(command: Command, prefix: readonly string[]): boolean {

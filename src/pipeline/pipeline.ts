@@ -1,11 +1,15 @@
-import { checkAbortSignal, checkMilliseconds } from "../command/checks.ts";
+import {
+  checkAbortSignal,
+  checkArity,
+  checkMilliseconds,
+} from "../command/checks.ts";
 import { checkCommand, type Command, specOf } from "../command/command.ts";
-import { providePipeline } from "../command/default_runner.ts";
+import { checkRunner, providePipeline } from "../command/default_runner.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { TimeoutError } from "../outcome/run_errors.ts";
 import { neverStarted } from "../runner/live_verbs.ts";
-import { checkRunner, type ProcessRunner } from "../runner/process_runner.ts";
+import type { ProcessRunner } from "../runner/process_runner.ts";
 import {
   answerOf,
   checkedOf,
@@ -59,7 +63,12 @@ export class Pipeline {
       if (index > 0) checkReads(spec);
       if (index < all.length - 1) checkWrites(spec);
     });
-    this.#spec = { stages: all, timeout: null, cancelOn: [], runner: null };
+    this.#spec = {
+      stages: all,
+      timeout: null,
+      cancelOn: [],
+      runner: runnerOf(all),
+    };
     Object.freeze(this);
   }
 
@@ -70,7 +79,11 @@ export class Pipeline {
    */
   pipe(next: Command): Pipeline {
     const longer = new Pipeline([...this.#spec.stages, next]);
-    longer.#spec = { ...this.#spec, stages: longer.#spec.stages };
+    longer.#spec = {
+      ...this.#spec,
+      stages: longer.#spec.stages,
+      runner: this.#spec.runner ?? longer.#spec.runner,
+    };
     return longer;
   }
 
@@ -120,6 +133,7 @@ export class Pipeline {
    * @throws {UnsupportedError} if the runner records or replays a cassette, or starts some stages only
    */
   async start(): Promise<PipelineSession> {
+    checkArity("start", arguments, 0, VERB_ADVICE);
     const session = await this.#start();
     if (session !== null) return session;
     const { stages: [first], timeout } = this.#spec;
@@ -136,12 +150,14 @@ export class Pipeline {
    * @throws {OutputTooLargeError} if the text is too long for one string, or an `outputBuffer` makes it an error
    */
   async outputString(): Promise<ProcessResult<string>> {
+    checkArity("outputString", arguments, 0, VERB_ADVICE);
     await using session = await this.#start();
     return await (session?.outputString() ?? this.#neverStarted(""));
   }
 
   /** Runs it and captures the last stage's output as bytes; like {@linkcode Pipeline.outputString} otherwise. */
   async outputBytes(): Promise<ProcessResult<Uint8Array>> {
+    checkArity("outputBytes", arguments, 0, VERB_ADVICE);
     await using session = await this.#start();
     return await (session?.outputBytes() ??
       this.#neverStarted(new Uint8Array(0)));
@@ -158,11 +174,13 @@ export class Pipeline {
    *   {@linkcode Pipeline.outputString} throws
    */
   async run(): Promise<string> {
+    checkArity("run", arguments, 0, VERB_ADVICE);
     return (await this.#whole()).stdout.trimEnd();
   }
 
   /** Runs it, which must succeed, and returns the whole result; throws as {@linkcode Pipeline.run} does. */
   async checked(): Promise<ProcessResult<string>> {
+    checkArity("checked", arguments, 0, VERB_ADVICE);
     return checkedOf(await this.outputString());
   }
 
@@ -173,6 +191,7 @@ export class Pipeline {
    * @throws {TimeoutError} if it, or the pipeline, reached its deadline; and what {@linkcode Pipeline.outputString} throws
    */
   async exitCode(): Promise<number> {
+    checkArity("exitCode", arguments, 0, VERB_ADVICE);
     return exitCodeOf(await this.outputString());
   }
 
@@ -184,6 +203,7 @@ export class Pipeline {
    * @throws {TimeoutError} if it, or the pipeline, reached its deadline; and what {@linkcode Pipeline.outputString} throws
    */
   async probe(): Promise<boolean> {
+    checkArity("probe", arguments, 0, VERB_ADVICE);
     return answerOf(await this.outputString());
   }
 
@@ -193,6 +213,7 @@ export class Pipeline {
    * @throws {ParseError} if the parser throws; it throws as {@linkcode Pipeline.run} does otherwise
    */
   async parse<T>(parser: (stdout: string) => T): Promise<T> {
+    checkArity("parse", arguments, 1, VERB_ADVICE);
     return await parsedOf(await this.#whole(), parser);
   }
 
@@ -221,6 +242,26 @@ export class Pipeline {
   }
 }
 
+/**
+ * The runner that stages were given by `withRunner`; `null` if none was.
+ *
+ * @throws {TypeError} if two stages have different ones
+ */
+function runnerOf(stages: readonly Command[]): ProcessRunner | null {
+  const runners = new Set(
+    stages.map((stage) => specOf(stage).runner).filter((runner) =>
+      runner !== null
+    ),
+  );
+  if (runners.size > 1) {
+    throw new TypeError(
+      "pipe: two stages have different runners; give the pipeline one, with withRunner(runner), and the stages none",
+    );
+  }
+  const [runner = null] = runners;
+  return runner;
+}
+
 /** Refuses a stage whose stdout goes elsewhere; `foreground` says so of all three streams. */
 function checkWrites({ program, stdout, foreground }: CommandSpec): void {
   if (stdout === "piped" || (foreground && stdout === "inherit")) return;
@@ -239,5 +280,8 @@ function checkReads(
     `pipe: \`${program}\` has a stdin of its own, and cannot read the stage before it: only the first stage may`,
   );
 }
+
+const VERB_ADVICE =
+  "use withRunner(runner) for another runner, and timeout(ms) for a deadline";
 
 providePipeline((first, next) => new Pipeline([first, next]));

@@ -1,4 +1,4 @@
-import { checkMilliseconds } from "../command/checks.ts";
+import { checkArity, checkMilliseconds } from "../command/checks.ts";
 import { CancelledError } from "../outcome/errors.ts";
 import {
   exited,
@@ -14,7 +14,12 @@ import {
 import type { ProcessStdin } from "../runner/process_stdin.ts";
 import type { Run } from "../runner/run.ts";
 import type { RunLimits } from "../runner/run_limits.ts";
-import { type RunningProcess, runOf } from "../runner/running_process.ts";
+import {
+  END_ADVICE,
+  KILL_ADVICE,
+  type RunningProcess,
+  runOf,
+} from "../runner/running_process.ts";
 import type { StagePipe } from "../runner/stage_pipe.ts";
 import { reportedStage, type StageFailure, stageFailure } from "./pipefail.ts";
 
@@ -120,6 +125,7 @@ export class PipelineSession implements AsyncDisposable {
 
   /** Takes the stdout of the last stage, line by line; see {@linkcode RunningProcess.stdoutLines}. */
   stdoutLines(): AsyncIterableIterator<string> & AsyncDisposable {
+    checkArity("stdoutLines", arguments, 0, "test each line in the loop");
     return this.#lastStage.stdoutLines();
   }
 
@@ -136,11 +142,13 @@ export class PipelineSession implements AsyncDisposable {
    * @throws what `wait` of a stage throws that came to nothing
    */
   async wait(): Promise<Outcome> {
+    checkArity("wait", arguments, 0, END_ADVICE);
     return (await this.#untilOver()).outcome;
   }
 
   /** Waits for the end, as {@linkcode PipelineSession.wait} does, and tells whom it is about: after a stream was read. */
   async finish(): Promise<PipelineEnd> {
+    checkArity("finish", arguments, 0, END_ADVICE);
     const { run, outcome } = await this.#untilOver();
     return {
       program: run.spec.program,
@@ -157,6 +165,7 @@ export class PipelineSession implements AsyncDisposable {
    * @throws {OutputTooLargeError} if the text is too long for one string
    */
   async outputString(): Promise<ProcessResult<string>> {
+    checkArity("outputString", arguments, 0, END_ADVICE);
     const { stdout } = this.#last;
     stdout?.takeWhole("outputString", "text");
     return await this.#result(() => stdout?.text() ?? "");
@@ -164,6 +173,7 @@ export class PipelineSession implements AsyncDisposable {
 
   /** Waits for the end, and takes the stdout of the last stage as bytes; see {@linkcode PipelineSession.outputString}. */
   async outputBytes(): Promise<ProcessResult<Uint8Array>> {
+    checkArity("outputBytes", arguments, 0, END_ADVICE);
     const { stdout } = this.#last;
     stdout?.takeWhole("outputBytes", "bytes");
     return await this.#result(() => stdout?.bytes() ?? new Uint8Array(0));
@@ -171,6 +181,7 @@ export class PipelineSession implements AsyncDisposable {
 
   /** Kills every stage, with all it started, at once. */
   kill(): void {
+    checkArity("kill", arguments, 0, KILL_ADVICE);
     this.#isEnding = true;
     for (const run of this.#runs) run.kill();
   }
@@ -183,6 +194,12 @@ export class PipelineSession implements AsyncDisposable {
    * @throws {RangeError} if the grace is negative or too long for a timer; and what `wait` throws
    */
   async shutdown(grace: number): Promise<Outcome> {
+    checkArity(
+      "shutdown",
+      arguments,
+      1,
+      "it always sends SIGTERM, and SIGKILL after the grace",
+    );
     checkMilliseconds("shutdown", grace);
     this.#isEnding = true;
     await Promise.all(

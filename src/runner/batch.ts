@@ -1,5 +1,5 @@
-import { checkWholeNumber } from "../command/checks.ts";
-import type { Command } from "../command/command.ts";
+import { checkOptions, checkWholeNumber } from "../command/checks.ts";
+import { type Command, specOf } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import type { ProcessResult } from "../outcome/result.ts";
@@ -64,12 +64,18 @@ export interface OutputAllOptions {
   /**
    * What runs them.
    *
-   * @default {the runner behind a command's own verbs}
+   * @default {the runner of each command's own verbs}
    */
   runner?: ProcessRunner;
   /** Called whenever a run is over, with how many are, of how many. */
   onProgress?: (done: number, total: number) => void;
 }
+
+const OUTPUT_ALL_OPTIONS: Readonly<Record<keyof OutputAllOptions, true>> = {
+  concurrency: true,
+  runner: true,
+  onProgress: true,
+};
 
 /**
  * Runs several commands, some at a time, and captures their output as text. The
@@ -93,9 +99,12 @@ export async function outputAll(
   commands: Iterable<Command>,
   options: OutputAllOptions,
 ): Promise<PromiseSettledResult<ProcessResult<string>>[]> {
-  const { concurrency, runner = defaultRunner(), onProgress } = options;
+  checkOptions("outputAll: the options", options, OUTPUT_ALL_OPTIONS);
+  const { concurrency, runner, onProgress } = options;
   checkWholeNumber("outputAll: concurrency", concurrency, 1);
   const all = [...commands];
+  const runnerFor = (command: Command) =>
+    runner ?? specOf(command).runner ?? defaultRunner();
   const results: PromiseSettledResult<ProcessResult<string>>[] = [];
   const failures: unknown[] = [];
   let next = 0;
@@ -104,7 +113,7 @@ export async function outputAll(
     while (next < all.length) {
       const index = next++;
       [results[index]] = await Promise.allSettled([
-        Promise.try(() => runner.outputString(all[index])),
+        Promise.try(() => runnerFor(all[index]).outputString(all[index])),
       ]);
       try {
         onProgress?.(++done, all.length);

@@ -8,7 +8,7 @@ import {
 import type { ContainmentMechanism } from "../containment/mechanism.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
-import { ProcessRunner } from "./process_runner.ts";
+import { checkRunnerArity, ProcessRunner } from "./process_runner.ts";
 import { captureBytes, captureText, startLive } from "./live_verbs.ts";
 import type { RunningProcess } from "./running_process.ts";
 
@@ -73,18 +73,25 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
    *
    * @throws {UnsupportedError} if the containment asked for by name is not available
    */
-  override outputString(command: Command): Promise<ProcessResult<string>> {
-    return captureText(command, () => this.#contained());
+  override async outputString(
+    command: Command,
+  ): Promise<ProcessResult<string>> {
+    checkRunnerArity("outputString", arguments);
+    return await captureText(command, () => this.#contained());
   }
 
   /** Runs the command and captures its stdout as bytes; see {@linkcode JobRunner.outputString}. */
-  override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
-    return captureBytes(command, () => this.#contained());
+  override async outputBytes(
+    command: Command,
+  ): Promise<ProcessResult<Uint8Array>> {
+    checkRunnerArity("outputBytes", arguments);
+    return await captureBytes(command, () => this.#contained());
   }
 
   /** Starts the command and hands out the process while it runs; see {@linkcode ProcessRunner.start}. */
-  override start(command: Command): Promise<RunningProcess> {
-    return startLive(command, () => this.#contained());
+  override async start(command: Command): Promise<RunningProcess> {
+    checkRunnerArity("start", arguments);
+    return await startLive(command, () => this.#contained());
   }
 
   /**

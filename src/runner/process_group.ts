@@ -10,7 +10,7 @@ import { SpawnError } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { System } from "../runtime/runtime.ts";
-import { ProcessRunner } from "./process_runner.ts";
+import { checkRunnerArity, ProcessRunner } from "./process_runner.ts";
 import { captureBytes, captureText, startLive } from "./live_verbs.ts";
 import type { RunningProcess } from "./running_process.ts";
 
@@ -128,21 +128,28 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
    *
    * @throws {SpawnError} if the group was shut down or disposed of
    */
-  override outputString(command: Command): Promise<ProcessResult<string>> {
-    return captureText(command, () => this.#open(command));
+  override async outputString(
+    command: Command,
+  ): Promise<ProcessResult<string>> {
+    checkRunnerArity("outputString", arguments);
+    return await captureText(command, () => this.#open(command));
   }
 
   /** Runs the command in the group and captures its stdout as bytes; see {@linkcode ProcessGroup.outputString}. */
-  override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
-    return captureBytes(command, () => this.#open(command));
+  override async outputBytes(
+    command: Command,
+  ): Promise<ProcessResult<Uint8Array>> {
+    checkRunnerArity("outputBytes", arguments);
+    return await captureBytes(command, () => this.#open(command));
   }
 
   /**
    * Starts the command in the group; see {@linkcode ProcessRunner.start}. Disposing of
    * the process ends it with what it started, and nobody else in the group.
    */
-  override start(command: Command): Promise<RunningProcess> {
-    return startLive(command, () => this.#open(command));
+  override async start(command: Command): Promise<RunningProcess> {
+    checkRunnerArity("start", arguments);
+    return await startLive(command, () => this.#open(command));
   }
 
   /**

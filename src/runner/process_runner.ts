@@ -1,4 +1,6 @@
+import { checkArity } from "../command/checks.ts";
 import { type Command, specOf } from "../command/command.ts";
+import { provideRunnerTest } from "../command/default_runner.ts";
 import {
   CancelledError,
   StdinConsumedError,
@@ -110,6 +112,8 @@ export abstract class ProcessRunner {
    */
   run(command: Command): Promise<string> {
     return this.#retrying(
+      "run",
+      arguments,
       command,
       async () => (await this.#whole(command)).stdout.trimEnd(),
     );
@@ -118,6 +122,8 @@ export abstract class ProcessRunner {
   /** Runs the command, which must succeed, and returns the whole result; throws as {@linkcode ProcessRunner.run} does. */
   checked(command: Command): Promise<ProcessResult<string>> {
     return this.#retrying(
+      "checked",
+      arguments,
       command,
       async () => checkedOf(await this.outputString(command)),
     );
@@ -131,6 +137,8 @@ export abstract class ProcessRunner {
    */
   exitCode(command: Command): Promise<number> {
     return this.#retrying(
+      "exitCode",
+      arguments,
       command,
       async () => exitCodeOf(await this.outputString(command)),
     );
@@ -146,6 +154,8 @@ export abstract class ProcessRunner {
    */
   probe(command: Command): Promise<boolean> {
     return this.#retrying(
+      "probe",
+      arguments,
       command,
       async () => answerOf(await this.outputString(command)),
     );
@@ -158,6 +168,8 @@ export abstract class ProcessRunner {
    */
   parse<T>(command: Command, parser: (stdout: string) => T): Promise<T> {
     return this.#retrying(
+      "parse",
+      arguments,
       command,
       async () => parsedOf(await this.#whole(command), parser),
     );
@@ -177,6 +189,7 @@ export abstract class ProcessRunner {
     command: Command,
     match: LineMatch,
   ): Promise<string | undefined> {
+    checkRunnerArity("firstLine", arguments, 2);
     const matches = lineTest("firstLine", match);
     const process = await this.start(command);
     const line = await findLine(process, matches);
@@ -198,7 +211,13 @@ export abstract class ProcessRunner {
     return wholeOf(await this.outputString(command), specOf(command));
   }
 
-  async #retrying<T>(command: Command, attempt: () => Promise<T>): Promise<T> {
+  async #retrying<T>(
+    verb: string,
+    args: IArguments,
+    command: Command,
+    attempt: () => Promise<T>,
+  ): Promise<T> {
+    checkRunnerArity(verb, args, verb === "parse" ? 2 : 1);
     const { retry } = specOf(command);
     for (let left = retry?.attempts ?? 1, failure: unknown;; left--) {
       try {
@@ -220,6 +239,24 @@ export abstract class ProcessRunner {
       await pause(command, this.waitsBetweenRuns ? retry.backoff : 0);
     }
   }
+}
+
+/**
+ * Refuses what a runner's verb does not take beside the command: options, say.
+ *
+ * @throws {TypeError} naming the verb
+ */
+export function checkRunnerArity(
+  verb: string,
+  args: IArguments,
+  most: number = 1,
+): void {
+  checkArity(
+    verb,
+    args,
+    most,
+    "set limits and options on the command, such as command.timeout(5000)",
+  );
 }
 
 /** How many of the lines that were read a `TimeoutError` of `firstLine` shows. */
@@ -253,10 +290,4 @@ async function pause(command: Command, ms: number): Promise<void> {
   throwIfCancelled(spec);
 }
 
-/** Refuses what is no runner. */
-export function checkRunner(what: string, runner: unknown): ProcessRunner {
-  if (runner instanceof ProcessRunner) return runner;
-  throw new TypeError(
-    `${what}: expected a ProcessRunner, got ${typeof runner}`,
-  );
-}
+provideRunnerTest((value) => value instanceof ProcessRunner);

@@ -1,4 +1,4 @@
-import { checkMilliseconds } from "../command/checks.ts";
+import { checkArity, checkMilliseconds } from "../command/checks.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import type { ProcessResult } from "../outcome/result.ts";
@@ -111,6 +111,7 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {UnsupportedError} if it is not captured
    */
   stdoutLines(): AsyncIterableIterator<string> & AsyncDisposable {
+    checkArity("stdoutLines", arguments, 0, "test each line in the loop");
     this.#captured("stdoutLines");
     return new LineReader(this.#run, "stdoutLines");
   }
@@ -124,6 +125,7 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {OutputConsumedError} if stdout was taken already
    */
   events(): AsyncIterableIterator<ProcessEvent> & AsyncDisposable {
+    checkArity("events", arguments, 0, "test each event in the loop");
     return new EventReader(this.#run);
   }
 
@@ -264,6 +266,7 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {OutputTooLargeError} if its `outputBuffer` makes more output an error
    */
   async wait(): Promise<Outcome> {
+    checkArity("wait", arguments, 0, END_ADVICE);
     await this.#untilEnded();
     return this.#run.outcome();
   }
@@ -275,6 +278,7 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {OutputTooLargeError} if the text is too long for one string
    */
   async outputString(): Promise<ProcessResult<string>> {
+    checkArity("outputString", arguments, 0, END_ADVICE);
     this.#run.stdout?.takeWhole("outputString", "text");
     await this.#untilEnded();
     return await textOf(this.#run);
@@ -282,6 +286,7 @@ export class RunningProcess implements AsyncDisposable {
 
   /** Waits for the end, and takes stdout as bytes; see {@linkcode RunningProcess.outputString}. */
   async outputBytes(): Promise<ProcessResult<Uint8Array>> {
+    checkArity("outputBytes", arguments, 0, END_ADVICE);
     this.#refuseBytes("outputBytes");
     this.#run.stdout?.takeWhole("outputBytes", "bytes");
     await this.#untilEnded();
@@ -290,6 +295,7 @@ export class RunningProcess implements AsyncDisposable {
 
   /** Waits for the end, as {@linkcode RunningProcess.wait} does, and returns stderr with it: after a stream was read. */
   async finish(): Promise<{ outcome: Outcome; stderr: string }> {
+    checkArity("finish", arguments, 0, END_ADVICE);
     await this.#untilEnded();
     const outcome = this.#run.outcome();
     return { outcome, stderr: this.#run.stderr?.text() ?? "" };
@@ -297,6 +303,7 @@ export class RunningProcess implements AsyncDisposable {
 
   /** Kills it, and all it started, at once. */
   kill(): void {
+    checkArity("kill", arguments, 0, KILL_ADVICE);
     this.#run.kill();
   }
 
@@ -308,6 +315,12 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {RangeError} if the grace is negative or too long for a timer; and what `wait` throws
    */
   async shutdown(grace: number): Promise<Outcome> {
+    checkArity(
+      "shutdown",
+      arguments,
+      1,
+      "it always sends SIGTERM, and SIGKILL after the grace",
+    );
     checkMilliseconds("shutdown", grace);
     await this.#run.tearDown("SIGTERM", grace);
     return await this.wait();
@@ -363,3 +376,10 @@ export class RunningProcess implements AsyncDisposable {
     });
   }
 }
+
+/** What to do in place of giving an argument to a method that waits. */
+export const END_ADVICE =
+  "to bound how long it takes, set a timeout on the command, or end the process with shutdown(grace)";
+/** What to do in place of giving an argument to `kill`. */
+export const KILL_ADVICE =
+  "it always sends SIGKILL; shutdown(grace) sends SIGTERM first";

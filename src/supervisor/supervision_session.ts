@@ -13,7 +13,10 @@ import {
 } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { isLimited } from "../output/keep_limits.ts";
-import { waitsBetweenRuns } from "../runner/process_runner.ts";
+import {
+  type ProcessRunner,
+  waitsBetweenRuns,
+} from "../runner/process_runner.ts";
 import { throwIfCancelled } from "../runner/run_limits.ts";
 import { type RunningProcess, runOf } from "../runner/running_process.ts";
 import { Backoff } from "./backoff.ts";
@@ -147,6 +150,11 @@ export class SupervisionSession implements AsyncDisposable {
     };
   }
 
+  get #runner(): ProcessRunner {
+    return this.#plan.runner ?? specOf(this.#command).runner ??
+      defaultRunner();
+  }
+
   async #supervise(): Promise<SupervisionOutcome> {
     for (;; this.#restarts++) {
       const end = await this.#run();
@@ -178,14 +186,14 @@ export class SupervisionSession implements AsyncDisposable {
 
   /** Waits before the program is started again; why it is not to be after all. */
   async #pause({ failure, lasted }: RunEnd): Promise<"stopped" | null> {
-    const { clock, runner, stormPause } = this.#plan;
+    const { clock, stormPause } = this.#plan;
     const isCrash = failure !== null;
     this.#backoff.ended({ isCrash, lasted });
     const isStorm = isCrash && this.#storm.crashed();
     if (isStorm) this.#stormPauses++;
     this.#state = isStorm ? "storm-pause" : "backing-off";
     const delay = Math.max(this.#backoff.next(), isStorm ? stormPause : 0);
-    const waits = runner === null || waitsBetweenRuns(runner);
+    const waits = waitsBetweenRuns(this.#runner);
     // Others have their turn in any case: a recording repeats its end for ever.
     await clock.sleep(waits ? delay : 0, this.#wake.signal);
     throwIfCancelled(specOf(this.#command));
@@ -225,7 +233,7 @@ export class SupervisionSession implements AsyncDisposable {
     signal.addEventListener("abort", giveUp);
     if (signal.aborted) giveUp();
     const command = this.#command.cancelOn(noStart.signal);
-    const runner = this.#plan.runner ?? defaultRunner();
+    const runner = this.#runner;
     const starting = Promise.try(() => runner.start(command));
     try {
       const live = await Promise.race([starting, promise]);

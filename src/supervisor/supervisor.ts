@@ -1,12 +1,14 @@
 import {
   checkAbortSignal,
+  checkArity,
   checkFunction,
   checkMilliseconds,
   checkWholeNumber,
 } from "../command/checks.ts";
 import { checkCommand, type Command } from "../command/command.ts";
+import { checkRunner } from "../command/default_runner.ts";
 import type { ProcessResult } from "../outcome/result.ts";
-import { checkRunner, type ProcessRunner } from "../runner/process_runner.ts";
+import type { ProcessRunner } from "../runner/process_runner.ts";
 import type { Clock } from "./clock.ts";
 import {
   DEFAULTS,
@@ -260,6 +262,12 @@ export class Supervisor {
    * @throws what no new start can mend: a cassette that has no such recording, what a predicate throws
    */
   async run(): Promise<SupervisionOutcome> {
+    checkArity(
+      "run",
+      arguments,
+      0,
+      "use withRunner(runner) for another runner, and cancelOn(signal) to end it",
+    );
     return await superviseBy(this.#plan).wait();
   }
 
@@ -269,6 +277,12 @@ export class Supervisor {
    * @throws {UnsupportedError} if the command's stdin is a one-shot source, unless it is to be started once only
    */
   start(): SupervisionSession {
+    checkArity(
+      "start",
+      arguments,
+      0,
+      "use withRunner(runner) for another runner, and cancelOn(signal) to end it",
+    );
     return superviseBy(this.#plan);
   }
 

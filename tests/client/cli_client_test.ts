@@ -98,6 +98,7 @@ test("a client's runner runs all of it, and may be asked for", async () => {
 test("a client refuses what no command takes", () => {
   assertThrows(() => new CliClient(""), TypeError);
   assertThrows(() => new CliClient("x", { timeout: -1 }), RangeError);
+  // @ts-expect-error -- one string is no list of arguments
   assertThrows(() => new CliClient("x", { args: "abc" }), TypeError);
   assertThrows(() => new CliClient("x", { env: { "A=B": "" } }), TypeError);
   assertThrows(() => new CliClient("x").command(["a\0"]), TypeError);

@@ -1,5 +1,6 @@
 import { checkFunction, checkOptions } from "../../command/checks.ts";
 import { type Command, specOf, transcribed } from "../../command/command.ts";
+import { checkRunner } from "../../command/default_runner.ts";
 import type { CommandSpec } from "../../command/spec.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
 import type { ProcessResult } from "../../outcome/result.ts";
@@ -10,7 +11,7 @@ import {
   startSimulatedRun,
 } from "../../runner/play_simulated_run.ts";
 import {
-  checkRunner,
+  checkRunnerArity,
   ProcessRunner,
   waitsBetweenRuns,
 } from "../../runner/process_runner.ts";
@@ -208,8 +209,11 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *   foreground; nothing was started then, and the source was not touched. This, and `RangeError`, also for a value
    *   that {@linkcode redactEnv} cannot hide
    */
-  override outputString(command: Command): Promise<ProcessResult<string>> {
-    return this.#verb(
+  override async outputString(
+    command: Command,
+  ): Promise<ProcessResult<string>> {
+    checkRunnerArity("outputString", arguments);
+    return await this.#verb(
       command,
       "text",
       playSimulatedRun,
@@ -225,8 +229,11 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * @throws {CassetteMissError} if there is no recording of it, or only one of its text; and what
    *   {@linkcode RecordReplayRunner.outputString} throws
    */
-  override outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
-    return this.#verb(
+  override async outputBytes(
+    command: Command,
+  ): Promise<ProcessResult<Uint8Array>> {
+    checkRunnerArity("outputBytes", arguments);
+    return await this.#verb(
       command,
       "bytes",
       playSimulatedBytes,
@@ -248,6 +255,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *   for a value that {@linkcode redactEnv} cannot hide
    */
   override async start(command: Command): Promise<RunningProcess> {
+    checkRunnerArity("start", arguments);
     const { inner, writer: recording, plan } = this.#session;
     if (recording === null && inner !== null) return await inner.start(command);
     const spec = specOf(command);

@@ -1,9 +1,7 @@
 import { checkOptions, pathText } from "../../command/checks.ts";
+import { checkRunner } from "../../command/default_runner.ts";
 import { JobRunner } from "../../runner/job_runner.ts";
-import {
-  checkRunner,
-  type ProcessRunner,
-} from "../../runner/process_runner.ts";
+import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { Cassette } from "../format/cassette.ts";
 import { isCassetteThere } from "../format/cassette_file.ts";
 import type { CassetteEntry } from "../format/entry.ts";

@@ -1,4 +1,4 @@
-import { checkVariableName, kindOf } from "../../command/checks.ts";
+import { checkVariableName, isIterable, kindOf } from "../../command/checks.ts";
 import type { CommandSpec } from "../../command/spec.ts";
 import { stdinSourceOf } from "../../command/stdin.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
@@ -271,11 +271,6 @@ function cannotRedact(
   advice: string,
 ): UnsupportedError {
   return new UnsupportedError(`redacting ${what}`, advice, { program });
-}
-
-function isIterable(value: unknown): boolean {
-  return typeof (value as Iterable<unknown> | null | undefined)
-    ?.[Symbol.iterator] === "function";
 }
 
 function checkedSecret(name: string, value: string): string {
