@@ -76,6 +76,8 @@ export class Output {
   #follower: Follower | null = null;
   #hasDropped = false;
   #hasOverflowed = false;
+  /** Whether the main target was told of the end; handlers and tees may still be at work. */
+  #isEnded = false;
   #isFinished = false;
   #change: PromiseWithResolvers<void> | null = null;
   #resume: (() => void) | null = null;
@@ -258,8 +260,9 @@ export class Output {
       (lines) => queue.push(batchOf(lines)),
     );
     follower.push(this.textSoFar());
-    if (this.#isFinished) follower.finish();
-    else this.#textTarget().follower = follower;
+    const target = this.#textTarget();
+    if (target.hasEnded) follower.finish();
+    else target.follower = follower;
     this.#follower = follower;
     return follower;
   }
@@ -366,6 +369,7 @@ export class Output {
   }
 
   #end(): void | Promise<void> {
+    this.#isEnded = true;
     const waiting = this.#main.end();
     this.#wake();
     if (this.#others.length === 0) return waiting;
@@ -427,7 +431,7 @@ export class Output {
     this.#hasDropped ||= backlog.hasDropped;
     for (const piece of backlog.pieces) target.push(piece);
     if (backlog.rest.length > 0) target.push(backlog.rest);
-    if (this.#isFinished) target.end();
+    if (this.#isEnded) target.end();
     this.#main = target;
   }
 

@@ -32,6 +32,7 @@ export class TextTarget implements Target {
   readonly #keeps: boolean;
   /** Who has the text as lines as well, if anybody. */
   follower: Follower | null = null;
+  #hasEnded = false;
   #text = "";
   #tooLong: unknown = null;
   #length = 0;
@@ -50,7 +51,13 @@ export class TextTarget implements Target {
     return this.#take(this.#decoder.decode(piece));
   }
 
+  /** Whether it was told of the end. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   end(): void | Promise<void> {
+    this.#hasEnded = true;
     const waiting = this.#take(this.#decoder.end());
     this.follower?.finish();
     return waiting instanceof Promise
