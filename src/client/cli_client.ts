@@ -1,3 +1,4 @@
+import { INSPECT } from "../outcome/inspect.ts";
 import { checkOptions } from "../command/checks.ts";
 import { type Arguments, Command, specOf } from "../command/command.ts";
 import { checkRunner, defaultRunner } from "../command/default_runner.ts";
@@ -152,6 +153,16 @@ export class CliClient {
   /** Starts it, and hands out the process; see {@linkcode ProcessRunner.start}. */
   start(call: Arguments | Command): Promise<RunningProcess> {
     return this.runner.start(this.#of(call));
+  }
+
+  /** The command that each call adds its arguments to, in one line. */
+  toString(): string {
+    return String(this.#command);
+  }
+
+  /** What `console.log` prints; see {@linkcode CliClient.toString}. */
+  [INSPECT](): string {
+    return `${this.constructor.name} { ${this} }`;
   }
 
   #of(call: Arguments | Command): Command {

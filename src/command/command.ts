@@ -1,3 +1,4 @@
+import { INSPECT } from "../outcome/inspect.ts";
 import { shortened } from "../outcome/message_text.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import {
@@ -20,6 +21,7 @@ import {
   type ProcessRunner,
   type RunningProcess,
 } from "./default_runner.ts";
+import { describeCommand } from "./describe.ts";
 import { type Invocation, invocationOf } from "./invocation.ts";
 import { checkedLimits, type OutputBufferPolicy } from "./output_buffer.ts";
 import type { LineMatch } from "./line_match.ts";
@@ -542,6 +544,19 @@ export class Command {
   /** The program and its arguments as a POSIX shell would read them: for display only. No environment is in it. */
   commandLine(): string {
     return shellQuote([this.#spec.program, ...this.#spec.args]);
+  }
+
+  /**
+   * The command in one line: its command line, working directory, names of variables and
+   * limits. Values of variables are not shown.
+   */
+  toString(): string {
+    return describeCommand(this.#spec);
+  }
+
+  /** What `console.log` prints; see {@linkcode Command.toString}. */
+  [INSPECT](): string {
+    return `Command { ${this} }`;
   }
 
   /** What a run of this would ask for, as plain data. */

@@ -38,6 +38,13 @@ export const UNBOUNDED: OutputLimits = Object.freeze({
   overflow: "drop-oldest",
 });
 
+/** Whether a policy limits anything. */
+export function isLimitedPolicy(
+  { maxLines, maxBytes }: OutputLimits,
+): boolean {
+  return maxLines < Infinity || maxBytes < Infinity;
+}
+
 const OVERFLOWS: readonly unknown[] = ["drop-oldest", "drop-newest", "error"];
 
 /** Refuses limits that are none, and an overflow that is unknown. */

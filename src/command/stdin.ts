@@ -1,3 +1,4 @@
+import { INSPECT } from "../outcome/inspect.ts";
 import { StdinConsumedError } from "../outcome/errors.ts";
 import { pathText } from "./checks.ts";
 import type { StageConnection } from "./stage_connection.ts";
@@ -89,6 +90,17 @@ export class Stdin {
   /** Lines that are still to come, as UTF-8 with `"\n"` after every one, for one run. */
   static fromAsyncLines(lines: AsyncIterable<string>): Stdin {
     return new Stdin({ kind: "async-lines", lines });
+  }
+
+  /** What `console.log` prints: the kind of source, and its size. */
+  [INSPECT](): string {
+    const source = this.#source;
+    const what = source.kind === "bytes"
+      ? `${source.bytes.length} bytes`
+      : source.kind === "file"
+      ? `file ${source.path}`
+      : source.kind;
+    return `Stdin { ${what} }`;
   }
 
   /** Whether there is no input at all. An empty string is input: of no bytes. */

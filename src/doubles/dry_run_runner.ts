@@ -1,3 +1,4 @@
+import { counted } from "../outcome/inspect.ts";
 import { type Command, specOf } from "../command/command.ts";
 import { exited } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
@@ -45,12 +46,18 @@ export class DryRunRunner extends ProcessRunner {
   }
 
   /** Remembers the command line; a process that has ended, with exit code 0 and no output. */
+  // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner
   override async start(command: Command): Promise<RunningProcess> {
     checkRunnerArity("start", arguments);
     const spec = specOf(command);
     throwIfCancelled(spec);
     this.#commands.push(command.commandLine());
-    return await processOf(startSimulatedRun(spec, SILENT_SUCCESS, "live"));
+    return processOf(startSimulatedRun(spec, SILENT_SUCCESS, "live"));
+  }
+
+  /** The runner and how many commands it has seen, in one line. */
+  override toString(): string {
+    return `DryRunRunner { ${counted(this.#commands.length, "command")} }`;
   }
 
   // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner

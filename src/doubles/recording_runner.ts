@@ -1,3 +1,4 @@
+import { counted } from "../outcome/inspect.ts";
 import type { Command } from "../command/command.ts";
 import type { Invocation } from "../command/invocation.ts";
 import type { ProcessResult } from "../outcome/result.ts";
@@ -78,6 +79,13 @@ export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
     checkRunnerArity("start", arguments);
     this.#calls.push(command.invocation);
     return await this.inner.start(command);
+  }
+
+  /** The runner, how many calls it has seen, and its inner runner, in one line. */
+  override toString(): string {
+    return `RecordingRunner { ${
+      counted(this.#calls.length, "call")
+    } of ${this.inner} }`;
   }
 
   /** As the other runner does. */

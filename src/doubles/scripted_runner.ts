@@ -1,3 +1,4 @@
+import { counted } from "../outcome/inspect.ts";
 import { checkFunction, shownValue } from "../command/checks.ts";
 import { type Command, specOf } from "../command/command.ts";
 import type { CommandSpec } from "../command/spec.ts";
@@ -119,6 +120,13 @@ export class ScriptedRunner extends ProcessRunner {
     });
     setHandlerFailures(bytes, handlerFailuresOf(result));
     return await bytes;
+  }
+
+  /** The runner and how many rules it has, in one line. */
+  override toString(): string {
+    return `ScriptedRunner { ${counted(this.#rules.length, "rule")}${
+      this.#fallback === null ? "" : " and a fallback"
+    } }`;
   }
 
   async #begin(command: Command): Promise<Beginning> {

@@ -1,3 +1,5 @@
+import { INSPECT, type Inspect } from "./inspect.ts";
+
 /** What every {@linkcode ProcessKitError} may carry beside its message. */
 export interface ProcessKitErrorOptions {
   /** The program that was to run, where there is one. */
@@ -34,5 +36,17 @@ export abstract class ProcessKitError extends Error {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.program = options.program;
     this.name = new.target.name;
+  }
+
+  /** What `console.log` prints: the message, the stack and the cause, without the output of the run. */
+  [INSPECT](_depth: number, options: object, inspect?: Inspect): string {
+    const text = this.stack?.includes(this.message)
+      ? this.stack
+      : `${this.name}: ${this.message}`;
+    if (this.cause === undefined) return text;
+    const cause = inspect === undefined
+      ? String(this.cause)
+      : inspect(this.cause, options);
+    return `${text}\nCaused by: ${cause}`;
   }
 }

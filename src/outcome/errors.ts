@@ -233,8 +233,8 @@ export class NotReadyError extends ProcessKitError {
 export class ParseError extends ProcessKitError {
   /** Tells this class in a `switch`. */
   override readonly kind = "parse" as const;
-  /** The stdout that the parser was given. */
-  readonly stdout: string;
+  // An accessor, so that printing the error does not print all output.
+  readonly #stdout: string;
 
   /** Makes the error for the output of `program`. */
   constructor(program: string, stdout: string, cause: unknown) {
@@ -242,7 +242,12 @@ export class ParseError extends ProcessKitError {
       `cannot parse the output of ${quoted(program)}: ${messageOf(cause)}`,
       { program, cause },
     );
-    this.stdout = stdout;
+    this.#stdout = stdout;
+  }
+
+  /** The stdout that the parser was given. */
+  get stdout(): string {
+    return this.#stdout;
   }
 }
 

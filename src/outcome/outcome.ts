@@ -1,3 +1,5 @@
+import { signalName } from "./signal_names.ts";
+
 /**
  * How a run ended: with an exit code, by a signal, or at its own deadline.
  *
@@ -47,4 +49,20 @@ export function isSuccess(
   okCodes: readonly number[],
 ): boolean {
   return outcome.kind === "exited" && okCodes.includes(outcome.code);
+}
+
+/** How a run ended, in words that complete a sentence about it. */
+export function endingOf(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case "exited":
+      return `exited with code ${outcome.code}`;
+    case "signalled":
+      return `was killed by ${
+        outcome.signal === null
+          ? "an unknown signal"
+          : signalName(outcome.signal)
+      }`;
+    case "timed-out":
+      return "reached its deadline";
+  }
 }

@@ -1,4 +1,6 @@
-import { isSuccess, type Outcome } from "./outcome.ts";
+import { counted, INSPECT, shownText } from "./inspect.ts";
+import { quotedCommandLine } from "./message_text.ts";
+import { endingOf, isSuccess, type Outcome } from "./outcome.ts";
 import {
   ExitError,
   type FinishedRun,
@@ -227,6 +229,30 @@ export class ProcessResult<T extends string | Uint8Array> {
       case "timed-out":
         throw new TimeoutError(finishedRunOf(this), this.configuredTimeout);
     }
+  }
+
+  /** The result in one line: the command line, how it ended, and the beginning of each output. */
+  toString(): string {
+    const { outcome, stdout } = this;
+    const line = quotedCommandLine(this.program, this.#args);
+    const output = typeof stdout === "string"
+      ? shownText(stdout)
+      : `${stdout.length} bytes`;
+    const notes = [
+      `${line} ${endingOf(outcome)} in ${Math.round(this.#duration)} ms`,
+      `stdout: ${output}`,
+      `stderr: ${shownText(this.stderr)}`,
+      this.truncated ? "output is missing" : "",
+      this.#handlerErrors.length > 0
+        ? counted(this.#handlerErrors.length, "handler error")
+        : "",
+    ];
+    return notes.filter((note) => note !== "").join("; ");
+  }
+
+  /** What `console.log` prints; see {@linkcode ProcessResult.toString}. */
+  [INSPECT](): string {
+    return `ProcessResult { ${this} }`;
   }
 
   #stdoutText(): string {

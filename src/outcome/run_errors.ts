@@ -1,6 +1,6 @@
 import { ProcessKitError } from "./base_error.ts";
 import { messageOf, outputTail, quotedCommandLine } from "./message_text.ts";
-import { signalName } from "./signal_names.ts";
+import { endingOf } from "./outcome.ts";
 
 /** What the errors about a finished run carry: the command line and all output. */
 export interface FinishedRun {
@@ -32,7 +32,7 @@ export abstract class FinishedRunError extends ProcessKitError {
     super(
       [
         `${quotedCommandLine(run.program, run.args)} ${ending}${
-          tail === null ? " without output" : ""
+          tail === null ? "; no output was captured" : ""
         }`,
         ...(advice === "" ? [] : [advice]),
         ...(tail === null ? [] : [tail]),
@@ -90,9 +90,7 @@ export class SignalledError extends FinishedRunError {
   constructor(run: FinishedRun, signal: number | null) {
     super(
       run,
-      `was killed by ${
-        signal === null ? "an unknown signal" : signalName(signal)
-      }`,
+      endingOf({ kind: "signalled", signal }),
       signal === SIGPIPE ? SIGPIPE_ADVICE : "",
     );
     this.signal = signal;

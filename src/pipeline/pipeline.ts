@@ -1,3 +1,4 @@
+import { INSPECT } from "../outcome/inspect.ts";
 import {
   checkAbortSignal,
   checkArity,
@@ -215,6 +216,18 @@ export class Pipeline {
   async parse<T>(parser: (stdout: string) => T): Promise<T> {
     checkArity("parse", arguments, 1, VERB_ADVICE);
     return await parsedOf(await this.#whole(), parser);
+  }
+
+  /** The stages in one line, with what differs from the default. Values of variables are not shown. */
+  toString(): string {
+    const { stages, timeout } = this.#spec;
+    const line = stages.join(" | ");
+    return timeout === null ? line : `${line} (timeout ${timeout} ms)`;
+  }
+
+  /** What `console.log` prints; see {@linkcode Pipeline.toString}. */
+  [INSPECT](): string {
+    return `Pipeline { ${this} }`;
   }
 
   #start(): Promise<PipelineSession | null> {

@@ -1,3 +1,5 @@
+import { quotedCommandLine } from "../outcome/message_text.ts";
+import { INSPECT } from "../outcome/inspect.ts";
 import { checkArity, checkMilliseconds } from "../command/checks.ts";
 import { CancelledError } from "../outcome/errors.ts";
 import {
@@ -206,6 +208,23 @@ export class PipelineSession implements AsyncDisposable {
       this.#runs.map((run) => run.tearDown("SIGTERM", grace)),
     );
     return await this.wait();
+  }
+
+  /** The command lines of the stages, their process numbers, and how long it has run, in one line. */
+  toString(): string {
+    const lines = this.#runs.map(({ spec: { program, args } }) =>
+      quotedCommandLine(program, args)
+    );
+    const pids = this.stages.map(({ pid }) => pid ?? "none");
+    const state = this.#duration === null ? "running" : "ran";
+    return `${lines.join(" | ")}, pids ${pids.join(", ")}, ${state} for ${
+      Math.round(this.elapsed)
+    } ms`;
+  }
+
+  /** What `console.log` prints; see {@linkcode PipelineSession.toString}. */
+  [INSPECT](): string {
+    return `PipelineSession { ${this} }`;
   }
 
   /** Ends it, with all it started, and waits until it is gone. Never rejects. */

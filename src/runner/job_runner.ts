@@ -94,6 +94,11 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
     return await startLive(command, () => this.#contained());
   }
 
+  /** The runner and the containment that was asked for, in one line. */
+  override toString(): string {
+    return `JobRunner { containment: ${this.#choice ?? "process-group"} }`;
+  }
+
   /**
    * Ends the runs that are still under way, and releases what the runner holds: its
    * share in the watcher, and its cgroup. It can be used again.

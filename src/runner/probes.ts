@@ -11,8 +11,7 @@ import {
 } from "../command/line_match.ts";
 import { NotReadyError } from "../outcome/errors.ts";
 import { messageOf } from "../outcome/message_text.ts";
-import type { Outcome } from "../outcome/outcome.ts";
-import { signalName } from "../outcome/signal_names.ts";
+import { endingOf } from "../outcome/outcome.ts";
 import type { Backlog } from "../output/backlog.ts";
 import type { Output } from "../output/output.ts";
 import { runtime } from "../runtime/detect.ts";
@@ -308,7 +307,7 @@ async function endedError(
   let how = what;
   let cause = failure;
   try {
-    if (run.hasExited) how = endingOf(run.outcome());
+    if (run.hasExited) how = `it ${endingOf(run.outcome())}`;
   } catch (error) {
     how = `it failed (${messageOf(error)})`;
     cause ??= { cause: error };
@@ -317,21 +316,6 @@ async function endedError(
     part !== null
   ).join("; ");
   return notReady(run, problem, cause);
-}
-
-function endingOf(outcome: Outcome): string {
-  switch (outcome.kind) {
-    case "exited":
-      return `it exited with code ${outcome.code}`;
-    case "signalled":
-      return `it was killed by ${
-        outcome.signal === null
-          ? "an unknown signal"
-          : signalName(outcome.signal)
-      }`;
-    case "timed-out":
-      return "it reached its own deadline";
-  }
 }
 
 function notReady(

@@ -249,6 +249,13 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     };
   }
 
+  /** The group and what keeps it together, in one line. */
+  override toString(): string {
+    return `ProcessGroup { ${this.mechanism}${
+      this.#isShutDown ? ", shut down" : ""
+    } }`;
+  }
+
   /** Ends everyone in the group, waits until they are gone, and releases what the group holds. It takes no more runs. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isShutDown = true;

@@ -1,3 +1,4 @@
+import { INSPECT } from "../outcome/inspect.ts";
 import { checkArity } from "../command/checks.ts";
 import { type Command, specOf } from "../command/command.ts";
 import { provideRunnerTest } from "../command/default_runner.ts";
@@ -195,6 +196,16 @@ export abstract class ProcessRunner {
     const line = await findLine(process, matches);
     throwFirst(runOf(process).handlerFailures);
     return line;
+  }
+
+  /** The kind of runner, in one line. */
+  toString(): string {
+    return this.constructor.name;
+  }
+
+  /** What `console.log` prints; see {@linkcode ProcessRunner.toString}. */
+  [INSPECT](): string {
+    return String(this);
   }
 
   /**

@@ -1,3 +1,5 @@
+import { quotedCommandLine } from "../outcome/message_text.ts";
+import { INSPECT } from "../outcome/inspect.ts";
 import { checkArity, checkMilliseconds } from "../command/checks.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
 import type { Outcome } from "../outcome/outcome.ts";
@@ -343,6 +345,21 @@ export class RunningProcess implements AsyncDisposable {
    */
   async profile(every: number): Promise<RunProfile> {
     return await profile(this.#run, every, () => this.wait());
+  }
+
+  /** The command line, the process number and how long it has run, in one line. */
+  toString(): string {
+    const { spec: { program, args }, hasExited } = this.#run;
+    const pid = this.pid === null ? "no process" : `pid ${this.pid}`;
+    const state = hasExited ? "ran" : "running";
+    return `${quotedCommandLine(program, args)}, ${pid}, ${state} for ${
+      Math.round(this.elapsed)
+    } ms`;
+  }
+
+  /** What `console.log` prints; see {@linkcode RunningProcess.toString}. */
+  [INSPECT](): string {
+    return `RunningProcess { ${this} }`;
   }
 
   /** Ends it, with all it started, and waits until it is gone. Never rejects. */

@@ -25,3 +25,10 @@ export function signalNumber(signal: string | number): number | null {
     builtin("node:os").constants.signals;
   return numbers[signal] ?? null;
 }
+
+/** The name of a signal on this host; `null` if the number has none. */
+export function signalNameOnHost(signal: number): string | null {
+  const numbers: Readonly<Record<string, number>> =
+    builtin("node:os").constants.signals;
+  return Object.keys(numbers).find((name) => numbers[name] === signal) ?? null;
+}

@@ -1,5 +1,7 @@
 import { UnsupportedError } from "../outcome/errors.ts";
+import { provideSignalNames } from "../outcome/signal_names.ts";
 import { bunRuntime } from "./bun.ts";
+import { signalNameOnHost } from "./builtin.ts";
 import { denoRuntime } from "./deno.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -11,7 +13,11 @@ let current: Runtime | undefined;
  * @throws {UnsupportedError} on anything but Deno and Bun
  */
 export function runtime(): Runtime {
-  return current ??= detect();
+  if (current === undefined) {
+    current = detect();
+    provideSignalNames(signalNameOnHost);
+  }
+  return current;
 }
 
 function detect(): Runtime {

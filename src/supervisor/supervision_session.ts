@@ -1,3 +1,4 @@
+import { counted, INSPECT } from "../outcome/inspect.ts";
 import { checkMilliseconds } from "../command/checks.ts";
 import { type Command, specOf } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
@@ -132,6 +133,18 @@ export class SupervisionSession implements AsyncDisposable {
     this.#wake.abort();
     this.#shutDown();
     return await this.#outcome;
+  }
+
+  /** The command, what it is doing, and how often it was started again, in one line. */
+  toString(): string {
+    return `${this.#plan.command}, ${this.#state}, ${
+      counted(this.#restarts, "restart")
+    }`;
+  }
+
+  /** What `console.log` prints; see {@linkcode SupervisionSession.toString}. */
+  [INSPECT](): string {
+    return `SupervisionSession { ${this} }`;
   }
 
   /** Ends the program at once, and the supervision with it. Never rejects. */

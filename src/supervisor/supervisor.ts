@@ -1,3 +1,4 @@
+import { counted, INSPECT } from "../outcome/inspect.ts";
 import {
   checkAbortSignal,
   checkArity,
@@ -284,6 +285,20 @@ export class Supervisor {
       "use withRunner(runner) for another runner, and cancelOn(signal) to end it",
     );
     return superviseBy(this.#plan);
+  }
+
+  /** The command and the restart policy, in one line. */
+  toString(): string {
+    const { command, restart, maxRestarts } = this.#plan;
+    const most = maxRestarts === Infinity
+      ? ""
+      : `, at most ${counted(maxRestarts, "restart")}`;
+    return `${command}, restart ${restart}${most}`;
+  }
+
+  /** What `console.log` prints; see {@linkcode Supervisor.toString}. */
+  [INSPECT](): string {
+    return `Supervisor { ${this} }`;
   }
 
   #with(changes: Partial<SupervisionPlan>): Supervisor {

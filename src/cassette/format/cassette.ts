@@ -1,3 +1,4 @@
+import { INSPECT } from "../../outcome/inspect.ts";
 import { pathText } from "../../command/checks.ts";
 import type { CassetteEntry } from "./entry.ts";
 import {
@@ -59,6 +60,11 @@ export class Cassette {
   /** The text of the file. */
   toString(): string {
     return printCassette({ entries: this.entries, head: this.#head });
+  }
+
+  /** What `console.log` prints: how many entries there are. {@linkcode Cassette.toString} is the whole file. */
+  [INSPECT](): string {
+    return `Cassette { ${this.entries.length} entries }`;
   }
 
   /**

@@ -3,7 +3,7 @@ import type { CommandSpec } from "../../command/spec.ts";
 import { isProcessKitError } from "../../outcome/any_error.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
 import { messageOf } from "../../outcome/message_text.ts";
-import type { Outcome } from "../../outcome/outcome.ts";
+import { endingOf } from "../../outcome/outcome.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { type CassetteEntry, outcomeOf } from "../format/entry.ts";
 import { matchFactsFor } from "../matching/key.ts";
@@ -218,7 +218,7 @@ async function differenceOf(
 ): Promise<string> {
   const parts: string[] = [];
   const [before, after] = [recorded, now].map((entry) =>
-    ending(outcomeOf(entry))
+    endingOf(outcomeOf(entry))
   );
   if (before !== after) parts.push(`  it ${before}, and now it ${after}`);
   // Equal bytes are equal, however they were made text.
@@ -235,17 +235,6 @@ async function differenceOf(
     recorded.stdout === now.stdout && recorded.stdoutBase64 !== now.stdoutBase64
   ) parts.push("  the bytes of stdout are others, with the same text");
   return parts.join("\n");
-}
-
-function ending(outcome: Outcome): string {
-  switch (outcome.kind) {
-    case "exited":
-      return `exited with code ${outcome.code}`;
-    case "signalled":
-      return `was ended by signal ${outcome.signal ?? "(unknown)"}`;
-    case "timed-out":
-      return "reached its deadline";
-  }
 }
 
 /** How long a diff may take before it is all of the one text and all of the other. */

@@ -1,3 +1,4 @@
+import { counted } from "../../outcome/inspect.ts";
 import { checkFunction, checkOptions } from "../../command/checks.ts";
 import { type Command, specOf, transcribed } from "../../command/command.ts";
 import { checkRunner } from "../../command/default_runner.ts";
@@ -383,6 +384,18 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   async [Symbol.asyncDispose](): Promise<void> {
     await disposeReplayed(this);
     await this.#session.writer?.saveIfUnsaved().catch(() => {});
+  }
+
+  /** The runner, its mode, its file and how many recordings it has, in one line. */
+  override toString(): string {
+    const { mode, path, playback, writer } = this.#session;
+    const counts = [
+      playback && counted(playback.entries.length, "recording"),
+      writer && `${writer.entries.length} new`,
+    ].filter((count) => count !== null).join(", ");
+    return `RecordReplayRunner { ${mode} ${JSON.stringify(path)}${
+      counts === "" ? "" : `: ${counts}`
+    } }`;
   }
 
   /** Not when replaying: nothing needs the time. */
