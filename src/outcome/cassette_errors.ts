@@ -46,6 +46,12 @@ export interface CassetteMissOptions {
    * @default {[]}
    */
   nearest?: readonly NearRecording[];
+  /**
+   * What to do about it, as the last lines of the message.
+   *
+   * @default {[]}
+   */
+  advice?: readonly string[];
 }
 
 /**
@@ -78,12 +84,13 @@ export class CassetteMissError extends ProcessKitError {
       reason = "unknown",
       problem = "has no recording of",
       nearest = [],
+      advice = [],
     } = options;
     super(
       [
         `the cassette ${quoted(path)} ${problem} ${bounded(asked, 400)}`,
         ...nearest.map(differenceLine),
-        RECORD_AGAIN[reason],
+        ...advice,
       ].join("\n"),
       { program },
     );
@@ -92,17 +99,6 @@ export class CassetteMissError extends ProcessKitError {
     this.nearest = nearest;
   }
 }
-
-const RECORD_AGAIN: Readonly<Record<CassetteMissReason, string>> = {
-  unknown:
-    'To add it, open the cassette with mode "new-episodes"; to record all of it again, with mode "record".',
-  exhausted:
-    'To record it again, open the cassette with mode "record"; repeat: "last" plays the last run again and again.',
-  "out-of-turn":
-    'To record this order, open the cassette with mode "record"; order: "any" plays any.',
-  "text-only":
-    'To record its bytes, use outputBytes, and open the cassette with mode "record".',
-};
 
 function differenceLine(
   { index, commandLine, differences }: NearRecording,
@@ -121,12 +117,13 @@ export type CassetteErrorReason =
   | "too-large"
   | "refused"
   | "unplayed"
+  | "empty"
   | "io";
 
 /**
  * A cassette's file cannot be read or written, an entry was refused by a `guard`
- * (`"refused"`), or recordings were not played that had to be (`"unplayed"`). The
- * message holds the path.
+ * (`"refused"`), recordings were not played that had to be (`"unplayed"`), or a test that
+ * was to be recorded ran nothing (`"empty"`). The message holds the path.
  */
 export class CassetteError extends ProcessKitError {
   /** Tells this class in a `switch`. */

@@ -1,5 +1,6 @@
 import { bunFiles } from "./bun_files.ts";
 import { bunNetwork } from "./bun_network.ts";
+import { bunProcess } from "./bun_process.ts";
 import { bunPipes } from "./bun_pipes.ts";
 import { bunSpawn, bunWhich } from "./bun_spawn.ts";
 import { bunEnvironment } from "./bun_environment.ts";
@@ -16,5 +17,6 @@ export function bunRuntime(): Runtime {
     system: bunSystem,
     network: bunNetwork,
     environment: bunEnvironment,
+    onExit: (action) => bunProcess().on("exit", action),
   };
 }

@@ -24,6 +24,8 @@ export const bunFiles: Files = {
     return openFile(await promises().open(path, "r"));
   },
 
+  readText: (path) => promises().readFile(path, "utf8"),
+
   openForChild,
 
   async createPrivate(path) {

@@ -5,6 +5,7 @@ interface ProcessGlobal {
     readonly arch: string;
     readonly env: Readonly<Record<string, string | undefined>>;
     cwd(): string;
+    on(event: "exit", listener: () => void): void;
     kill(pid: number, signal: string | number): void;
   };
 }

@@ -17,5 +17,6 @@ export function denoRuntime(): Runtime {
     system: denoSystem,
     network: denoNetwork,
     environment: denoEnvironment,
+    onExit: (action) => globalThis.addEventListener("unload", action),
   };
 }

@@ -21,6 +21,8 @@ export const denoFiles: Files = {
     return openFile(await Deno.open(path, { read: true }));
   },
 
+  readText: (path) => Deno.readTextFile(path),
+
   openForChild,
 
   async createPrivate(path) {

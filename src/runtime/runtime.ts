@@ -138,6 +138,8 @@ export interface Files {
   /** What is at `path`, or `null` if nothing is. A symbolic link is followed unless `link` is set. */
   facts(path: string, options?: { link?: boolean }): Promise<FileFacts | null>;
   open(path: string): Promise<OpenFile>;
+  /** The text of a file. */
+  readText(path: string): Promise<string>;
   /** Opens a file for a child to write to, creating it, and emptying it unless it is appended to. */
   openForChild(
     path: string,
@@ -262,6 +264,11 @@ export interface Runtime {
   readonly system: System;
   readonly network: Network;
   readonly environment: HostEnvironment;
+  /**
+   * Calls `action` when the program ends normally or by an exit function; not when it is
+   * killed, nor, on Deno, after an uncaught error.
+   */
+  onExit(action: () => void): void;
 }
 
 /** Whether a name in `/proc` is a process's number. */

@@ -31,30 +31,63 @@ interface Distance {
   readonly distance: number;
 }
 
-/** The error for a command that a playback has no run for, and why. */
+/** How the reader of a miss can record again, which depends on how the cassette was opened. */
+export interface RecordingAdvice {
+  /** Completes the sentence "To add it, …". */
+  readonly add: string;
+  /** Completes the sentence "To record all of it again, …". */
+  readonly all: string;
+}
+
+/** For a cassette that was opened by `open` or `replay`. */
+export const ADVICE_BY_MODE: RecordingAdvice = Object.freeze({
+  add: 'open the cassette with mode "new-episodes"',
+  all: 'open it with mode "record"',
+});
+
+/** What a miss is about. */
+export interface MissContext {
+  readonly path: string;
+  readonly playback: Playback;
+  readonly rules: MatchRules;
+  /** The variables whose values the cassette's `redact` replaces. */
+  readonly redactedVariables: readonly string[];
+  readonly advice: RecordingAdvice;
+}
+
+/** The error for a command that the cassette has no run for now, and why. */
 export function missOf(
-  path: string,
-  playback: Playback,
+  { path, playback, rules, redactedVariables, advice }: MissContext,
   facts: MatchFacts,
-  rules: MatchRules,
   found: Exclude<Lookup, { kind: "run" }>,
 ): CassetteMissError {
   const asked = describe(facts);
   const { program } = facts;
+  const { add, all } = advice;
   switch (found.kind) {
-    case "unknown":
+    case "unknown": {
+      const nearest = nearestOf(playback.entries, facts, rules);
       return new CassetteMissError(program, path, asked, {
-        nearest: nearestOf(playback.entries, facts, rules),
+        nearest,
+        advice: [
+          ...redactionAdvice(nearest, redactedVariables),
+          `To add it, ${add}. To record all of it again, ${all}.`,
+        ],
       });
+    }
     case "text-only":
       return new CassetteMissError(program, path, asked, {
         reason: "text-only",
         problem: "has the text, and not the bytes, of",
+        advice: [`To record its bytes, use outputBytes, and ${all}.`],
       });
     case "exhausted":
       return new CassetteMissError(program, path, asked, {
         reason: "exhausted",
         problem: `has played all ${found.count} of its recordings of`,
+        advice: [
+          `To record it again, ${all}. repeat: "last" plays the last run again and again.`,
+        ],
       });
     case "out-of-turn":
       return new CassetteMissError(program, path, asked, {
@@ -65,8 +98,50 @@ export function missOf(
         nearest: found.due === null
           ? []
           : [near(playback.entries[found.due], found.due, facts, rules, "due")],
+        advice: [
+          `To record this order, ${all}. order: "any" plays the runs in any order.`,
+        ],
       });
   }
+}
+
+/** A recorded `<env:NAME>` matches only if the cassette is opened with the `redactEnv` that put it there. */
+function redactionAdvice(
+  nearest: readonly NearRecording[],
+  redactedVariables: readonly string[],
+): string[] {
+  const names = new Set<string>();
+  for (const { program, args, cwd } of nearest) {
+    for (const text of [program, ...args, cwd ?? ""]) {
+      for (const [, name] of text.matchAll(/<env:([^<>\\]+)(?:\\\d+)?>/g)) {
+        names.add(name);
+      }
+    }
+  }
+  const missing = [...names].filter((name) =>
+    !redactedVariables.includes(name)
+  );
+  const unset = [...names].filter((name) => redactedVariables.includes(name));
+  const lines: string[] = [];
+  if (missing.length > 0) {
+    lines.push(
+      `The recording has ${
+        missing.map((name) => `<env:${name}>`).join(", ")
+      } in place of a value: open the cassette with redact: redactEnv(${
+        JSON.stringify(missing)
+      }).`,
+    );
+  }
+  if (unset.length > 0) {
+    lines.push(
+      `The recording has ${
+        unset.map((name) => `<env:${name}>`).join(", ")
+      } in place of a value: set ${
+        unset.join(", ")
+      } with env on the command, to the value that it was replaced for.`,
+    );
+  }
+  return lines;
 }
 
 /** The error for recordings that were not played. */

@@ -1,5 +1,6 @@
 import { addToCassette, Cassette } from "../format/cassette.ts";
 import type { CassetteEntry } from "../format/entry.ts";
+import { setUnsaved, type UnsavedRuns } from "./unsaved_runs.ts";
 import { checkByGuards, type Guard } from "../transform/guard.ts";
 
 /** How the runs of a recording get into its file. */
@@ -28,6 +29,7 @@ interface Item {
 export class CassetteWriter {
   readonly #path: string;
   readonly #options: CassetteWriterOptions;
+  readonly #unsaved: UnsavedRuns;
   /** In the order in which they completed. */
   #items: Item[] = [];
   /** How many of them are kept, or in the file. */
@@ -39,6 +41,7 @@ export class CassetteWriter {
   constructor(path: string, options: CassetteWriterOptions) {
     this.#path = path;
     this.#options = options;
+    this.#unsaved = { path, count: 0 };
   }
 
   /** The runs that are kept by now, or in the file. */
@@ -51,6 +54,7 @@ export class CassetteWriter {
     const isGuarded = this.#options.guards.length > 0;
     const item = itemOf(entry, isGuarded ? "looked at" : "kept");
     this.#items.push(item);
+    setUnsaved(this.#unsaved, this.#unsaved.count + 1);
     if (isGuarded) {
       this.#looking = this.#looking.then(() => this.#lookAt(item, entry));
     } else this.#kept++;
@@ -59,6 +63,7 @@ export class CassetteWriter {
   /** Has saves fail: a run that has completed cannot be added. */
   block(error: unknown): void {
     this.#items.push({ ...itemOf(null, "blocked"), error });
+    setUnsaved(this.#unsaved, this.#unsaved.count + 1);
   }
 
   /**
@@ -131,6 +136,10 @@ export class CassetteWriter {
 
   #forget(): void {
     this.#items = this.#items.filter(isRetained);
+    const unsaved = this.#items.filter(({ state, isDiscarded }) =>
+      state !== "in the file" && !isDiscarded
+    );
+    setUnsaved(this.#unsaved, unsaved.length);
     this.#kept = entriesOf(this.#items).length;
   }
 }

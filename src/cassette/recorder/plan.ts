@@ -18,6 +18,7 @@ import { PathNormalizer, placeholdersOfPaths } from "../transform/paths.ts";
 import {
   EnvRedaction,
   inheritedPlaceholders,
+  namesOfRedaction,
   placeholdersOfEnv,
   refuseInheritedValues,
 } from "../transform/redaction.ts";
@@ -33,6 +34,8 @@ export interface CassettePlan {
   readonly repeats: boolean;
   readonly timing: boolean;
   readonly speed: number;
+  /** The variables whose values `redact` replaces. */
+  readonly redactedVariables: readonly string[];
   /** How a command's texts look in the file, on every machine. */
   transformOf(spec: CommandSpec): FieldTransform;
   /**
@@ -86,7 +89,7 @@ const REPEATS = ["last", "error"] as const;
 
 function transformsOf(
   { normalize, redact }: CassetteOptions,
-): Pick<CassettePlan, "transformOf" | "liveTransformOf"> {
+): Pick<CassettePlan, "transformOf" | "liveTransformOf" | "redactedVariables"> {
   const normalizing = listOf<NormalizeFunction | PathNormalizer>(
     "normalize",
     normalize,
@@ -111,12 +114,17 @@ function transformsOf(
     ? IDENTITY
     : make(known);
   if (variables.length === 0) {
-    return { transformOf: () => plain, liveTransformOf: () => plain };
+    return {
+      transformOf: () => plain,
+      liveTransformOf: () => plain,
+      redactedVariables: [],
+    };
   }
   const own = (spec: CommandSpec) =>
     variables.flatMap((variable) => placeholdersOfEnv(variable, spec));
   return {
     transformOf: (spec) => make([...own(spec), ...known]),
+    redactedVariables: variables.flatMap(namesOfRedaction),
     liveTransformOf(spec) {
       const set = own(spec);
       const inherited = variables.flatMap((variable) =>

@@ -26,7 +26,11 @@ import {
 import type { SimulatedRun } from "../../runner/simulated_run.ts";
 import type { CassetteEntry } from "../format/entry.ts";
 import { type MatchFacts, matchFactsFor, matchKey } from "../matching/key.ts";
-import { missOf, unplayedError } from "../matching/miss.ts";
+import {
+  missOf,
+  type RecordingAdvice,
+  unplayedError,
+} from "../matching/miss.ts";
 import type { FieldTransform } from "../transform/field_transform.ts";
 import {
   type CapturedRun,
@@ -50,6 +54,16 @@ import { startRecorded } from "./start_recorded.ts";
 export let disposeReplayed: (
   runner: RecordReplayRunner<ProcessRunner>,
 ) => Promise<void>;
+
+/** Opens a cassette whose misses give this advice; set by {@linkcode RecordReplayRunner} itself. */
+export let openAdvised: <R extends ProcessRunner>(
+  path: string | URL,
+  options: OpenOptions<R>,
+  advice: RecordingAdvice,
+) => Promise<RecordReplayRunner<R>>;
+
+/** How many runs a runner was asked for; set by {@linkcode RecordReplayRunner} itself. */
+export let askedOf: (runner: RecordReplayRunner<ProcessRunner>) => number;
 
 /** What the runs that are recorded are matched on, each once; set by {@linkcode RecordReplayRunner} itself. */
 export let recordedKeys: (
@@ -84,6 +98,9 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   extends ProcessRunner
   implements AsyncDisposable {
   static {
+    openAdvised = async (path, options, advice) =>
+      new RecordReplayRunner(await openSession(path, options, advice));
+    askedOf = (runner) => runner.#asked;
     recordedKeys = (runner) => {
       const { writer: recording, plan } = runner.#session;
       const entries = recording?.entries ?? [];
@@ -98,6 +115,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   readonly #session: CassetteSession<R>;
+  /** How many runs it was asked for, whatever came of them. */
+  #asked = 0;
   /** The first command that each entry was played for. */
   readonly #commands = new Map<number, Command>();
   /** The processes that are played just now. */
@@ -197,7 +216,13 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     options: CassetteOptions = {},
   ): Promise<T> {
     const runner = RecordReplayRunner.record(path, inner, options);
-    const value = await checkFunction("recording: the body", body)(runner);
+    let value: T;
+    try {
+      value = await checkFunction("recording: the body", body)(runner);
+    } catch (error) {
+      runner.discard();
+      throw error;
+    }
     await runner.save();
     return value;
   }
@@ -257,6 +282,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    */
   override async start(command: Command): Promise<RunningProcess> {
     checkRunnerArity("start", arguments);
+    this.#asked++;
     const { inner, writer: recording, plan } = this.#session;
     if (recording === null && inner !== null) return await inner.start(command);
     const spec = specOf(command);
@@ -410,6 +436,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     play: (spec: CommandSpec, known: SimulatedRun) => Promise<ProcessResult<T>>,
     run: (inner: R, command: Command) => Promise<ProcessResult<T>>,
   ): Promise<ProcessResult<T>> {
+    this.#asked++;
     const { inner, writer: recording, plan } = this.#session;
     if (recording === null && inner !== null) return await run(inner, command);
     const spec = specOf(command);
@@ -449,7 +476,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     { spec, facts }: PreparedCommand,
     use: RunUse,
   ): CassetteEntry | null {
-    const { playback, writer: recording, plan, path } = this.#session;
+    const { playback, writer: recording, plan, path, advice } = this.#session;
     if (playback === null) return null;
     throwIfCancelled(spec);
     const found = playback.next(
@@ -464,7 +491,9 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     }
     const isNew = found.kind === "unknown" || found.kind === "exhausted";
     if (recording !== null && isNew) return null;
-    throw missOf(path, playback, facts, plan.match, found);
+    const { redactedVariables, match: rules } = plan;
+    const context = { path, playback, rules, redactedVariables, advice };
+    throw missOf(context, facts, found);
   }
 
   #simulatedRun(

@@ -5,6 +5,7 @@ import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { Cassette } from "../format/cassette.ts";
 import { isCassetteThere } from "../format/cassette_file.ts";
 import type { CassetteEntry } from "../format/entry.ts";
+import { ADVICE_BY_MODE, type RecordingAdvice } from "../matching/miss.ts";
 import { Playback } from "../matching/playback.ts";
 import { CassetteWriter } from "./cassette_writer.ts";
 import {
@@ -28,6 +29,8 @@ export interface CassetteSession<R> {
   readonly writer: CassetteWriter | null;
   /** What runs the real thing; `null` where nothing does. */
   readonly inner: R | null;
+  /** How to record again, for the message of a miss. */
+  readonly advice: RecordingAdvice;
 }
 
 /** What a cassette's runner does, once it is known whether the file is there. */
@@ -37,6 +40,7 @@ export type RunnerMode = Exclude<CassetteMode, "auto">;
 export async function openSession<R extends ProcessRunner>(
   path: string | URL,
   options: OpenOptions<R>,
+  advice: RecordingAdvice = ADVICE_BY_MODE,
 ): Promise<CassetteSession<R>> {
   const file = pathText("the cassette's path", path);
   checkOptions("a cassette's options", options, OPEN_OPTIONS);
@@ -64,6 +68,7 @@ export async function openSession<R extends ProcessRunner>(
       })
       : null,
     inner,
+    advice,
   };
 }
 
@@ -87,6 +92,7 @@ export function recordingSession<R extends ProcessRunner>(
       known: 0,
     }),
     inner: checkedInner(inner),
+    advice: ADVICE_BY_MODE,
   };
 }
 

@@ -2,6 +2,7 @@ import { checkFunction, checkOptions } from "../../command/checks.ts";
 import {
   CassetteError,
   type CassetteErrorReason,
+  CassetteMissError,
 } from "../../outcome/cassette_errors.ts";
 import { JobRunner } from "../../runner/job_runner.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
@@ -15,11 +16,14 @@ import {
   OPEN_OPTIONS,
 } from "../recorder/options.ts";
 import {
+  askedOf,
   disposeReplayed,
+  openAdvised,
   recordedKeys,
-  RecordReplayRunner,
+  type RecordReplayRunner,
 } from "../recorder/record_replay_runner.ts";
 import { cassettePathOf, type TestIdentity } from "./cassette_path.ts";
+import { checkOneTest, placeOfCaller } from "./test_calls.ts";
 
 /** How {@linkcode withCassette} records and replays. */
 export interface WithCassetteOptions<R extends ProcessRunner = JobRunner>
@@ -108,19 +112,28 @@ export async function withCassette(
   test: TestIdentity,
   ...rest: readonly unknown[]
 ): Promise<unknown> {
+  const place = placeOfCaller();
   const [given = {}] = rest.slice(0, -1);
   const body = rest.at(-1) as CassetteBody<ProcessRunner, unknown>;
   checkFunction("withCassette: the body", body);
   checkOptions("withCassette: the options", given, FIXTURE_OPTIONS);
   const { dir, ...own }: Options = given;
   const path = cassettePathOf(test, dir);
+  await checkOneTest(path, { test, body: String(body), place });
   const choice = own.mode === undefined
     ? modeOfEnvironment()
     : { mode: own.mode, by: "mode" as const };
   const { mode } = choice;
   await using owned = own.inner === undefined ? new JobRunner() : null;
   const inner = own.inner ?? owned!;
-  const runner = await RecordReplayRunner.open(path, { ...own, mode, inner })
+  const runner = await openAdvised(
+    path,
+    { ...own, mode, inner },
+    {
+      add: `run this test ${running("new-episodes", choice)}`,
+      all: `run it ${recording(choice)}`,
+    },
+  )
     .catch((error: unknown) => {
       const isToPlay = mode === "replay" || mode === "auto";
       throw isToPlay && error instanceof CassetteError &&
@@ -132,15 +145,44 @@ export async function withCassette(
   try {
     value = await body(runner);
   } catch (error) {
-    const isPlaying = runner.mode === "replay" ||
-      (runner.mode === "new-episodes" && await isCassetteThere(path));
+    runner.discard();
+    // A miss says by itself how to record again.
+    const isPlaying = !(error instanceof CassetteMissError) &&
+      (runner.mode === "replay" ||
+        (runner.mode === "new-episodes" && await isCassetteThere(path)));
     throw isPlaying ? withNote(error, noteOnPlaying(path, choice)) : error;
   } finally {
     await disposeReplayed(runner);
   }
-  await runner.save();
+  await refuseWithoutRuns(path, runner);
+  try {
+    await runner.save();
+  } catch (error) {
+    // The error tells that they are not saved: no warning has to, at the end of the program.
+    runner.discard();
+    throw error;
+  }
   if (runner.mode === "record") checkIsAlone(path, recordedKeys(runner));
   return value;
+}
+
+/**
+ * Refuses to record a cassette without any run: it would pass for ever, and test nothing.
+ *
+ * @throws {CassetteError} with the reason `"empty"`
+ */
+async function refuseWithoutRuns(
+  path: string,
+  runner: RecordReplayRunner<ProcessRunner>,
+): Promise<void> {
+  const isNew = runner.mode === "record" ||
+    (runner.mode === "new-episodes" && !await isCassetteThere(path));
+  if (!isNew || askedOf(runner) > 0) return;
+  throw new CassetteError(
+    path,
+    "empty",
+    "no run went through the runner, so there is nothing to record; was the code under test given the runner?",
+  );
 }
 
 /** What is wrong with a file that a new one has not. */
@@ -202,11 +244,16 @@ function noteOnReplay(choice: Choice): string {
 }
 
 /** How to run a test for its cassette to be recorded. */
-function recording({ by }: Choice): string {
-  if (by === "mode") return 'with mode: "record"';
+function recording(choice: Choice): string {
+  return running("record", choice);
+}
+
+/** How to run a test in a mode: by the option, if it was chosen by that, or by the variable. */
+function running(mode: CassetteMode, { by }: Choice): string {
+  if (by === "mode") return `with mode: "${mode}"`;
   return runtime().environment.canReadVariable(VARIABLE)
-    ? `with ${VARIABLE}=record`
-    : `with ${VARIABLE}=record, and --allow-env=${VARIABLE} for it to be seen`;
+    ? `with ${VARIABLE}=${mode}`
+    : `with ${VARIABLE}=${mode}, and --allow-env=${VARIABLE} for it to be seen`;
 }
 
 /** The error with a note at the end of its message, or one in its place that has it. */

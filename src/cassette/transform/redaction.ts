@@ -16,6 +16,9 @@ export let placeholdersOfEnv: (
   spec: CommandSpec,
 ) => Placeholder[];
 
+/** The names of the variables; set by {@linkcode EnvRedaction} itself. */
+export let namesOfRedaction: (redaction: EnvRedaction) => readonly string[];
+
 /**
  * What stands in for those that a command inherits; set by {@linkcode EnvRedaction} itself.
  *
@@ -30,6 +33,7 @@ export let inheritedPlaceholders: (
 /** Environment variables whose values are secret; made by {@linkcode redactEnv}. */
 export class EnvRedaction {
   static {
+    namesOfRedaction = (redaction) => redaction.#names;
     placeholdersOfEnv = (redaction, spec) =>
       redaction.#names.map((name) =>
         placeholderFor(name, ownSecret(spec, name))
