@@ -53,26 +53,34 @@ export function checkWholeNumber(
 ): number {
   if (Number.isInteger(value) && value >= least) return value;
   throw new RangeError(
-    `${what}: expected a whole number of at least ${least}, got ${value}`,
+    `${what}: expected a whole number of at least ${least}, got ${
+      shownValue(value)
+    }`,
   );
 }
 
 /** Refuses what cannot end anything. */
 export function checkAbortSignal(what: string, signal: unknown): AbortSignal {
   if (signal instanceof AbortSignal) return signal;
-  throw new TypeError(`${what}: expected an AbortSignal, got ${typeof signal}`);
+  throw new TypeError(
+    `${what}: expected an AbortSignal, got ${shownValue(signal)}`,
+  );
 }
 
 /** Refuses what cannot be called. */
 export function checkFunction<T>(what: string, value: T): T {
   if (typeof value === "function") return value;
-  throw new TypeError(`${what}: expected a function, got ${typeof value}`);
+  throw new TypeError(
+    `${what}: expected a function, got ${shownValue(value)}`,
+  );
 }
 
 /** Refuses what is neither true nor false. */
 export function checkBoolean(what: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
-  throw new TypeError(`${what}: expected true or false, got ${String(value)}`);
+  throw new TypeError(
+    `${what}: expected true or false, got ${shownValue(value)}`,
+  );
 }
 
 /** Refuses a value that is none of the choices. */
@@ -190,7 +198,7 @@ export function pathText(what: string, path: string | URL): string {
 function checkString(what: string, text: unknown): void {
   if (typeof text !== "string") {
     throw new TypeError(
-      `${what}: expected a string, got ${text === null ? "null" : typeof text}`,
+      `${what}: expected a string, got ${kindOf(text)}`,
     );
   }
 }

@@ -4,8 +4,11 @@ import type { ProcessResult } from "../outcome/result.ts";
 import {
   checkAbortSignal,
   checkArity,
+  checkBoolean,
+  checkFunction,
   checkMilliseconds,
   checkNoNul,
+  checkOptions,
   checkVariableName,
   isIterable,
   kindOf,
@@ -354,14 +357,20 @@ export class Command {
    */
   onStdoutLine(handler: LineHandler): Command {
     return this.#with({
-      stdoutHandlers: Object.freeze([...this.#spec.stdoutHandlers, handler]),
+      stdoutHandlers: Object.freeze([
+        ...this.#spec.stdoutHandlers,
+        checkFunction("onStdoutLine", handler),
+      ]),
     });
   }
 
   /** Adds a handler that is called for every line of stderr, in order; see {@linkcode Command.onStdoutLine}. */
   onStderrLine(handler: LineHandler): Command {
     return this.#with({
-      stderrHandlers: Object.freeze([...this.#spec.stderrHandlers, handler]),
+      stderrHandlers: Object.freeze([
+        ...this.#spec.stderrHandlers,
+        checkFunction("onStderrLine", handler),
+      ]),
     });
   }
 
@@ -456,6 +465,7 @@ export class Command {
    * @throws {RangeError} if `attempts` is no whole number of at least 1, or `backoff` no duration
    */
   retry(options: RetryOptions): Command {
+    checkOptions("retry", options, RETRY_OPTIONS);
     const { attempts, backoff = 0, when } = options;
     if (!Number.isSafeInteger(attempts) || attempts < 1) {
       throw new RangeError(
@@ -463,7 +473,9 @@ export class Command {
       );
     }
     if (typeof when !== "function") {
-      throw new TypeError("retry: `when` is not a function");
+      throw new TypeError(
+        `retry: when: expected a function, got ${shownValue(when)}`,
+      );
     }
     return this.#with({
       retry: Object.freeze({
@@ -795,6 +807,12 @@ function shownArray(words: readonly string[]): string {
   return `[${words.map((word) => JSON.stringify(word)).join(", ")}]`;
 }
 
+const RETRY_OPTIONS: Readonly<Record<keyof RetryOptions, true>> = {
+  attempts: true,
+  backoff: true,
+  when: true,
+};
+
 function checkedMode(stream: string, mode: OutputMode): OutputMode {
   if (mode !== "piped" && mode !== "inherit" && mode !== "null") {
     throw new TypeError(
@@ -809,8 +827,10 @@ function checkedMode(stream: string, mode: OutputMode): OutputMode {
 function outputFile(
   stream: string,
   path: string | URL,
-  { append = false }: OutputFileOptions,
+  options: OutputFileOptions,
 ): OutputFile {
+  checkOptions(`${stream}File`, options, { append: true });
+  const append = checkBoolean(`${stream}File: append`, options.append ?? false);
   return Object.freeze({ path: pathText(`the ${stream} file`, path), append });
 }
 

@@ -1,3 +1,5 @@
+import { checkOptions } from "./checks.ts";
+
 /**
  * How much of a run's output is kept, for each of its two streams. The rest is
  * read all the same, so that the program never waits for it.
@@ -49,6 +51,7 @@ const OVERFLOWS: readonly unknown[] = ["drop-oldest", "drop-newest", "error"];
 
 /** Refuses limits that are none, and an overflow that is unknown. */
 export function checkedLimits(policy: OutputBufferPolicy): OutputLimits {
+  checkOptions("outputBuffer", policy, UNBOUNDED);
   const limits = { ...UNBOUNDED, ...withoutUndefined(policy) };
   for (const name of ["maxLines", "maxBytes"] as const) {
     const limit = limits[name];

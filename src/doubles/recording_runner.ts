@@ -3,8 +3,8 @@ import type { Command } from "../command/command.ts";
 import type { Invocation } from "../command/invocation.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import {
-  checkRunnerArity,
   ProcessRunner,
+  runnerVerb,
   waitsBetweenRuns,
 } from "../runner/process_runner.ts";
 import type { RunningProcess } from "../runner/running_process.ts";
@@ -57,28 +57,31 @@ export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
   }
 
   /** Remembers the command and asks the other runner; see {@linkcode ProcessRunner.outputString}. */
-  override async outputString(
+  override outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
-    checkRunnerArity("outputString", arguments);
-    this.#calls.push(command.invocation);
-    return await this.inner.outputString(command);
+    return runnerVerb("outputString", arguments, () => {
+      this.#calls.push(command.invocation);
+      return this.inner.outputString(command);
+    });
   }
 
   /** Remembers the command and asks the other runner; see {@linkcode ProcessRunner.outputBytes}. */
-  override async outputBytes(
+  override outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
-    checkRunnerArity("outputBytes", arguments);
-    this.#calls.push(command.invocation);
-    return await this.inner.outputBytes(command);
+    return runnerVerb("outputBytes", arguments, () => {
+      this.#calls.push(command.invocation);
+      return this.inner.outputBytes(command);
+    });
   }
 
   /** Remembers the command and has the other runner start it; see {@linkcode ProcessRunner.start}. */
-  override async start(command: Command): Promise<RunningProcess> {
-    checkRunnerArity("start", arguments);
-    this.#calls.push(command.invocation);
-    return await this.inner.start(command);
+  override start(command: Command): Promise<RunningProcess> {
+    return runnerVerb("start", arguments, () => {
+      this.#calls.push(command.invocation);
+      return this.inner.start(command);
+    });
   }
 
   /** The runner, how many calls it has seen, and its inner runner, in one line. */

@@ -1,3 +1,4 @@
+import { checkOptions } from "../command/checks.ts";
 import type { Command } from "../command/command.ts";
 import { provideDefaultRunner } from "../command/default_runner.ts";
 import {
@@ -8,7 +9,7 @@ import {
 import type { ContainmentMechanism } from "../containment/mechanism.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
-import { checkRunnerArity, ProcessRunner } from "./process_runner.ts";
+import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import { captureBytes, captureText, startLive } from "./live_verbs.ts";
 import type { RunningProcess } from "./running_process.ts";
 
@@ -56,6 +57,7 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
    */
   constructor(options: JobRunnerOptions = {}) {
     super();
+    checkOptions("new JobRunner", options, { containment: true });
     this.#choice = checkedContainment(options.containment);
   }
 
@@ -73,25 +75,34 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
    *
    * @throws {UnsupportedError} if the containment asked for by name is not available
    */
-  override async outputString(
+  override outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
-    checkRunnerArity("outputString", arguments);
-    return await captureText(command, () => this.#contained());
+    return runnerVerb(
+      "outputString",
+      arguments,
+      () => captureText(command, () => this.#contained()),
+    );
   }
 
   /** Runs the command and captures its stdout as bytes; see {@linkcode JobRunner.outputString}. */
-  override async outputBytes(
+  override outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
-    checkRunnerArity("outputBytes", arguments);
-    return await captureBytes(command, () => this.#contained());
+    return runnerVerb(
+      "outputBytes",
+      arguments,
+      () => captureBytes(command, () => this.#contained()),
+    );
   }
 
   /** Starts the command and hands out the process while it runs; see {@linkcode ProcessRunner.start}. */
-  override async start(command: Command): Promise<RunningProcess> {
-    checkRunnerArity("start", arguments);
-    return await startLive(command, () => this.#contained());
+  override start(command: Command): Promise<RunningProcess> {
+    return runnerVerb(
+      "start",
+      arguments,
+      () => startLive(command, () => this.#contained()),
+    );
   }
 
   /** The runner and the containment that was asked for, in one line. */

@@ -1,5 +1,9 @@
 import type { Command } from "../command/command.ts";
-import { checkMilliseconds } from "../command/checks.ts";
+import {
+  checkBoolean,
+  checkMilliseconds,
+  checkOptions,
+} from "../command/checks.ts";
 import { checkSignal, type Signal } from "../command/signal.ts";
 import { checkedContainment, Containment } from "../containment/containment.ts";
 import type { ProcessForest } from "../containment/process_forest.ts";
@@ -10,7 +14,7 @@ import { SpawnError } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { System } from "../runtime/runtime.ts";
-import { checkRunnerArity, ProcessRunner } from "./process_runner.ts";
+import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import { captureBytes, captureText, startLive } from "./live_verbs.ts";
 import type { RunningProcess } from "./running_process.ts";
 
@@ -100,6 +104,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
 
   private constructor(options: ProcessGroupOptions) {
     super();
+    checkOptions("ProcessGroup.create", options, GROUP_OPTIONS);
     const { containment = "auto", killOnParentDeath = false } = options;
     const host = runtime();
     this.#system = host.system;
@@ -128,28 +133,37 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
    *
    * @throws {SpawnError} if the group was shut down or disposed of
    */
-  override async outputString(
+  override outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
-    checkRunnerArity("outputString", arguments);
-    return await captureText(command, () => this.#open(command));
+    return runnerVerb(
+      "outputString",
+      arguments,
+      () => captureText(command, () => this.#open(command)),
+    );
   }
 
   /** Runs the command in the group and captures its stdout as bytes; see {@linkcode ProcessGroup.outputString}. */
-  override async outputBytes(
+  override outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
-    checkRunnerArity("outputBytes", arguments);
-    return await captureBytes(command, () => this.#open(command));
+    return runnerVerb(
+      "outputBytes",
+      arguments,
+      () => captureBytes(command, () => this.#open(command)),
+    );
   }
 
   /**
    * Starts the command in the group; see {@linkcode ProcessRunner.start}. Disposing of
    * the process ends it with what it started, and nobody else in the group.
    */
-  override async start(command: Command): Promise<RunningProcess> {
-    checkRunnerArity("start", arguments);
-    return await startLive(command, () => this.#open(command));
+  override start(command: Command): Promise<RunningProcess> {
+    return runnerVerb(
+      "start",
+      arguments,
+      () => startLive(command, () => this.#open(command)),
+    );
   }
 
   /**
@@ -220,8 +234,10 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
    * ```
    */
   async shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
+    checkOptions("shutdown", options, SHUTDOWN_OPTIONS);
     const { grace = 5000, escalate = true } = options;
-    checkMilliseconds("grace", grace);
+    checkMilliseconds("shutdown: grace", grace);
+    checkBoolean("shutdown: escalate", escalate);
     this.#isShutDown = true;
     const started = performance.now();
     const membersBefore = this.#forest.members();
@@ -271,4 +287,12 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
   }
 }
 
+const GROUP_OPTIONS: Readonly<Record<keyof ProcessGroupOptions, true>> = {
+  containment: true,
+  killOnParentDeath: true,
+};
+const SHUTDOWN_OPTIONS: Readonly<Record<keyof ShutdownOptions, true>> = {
+  grace: true,
+  escalate: true,
+};
 const GROUP_CHOICES = ["auto", "cgroup", "process-group"];

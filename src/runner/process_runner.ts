@@ -270,6 +270,24 @@ export function checkRunnerArity(
   );
 }
 
+/**
+ * Does what a runner's verb is to do; rejects for arguments beside the command. Not an
+ * `async` function: on Bun each further turn of the microtask queue lets a live process
+ * print more before its caller can take stdout.
+ */
+export function runnerVerb<T>(
+  verb: string,
+  args: IArguments,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    checkRunnerArity(verb, args);
+    return action();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /** How many of the lines that were read a `TimeoutError` of `firstLine` shows. */
 const SHOWN_LINES = 20;
 

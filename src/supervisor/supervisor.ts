@@ -4,6 +4,7 @@ import {
   checkArity,
   checkFunction,
   checkMilliseconds,
+  checkOptions,
   checkWholeNumber,
 } from "../command/checks.ts";
 import { checkCommand, type Command } from "../command/command.ts";
@@ -178,6 +179,7 @@ export class Supervisor {
    */
   healthCheck(check: HealthCheck, options: HealthCheckOptions): Supervisor {
     checkFunction("healthCheck", check);
+    checkOptions("healthCheck", options, HEALTH_OPTIONS);
     const { every, within = every, failures = 3, startAfter = every } = options;
     checkSomeTime("healthCheck: every", every);
     checkMilliseconds("healthCheck: within", within);
@@ -307,6 +309,13 @@ export class Supervisor {
     return copy;
   }
 }
+
+const HEALTH_OPTIONS: Readonly<Record<keyof HealthCheckOptions, true>> = {
+  every: true,
+  within: true,
+  failures: true,
+  startAfter: true,
+};
 
 const POLICIES: readonly RestartPolicy[] = ["on-crash", "always", "never"];
 

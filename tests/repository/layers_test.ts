@@ -33,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "command",
     "outcome",
     "output",
+    "runtime",
   ],
   "cassette/testing": [
     "cassette/format",

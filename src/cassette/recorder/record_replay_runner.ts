@@ -14,6 +14,7 @@ import {
 import {
   checkRunnerArity,
   ProcessRunner,
+  runnerVerb,
   waitsBetweenRuns,
 } from "../../runner/process_runner.ts";
 import type { RunUse } from "../../runner/run.ts";
@@ -235,16 +236,16 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *   foreground; nothing was started then, and the source was not touched. This, and `RangeError`, also for a value
    *   that {@linkcode redactEnv} cannot hide
    */
-  override async outputString(
+  override outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
-    checkRunnerArity("outputString", arguments);
-    return await this.#verb(
-      command,
-      "text",
-      playSimulatedRun,
-      (inner, command) => inner.outputString(command),
-    );
+    return runnerVerb("outputString", arguments, () =>
+      this.#verb(
+        command,
+        "text",
+        playSimulatedRun,
+        (inner, command) => inner.outputString(command),
+      ));
   }
 
   /**
@@ -255,16 +256,16 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * @throws {CassetteMissError} if there is no recording of it, or only one of its text; and what
    *   {@linkcode RecordReplayRunner.outputString} throws
    */
-  override async outputBytes(
+  override outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
-    checkRunnerArity("outputBytes", arguments);
-    return await this.#verb(
-      command,
-      "bytes",
-      playSimulatedBytes,
-      (inner, command) => inner.outputBytes(command),
-    );
+    return runnerVerb("outputBytes", arguments, () =>
+      this.#verb(
+        command,
+        "bytes",
+        playSimulatedBytes,
+        (inner, command) => inner.outputBytes(command),
+      ));
   }
 
   /**
