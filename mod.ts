@@ -57,8 +57,9 @@ export {
 } from "./src/cassette/transform/redaction.ts";
 export { CliClient, type CliClientOptions } from "./src/client/cli_client.ts";
 export { outputString, run, type RunOptions } from "./src/client/one_liners.ts";
-export { Command } from "./src/command/command.ts";
+export { type Arguments, Command } from "./src/command/command.ts";
 export type { Invocation } from "./src/command/invocation.ts";
+export type { LineMatch } from "./src/command/line_match.ts";
 export type { OutputBufferPolicy } from "./src/command/output_buffer.ts";
 export type { Signal } from "./src/command/signal.ts";
 export type {
@@ -100,6 +101,7 @@ export {
   isNotFound,
   NotFoundError,
   NotReadyError,
+  type NotReadyErrorOptions,
   OutputConsumedError,
   OutputTooLargeError,
   ParseError,
@@ -118,6 +120,8 @@ export {
 export {
   ExitError,
   type FinishedRun,
+  FinishedRunError,
+  HandlerError,
   SignalledError,
   TimeoutError,
 } from "./src/outcome/run_errors.ts";
