@@ -59,7 +59,7 @@ const started = performance.now();
 
 try {
   const jobs = [
-    ...(flags.quick ? [] : [...checks(), examples()]),
+    ...(flags.quick ? [] : await checks()),
     ...suite(await testFiles()),
   ];
   const counts = await runAll(jobs, navigator.hardwareConcurrency + 2);
@@ -73,7 +73,8 @@ try {
   await Deno.remove(scratch, { recursive: true });
 }
 
-function checks(): Job[] {
+/** Everything that is no test. */
+async function checks(): Promise<Job[]> {
   const check = (title: string, ...args: string[]): Job => ({
     title,
     program: DENO,
@@ -90,28 +91,24 @@ function checks(): Job[] {
       "mod.ts",
       "src",
       "README.md",
+      ...await pages(),
     ),
     check("lint", "lint", "--quiet"),
     check("format check", "fmt", "--quiet", "--check"),
   ];
 }
 
-function examples(): Job {
-  const report = `${scratch}/examples.xml`;
-  return {
-    title: "examples in the doc comments, under Deno",
-    program: DENO,
-    args: [
-      "test",
-      "-A",
-      "--quiet",
-      "--doc",
-      `--junit-path=${report}`,
-      "mod.ts",
-      "src",
-    ],
-    report,
-  };
+/** The pages of the documentation, from the root. */
+async function pages(): Promise<string[]> {
+  const found: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(`${ROOT}docs`)) {
+      if (name.endsWith(".md")) found.push(`docs/${name}`);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return found.sort();
 }
 
 /** The test files of this run, by their path from the root. */

@@ -407,7 +407,8 @@ export class Command {
    *
    * const lastLines = new Command("seq", ["1000"]).outputBuffer({ maxLines: 2 });
    * const { stdout, truncated } = await lastLines.outputString();
-   * console.log(stdout, truncated); // "999\n1000\n" true
+   * console.log(stdout); // "999\n1000"
+   * console.log(truncated); // true
    * ```
    */
   outputBuffer(policy: OutputBufferPolicy): Command {

@@ -18,7 +18,7 @@ import { SILENT_SUCCESS } from "../runner/simulated_run.ts";
  *
  * const runner = new DryRunRunner();
  * await runner.run(new Command("rm", ["-r", "old files"]));
- * console.log(runner.commands()); // ["rm -r 'old files'"]
+ * console.log(runner.commands()); // [ "rm -r 'old files'" ]
  * ```
  */
 export class DryRunRunner extends ProcessRunner {

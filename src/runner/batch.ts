@@ -44,7 +44,7 @@ export async function waitAny(
  *
  * await using one = await new Command("true").start();
  * await using other = await new Command("false").start();
- * console.log(await waitAll([one, other])); // code 0, code 1
+ * console.log(await waitAll([one, other])); // such as [{ kind: "exited", code: 0 }, { kind: "exited", code: 1 }]
  * ```
  */
 export async function waitAll(

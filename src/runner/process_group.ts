@@ -90,7 +90,7 @@ export interface GroupStats {
  *
  * await using group = await ProcessGroup.create();
  * await group.run(new Command("sh", ["-c", "sleep 60 >/dev/null 2>&1 &"]));
- * console.log(group.mechanism, await group.members()); // the sleep, which ends with the group
+ * console.log(group.mechanism, await group.members()); // such as cgroup [ 1234 ]
  * ```
  */
 export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
@@ -230,7 +230,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
    * await using group = await ProcessGroup.create();
    * await group.run(new Command("sh", ["-c", "sleep 60 >/dev/null 2>&1 &"]));
    * const { ending, elapsed } = await group.shutdown({ grace: 2000 });
-   * console.log(ending, elapsed); // drained, some milliseconds
+   * console.log(ending, elapsed); // such as drained 12.5
    * ```
    */
   async shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {

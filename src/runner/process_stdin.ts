@@ -16,7 +16,7 @@ const ENCODER = new TextEncoder();
  * await stdin.writeLine("b");
  * await stdin.writeLine("a");
  * await stdin.finish();
- * console.log((await process.outputString()).stdout); // "a\nb\n"
+ * console.log((await process.outputString()).stdout); // "a\nb"
  * ```
  */
 export class ProcessStdin extends WritableStream<string | Uint8Array> {

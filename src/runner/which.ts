@@ -16,7 +16,7 @@ import { runtime } from "../runtime/detect.ts";
  * ```ts
  * import { which } from "@processkit/processkit";
  *
- * console.log(await which("sh")); // /bin/sh, or wherever it is
+ * console.log(await which("sh")); // such as /bin/sh
  * ```
  */
 // deno-lint-ignore require-await -- what is refused is a rejection here as with any run

@@ -62,7 +62,7 @@ const KEPT_BYTES = 2 ** 20;
  * await using session = new Supervisor(new Command("sleep", ["600"])).start();
  * console.log(session.status());
  * const { reason, result } = await session.stop(2000);
- * console.log(reason, result?.outcome); // stopped
+ * console.log(reason, result?.outcome); // such as stopped { kind: "signalled", signal: 15 }
  * ```
  */
 export class SupervisionSession implements AsyncDisposable {

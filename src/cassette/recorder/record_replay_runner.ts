@@ -92,7 +92,7 @@ export let recordedKeys: (
  * await RecordReplayRunner.recording(path, new JobRunner(), (runner) => runner.run(version));
  *
  * const replayer = await RecordReplayRunner.replay(path);
- * console.log(await replayer.run(version)); // no process is started
+ * console.log(await replayer.run(version)); // git version 2.…, without a process
  * ```
  */
 export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
@@ -368,7 +368,8 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    *
    * const replayer = await RecordReplayRunner.replay(path);
    * const report = await replayer.check(new JobRunner());
-   * console.log(report.changed.length, String(report)); // 1, and a diff
+   * console.log(report.changed.length); // 1
+   * console.log(String(report)); // … and a diff of the output
    * ```
    */
   async check(runner: ProcessRunner): Promise<CheckReport> {

@@ -73,7 +73,7 @@ export class PathNormalizer {
  * const runner = RecordReplayRunner.record("/tmp/pwd.json", undefined, {
  *   normalize: paths({ cwd: true, tmp: true }),
  * });
- * console.log(await runner.run(new Command("pwd"))); // in the file: "<CWD>\n"
+ * console.log(await runner.run(new Command("pwd"))); // such as /home/me/project, and in the file <CWD>
  * runner.discard();
  * ```
  */
