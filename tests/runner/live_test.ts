@@ -561,17 +561,22 @@ test("output that a background process prints after the child has exited is in t
   assertEquals([result.stdout, result.truncated], ["early\nlate\n", false]);
 });
 
+/**
+ * Starts a daemon that keeps stdout open, and prints its pid. The shell goes on when the
+ * daemon has a session of its own.
+ */
+const DAEMON = "exec 3>&1; echo $(setsid sh -c 'echo $$; exec sleep 60 >&3' &)";
+
 test("a stdout that a process outside the group keeps open is cut, and the result is truncated", async () => {
-  const result = await sh("setsid sleep 20 & echo $!; echo done")
-    .outputString();
-  assertEquals([result.code, result.truncated], [0, true]);
-  assertStringIncludes(result.stdout, "done\n");
-  signal(Number(result.stdout.split("\n")[0]), "SIGKILL");
+  const result = await sh(`${DAEMON}; echo done`).outputString();
+  const [pid, done] = result.stdout.split("\n");
+  assertEquals([result.code, result.truncated, done], [0, true, "done"]);
+  signal(Number(pid), "SIGKILL");
 });
 
 test("a daemon that keeps stdout open does not hold up a run that ended in its grace period", async () => {
-  const script = "(setsid sleep 60 & echo $!); trap 'exit 0' TERM; " +
-    ': >"$1"; sleep 60 & wait';
+  const script =
+    `${DAEMON}; trap 'exit 0' TERM; : >"$1"; sleep 60 >/dev/null & wait`;
   const result = await withTimeoutAfterReady(async (timeout, ready) => {
     const result = await sh(script, ready).timeout(timeout)
       .timeoutGrace(120_000).outputString();
