@@ -231,7 +231,7 @@ test("a line of many megabytes is one line, and waitForOutput sees only its end 
     if (text.length > 1_000_000) long.push(text.length);
     return text === "end";
   }, LONG);
-  // All of it at every read would take quadratic time.
+  // If it saw the whole line at every read, the time would be quadratic.
   assertEquals(long, [length]);
 });
 

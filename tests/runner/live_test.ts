@@ -25,7 +25,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../std.ts";
-import { withTimeoutAfterReady } from "./deadline.ts";
+import { soon, withTimeoutAfterReady } from "./deadline.ts";
 
 test("a result has both streams and the exit code", async () => {
   const result = await sh("printf out; printf err >&2; exit 7").outputString();
@@ -414,7 +414,7 @@ test("an unknown containment is refused", () => {
 
 test("a timed-out run kills its whole process group, and the result has the output so far", async () => {
   const script =
-    'echo $$; sleep 60 & echo $!; sleep 60 & echo $!; : >"$1"; wait';
+    'echo $$; sleep 600 & echo $!; sleep 600 & echo $!; : >"$1"; wait';
   const result = await withTimeoutAfterReady(async (timeout, ready) => {
     const result = await sh(script, ready).timeout(timeout).outputString();
     assertEquals(result.configuredTimeout, timeout);
@@ -476,13 +476,12 @@ test("an abort kills the whole process group, and the error has the signal's rea
   const abort = new AbortController();
   const reason = new Error("enough");
   let grandchild = 0;
-  const command = sh("sleep 60 & echo $!; wait").cancelOn(abort.signal).timeout(
-    60_000,
-  ).onStdoutLine((line) => {
-    grandchild = Number(line);
-    abort.abort(reason);
-  });
-  const error = await failureOf(command.outputString());
+  const command = sh("sleep 600 & echo $!; wait").cancelOn(abort.signal)
+    .timeout(600_000).onStdoutLine((line) => {
+      grandchild = Number(line);
+      abort.abort(reason);
+    });
+  const error = await soon(failureOf(command.outputString()));
   assertInstanceOf(error, CancelledError);
   assertEquals([error.kind, error.program, error.cause], [
     "cancelled",
@@ -546,7 +545,7 @@ test("any of several abort signals cancels a run, and cancelling wins over a tim
 });
 
 test("a background process that keeps stdout open is ended 2 s after the child has exited", async () => {
-  const result = await sh("sleep 60 & echo $!").outputString();
+  const result = await soon(sh("sleep 600 & echo $!").outputString());
   assertEquals([result.code, result.truncated], [0, false]);
   const holder = Number(result.stdout);
   await eventually("the holder is gone", async () => !await isAlive(holder));
@@ -590,18 +589,18 @@ test("a daemon that keeps stdout open does not hold up a run that ended in its g
 
 test("a background process that never stops printing does not hold up the run, with or without a handler", async () => {
   const command = sh("(while :; do echo again; done) & echo early");
-  const results = await Promise.all([
+  const results = await soon(Promise.all([
     command.outputBytes(),
     sh("yes & echo early").onStdoutLine(async () => await Promise.resolve())
       .outputBytes(),
-  ]);
+  ]));
   assertEquals(results.map(({ code }) => code), [0, 0]);
 });
 
 test("a background process that has closed its output is ended with the run, which does not wait for it", async () => {
-  const result = await sh("sleep 60 >/dev/null 2>&1 & echo $!").outputString();
+  const result = await sh("sleep 600 >/dev/null 2>&1 & echo $!").outputString();
   const left = Number(result.stdout);
-  // Not even for the 2 s that it would have with an open pipe.
+  // A process that keeps a pipe open has 2 s.
   assert(result.duration() < 1900, `${result.duration()}`);
   await eventually("the process is gone", async () => !await isAlive(left));
 });

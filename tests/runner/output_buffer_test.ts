@@ -249,7 +249,7 @@ test("run and parse reject if some of stdout was dropped, and other verbs do not
   await assertRejects(() => command.parse(Number), OutputTooLargeError);
   assertEquals((await command.checked()).truncated, true);
   assertEquals(await command.exitCode(), 0);
-  // run does not return stderr: it may be cut.
+  // run does not return stderr, so it does not matter that some was dropped.
   const whole = sh("seq 3; seq 10 >&2").outputBuffer({ maxLines: 3 });
   assertEquals(await whole.run(), "1\n2\n3");
   assertEquals((await whole.checked()).truncated, true);
@@ -326,7 +326,7 @@ test("what is kept of any text is its start or its end, in whole lines", async (
       const all = text.match(/[^\n]*\n|[^\n]+$/g)!;
       const isOldest = overflow === "drop-oldest";
       assert(isOldest ? text.endsWith(stdout) : text.startsWith(stdout));
-      // With the next line it would be too long, unless no whole line fits.
+      // Unless no whole line fits, one more line would exceed a limit.
       const isWhole =
         all.slice(isOldest ? -lines.length : 0).slice(0, lines.length)
           .join("") === stdout;

@@ -30,7 +30,7 @@ const bytes = fc.array(
   { maxLength: 30 },
 );
 
-/** The shell's printf prints this byte for it. */
+/** The escape sequence of a byte in a format string of the shell's printf. */
 function escaped(byte: number): string {
   return `\\${byte.toString(8).padStart(3, "0")}`;
 }
