@@ -15,7 +15,7 @@ test("a command is immutable: every method returns a new one", () => {
   assertEquals(rich.invocation.hasStdin, true);
 });
 
-test("an invocation tells whether a flag is among the arguments, with or without a value", () => {
+test("hasFlag finds a flag among the arguments, with or without a value", () => {
   const { invocation } = new Command("git", ["push", "--force", "--repo=here"]);
   assert(invocation.hasFlag("--force"));
   assert(invocation.hasFlag("--repo"));
@@ -30,7 +30,7 @@ test("a file: URL is stored as its path", () => {
   assertEquals(command.invocation.cwd, "/tmp/");
 });
 
-test("what no system can pass on is a TypeError that names the thing, at once", () => {
+test("an invalid value is a TypeError that names it, where it is set", () => {
   const git = new Command("git");
   const cases: [string, () => unknown][] = [
     ["the program", () => new Command("")],
@@ -87,12 +87,12 @@ test("a number out of range is a RangeError that names the setting", () => {
   }
 });
 
-test("a variable may be called __proto__, and is only that", () => {
+test("a variable may be named __proto__", () => {
   const command = new Command("git").env(JSON.parse('{"__proto__": "x"}'));
   assertEquals([...command.invocation.envs], [["__proto__", "x"]]);
 });
 
-test("the command line is quoted as a shell would read it, and shows no environment", async () => {
+test("commandLine quotes for a shell, and shows no environment variables", async () => {
   const command = new Command("printf", [
     "%s\n",
     "",
@@ -111,7 +111,7 @@ test("the command line is quoted as a shell would read it, and shows no environm
   assertEquals(back.stdout, "\nit's\na b\n--x=1\n$HOME\nnaïve\n");
 });
 
-test("a source of stdin says whether it is empty and whether it can be used again", () => {
+test("a stdin source says whether it is empty and whether it is one-shot", () => {
   const facts = (stdin: Stdin) => [stdin.isEmpty, stdin.isOneShot];
   assertEquals(facts(Stdin.empty()), [true, false]);
   assertEquals(facts(Stdin.fromString("")), [false, false]);
@@ -125,14 +125,14 @@ test("a source of stdin says whether it is empty and whether it can be used agai
   ]);
 });
 
-test("bytes given for stdin are copied", async () => {
+test("stdin copies the bytes that it is given", async () => {
   const bytes = new TextEncoder().encode("before");
   const command = new Command("cat").stdin(bytes);
   bytes.fill(33);
   assertEquals(await command.run(), "before");
 });
 
-test("a dry run starts nothing and remembers the command lines", async () => {
+test("a dry run starts no child and records the command lines", async () => {
   const runner = new DryRunRunner();
   assertEquals(await runner.run(new Command("rm", ["-r", "old files"])), "");
   assert(await runner.probe(new Command("false")));

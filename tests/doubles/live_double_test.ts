@@ -1,4 +1,4 @@
-// A live process that is scripted: the same lines, probes and buffers as a real one's.
+// Scripted live processes: their lines, probes and limits are those of a real process.
 
 import {
   CancelledError,
@@ -28,14 +28,14 @@ import {
   assertThrows,
 } from "../std.ts";
 
-const LONG = 20_000;
+const LONG = 60_000;
 const x = new Command("x");
 
 function scripted(reply: Reply): ScriptedRunner {
   return new ScriptedRunner().fallback(reply);
 }
 
-test("a scripted process gives its lines, and then how it ended and its stderr", async () => {
+test("a scripted process gives its lines, and finish returns its outcome and stderr", async () => {
   const reply = Reply.fail(3, "err\n").withStdout("one\r\ntwo");
   await using process = await scripted(reply).start(x);
   assertEquals(process.pid, null);
@@ -48,7 +48,7 @@ test("a scripted process gives its lines, and then how it ended and its stderr",
   assertThrows(() => process.stdoutLines(), OutputConsumedError);
 });
 
-test("it has events, bytes and a whole result as well", async () => {
+test("a scripted process gives events, bytes, a result and a profile", async () => {
   const runner = scripted(Reply.ok("é\n").withStderr("warn\n"));
   await using events = await runner.start(x);
   assertEquals(await collect<ProcessEvent>(events.events()), [
@@ -67,7 +67,7 @@ test("it has events, bytes and a whole result as well", async () => {
   assertEquals([outcome.kind, cpuTime, peakMemory], ["exited", null, null]);
 });
 
-test("an abort while a process is being started ends it", async () => {
+test("an abort while a scripted process is being started ends it", async () => {
   const controller = new AbortController();
   const command = x.cancelOn(controller.signal);
   const starting = scripted(Reply.pending()).start(command);
@@ -76,10 +76,10 @@ test("an abort while a process is being started ends it", async () => {
   await assertRejects(() => process.wait(), CancelledError);
 });
 
-test("lines come with their delay, and can be waited for", async () => {
+test("lines with a delay come one after the other, and can be waited for", async () => {
   const reply = Reply.lines(["booting", "ready", "serving"]).withLineDelay(50);
-  await using process = await scripted(reply).start(x);
   const started = performance.now();
+  await using process = await scripted(reply).start(x);
   assertEquals(
     await process.waitForLine((line) => line === "ready", LONG),
     "ready",
@@ -98,11 +98,11 @@ test("lines come with their delay, and can be waited for", async () => {
   );
 });
 
-test("a pending process goes on until somebody ends it", async () => {
+test("a pending process runs until a kill, a shutdown, a timeout, an abort or disposal ends it", async () => {
   const runner = scripted(Reply.pending().withStdout("up\n").withStderr("e\n"));
   await using killed = await runner.start(x);
   await killed.waitForLine((line) => line === "up", LONG);
-  // Its stderr is there while it goes on.
+  // Its stderr can be read while it runs.
   await killed.waitFor(() => killed.stderrLineCount === 1, LONG);
   killed.kill();
   assertEquals(await killed.finish(), {
@@ -131,7 +131,7 @@ test("a pending process goes on until somebody ends it", async () => {
   assertEquals((await lines.next()).done, true);
 });
 
-test("a prompt and its answers are played line by line", async () => {
+test("a dialogue prints its prompt, and answers each line of stdin", async () => {
   const login = Reply.dialogue(
     "Password: ",
     (line) => line === "secret" ? "welcome\n> " : "wrong\nPassword: ",
@@ -151,7 +151,7 @@ test("a prompt and its answers are played line by line", async () => {
   assertEquals((await process.outputString()).stdout, "> ");
 });
 
-test("a thousand round trips with a script are as with a program", async () => {
+test("many lines written to a dialogue are each answered before the next", async () => {
   const adder = Reply.dialogue("", (line) => `${Number(line) + 1}\n`);
   await using process = await scripted(adder).start(x.keepStdinOpen());
   const stdin = process.takeStdin()!;
@@ -162,7 +162,7 @@ test("a thousand round trips with a script are as with a program", async () => {
   }
 });
 
-test("a dialogue ends with null, and what comes after is a closed stdin", async () => {
+test("a dialogue ends when its answer is null, and its stdin is closed then", async () => {
   const reply = Reply.dialogue("> ", (line) => line === "quit" ? null : "?\n> ")
     .withStderr("bye\n");
   await using process = await scripted(reply).start(x.keepStdinOpen());
@@ -175,11 +175,11 @@ test("a dialogue ends with null, and what comes after is a closed stdin", async 
   });
   await assertRejects(() => stdin.writeLine("more"), StdinClosedError);
   await using unanswered = await scripted(reply).start(x.keepStdinOpen());
-  // Nobody takes its stdin: it is closed by who waits.
+  // A stdin that was not taken is closed when the end is waited for.
   assertEquals((await unanswered.outputString()).stdout, "> ");
 });
 
-test("what an answer throws is what the run fails with", async () => {
+test("an error that an answer throws is the run's failure", async () => {
   const broken = Reply.dialogue("> ", () => {
     throw new Error("unexpected input");
   });
@@ -188,7 +188,7 @@ test("what an answer throws is what the run fails with", async () => {
   await assertRejects(() => process.finish(), Error, "unexpected input");
 });
 
-test("a dialogue answers the stdin that a command brings, by any verb", async () => {
+test("a dialogue answers the command's own stdin, for run and for start", async () => {
   const shout = Reply.dialogue("", (line) => `${line.toUpperCase()}\n`);
   const runner = scripted(shout);
   assertEquals(await runner.run(x.stdin("a\nb")), "A\nB");
@@ -199,7 +199,7 @@ test("a dialogue answers the stdin that a command brings, by any verb", async ()
   assertEquals((await process.outputString()).stdout, "A\nB\n");
 });
 
-test("a buffer bounds a scripted process as it bounds a real one", async () => {
+test("outputBuffer limits the output of a scripted process", async () => {
   const runner = scripted(Reply.lines(["1", "2", "3", "4"]));
   const limited = x.outputBuffer({ maxLines: 2 });
   await using process = await runner.start(limited);
@@ -214,7 +214,7 @@ test("a buffer bounds a scripted process as it bounds a real one", async () => {
   );
 });
 
-test("what refuses a scripted run refuses a scripted start", async () => {
+test("a scripted start fails as a scripted run does", async () => {
   assert(isNotFound(await failureOf(scripted(Reply.notFound()).start(x))));
   assertInstanceOf(await failureOf(new ScriptedRunner().start(x)), SpawnError);
   assertInstanceOf(
@@ -233,7 +233,7 @@ test("what refuses a scripted run refuses a scripted start", async () => {
   assertThrows(() => quiet.stdoutLines(), UnsupportedError);
 });
 
-test("firstLine is the same with a script", async () => {
+test("firstLine works with a scripted process", async () => {
   const runner = scripted(Reply.pending().withStdout("a\nb\nc\n"));
   assertEquals(await runner.firstLine(x, (line) => line === "b"), "b");
   assertEquals(
@@ -246,7 +246,7 @@ test("firstLine is the same with a script", async () => {
   );
 });
 
-test("a recording runner remembers a start, whatever came of it", async () => {
+test("a recording runner records every start, also one that fails", async () => {
   const runner = new RecordingRunner(
     new ScriptedRunner().on(["x"], Reply.ok("out\n")),
   );
@@ -258,7 +258,7 @@ test("a recording runner remembers a start, whatever came of it", async () => {
   assertEquals(runner.calls().map(({ program }) => program), ["x", "y", "x"]);
 });
 
-test("a dry run starts a process that has ended", async () => {
+test("a dry run's start gives a process that has exited without output", async () => {
   const runner = new DryRunRunner();
   await using process = await runner.start(sh("rm -r /"));
   assertEquals(await collect(process.stdoutLines()), []);

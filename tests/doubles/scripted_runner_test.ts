@@ -20,7 +20,7 @@ import {
 
 const git = (...args: string[]) => new Command("git", args);
 
-test("a prefix matches element by element, and the first rule that matches answers", async () => {
+test("a prefix is compared argument by argument, and the first rule that matches answers", async () => {
   const runner = new ScriptedRunner()
     .on(["git", "log", "-n"], Reply.ok("limited\n"))
     .on(["git", "log"], Reply.ok("log\n"))
@@ -34,7 +34,7 @@ test("a prefix matches element by element, and the first rule that matches answe
   );
 });
 
-test("a sequence answers in order, and then its last reply repeats", async () => {
+test("a sequence gives its replies in order, and then repeats the last", async () => {
   const runner = new ScriptedRunner().onSequence(["x"], [
     Reply.ok("1"),
     Reply.ok("2"),
@@ -46,7 +46,7 @@ test("a sequence answers in order, and then its last reply repeats", async () =>
   assertEquals(answers, ["1", "2", "2", "2"]);
 });
 
-test("a predicate sees the command, and the fallback catches the rest", async () => {
+test("a predicate gets the command, and the fallback answers where no rule matches", async () => {
   const runner = new ScriptedRunner()
     .when((command) => command.invocation.cwd === "/repo", Reply.ok("here"))
     .fallback(Reply.ok("anything"));
@@ -54,7 +54,7 @@ test("a predicate sees the command, and the fallback catches the rest", async ()
   assertEquals(await runner.run(git()), "anything");
 });
 
-test("what nothing matches is a SpawnError that shows the command", async () => {
+test("a command that no rule matches is a SpawnError with its command line", async () => {
   const error = await failureOf(
     new ScriptedRunner().on(["git", "log"], Reply.ok()).run(
       git("status", "-s"),
@@ -64,7 +64,7 @@ test("what nothing matches is a SpawnError that shows the command", async () => 
   assertStringIncludes(error.message, "git status -s");
 });
 
-test("a script that can never answer is refused when it is written", () => {
+test("an invalid rule or reply is refused where it is set", () => {
   const runner = new ScriptedRunner();
   assertThrows(() => runner.on([], Reply.ok()), TypeError);
   assertThrows(() => runner.onSequence(["x"], []), TypeError);
@@ -72,7 +72,7 @@ test("a script that can never answer is refused when it is written", () => {
   assertThrows(() => Reply.ok().withLineDelay(-1), RangeError);
 });
 
-test("a reply is what it says", async () => {
+test("each kind of reply gives its outcome and output", async () => {
   const answer = (reply: Reply) =>
     new ScriptedRunner().fallback(reply).outputString(new Command("x"));
   const full = await answer(Reply.fail(3, "err").withStdout("out"));
@@ -100,7 +100,7 @@ test("a reply is immutable", async () => {
   );
 });
 
-test("lines come with their delay, and a deadline keeps those that have come", async () => {
+test("lines come after their delays, and a timed-out run has those that have come", async () => {
   const times: number[] = [];
   const started = performance.now();
   const runner = new ScriptedRunner().fallback(
@@ -114,14 +114,14 @@ test("lines come with their delay, and a deadline keeps those that have come", a
   assertEquals(times.length, 3);
   assert(times[0] >= 55 && times[2] >= 165, `${times}`);
   const slow = new ScriptedRunner().fallback(
-    Reply.lines(["1", "2"]).withLineDelay(600),
+    Reply.lines(["1", "2"]).withLineDelay(200),
   );
-  const error = await failureOf(slow.run(new Command("x").timeout(900)));
+  const error = await failureOf(slow.run(new Command("x").timeout(300)));
   assertInstanceOf(error, TimeoutError);
-  assertEquals([error.timeout, error.stdout], [900, "1\n"]);
+  assertEquals([error.timeout, error.stdout], [300, "1\n"]);
 });
 
-test("a pending run ends at its deadline or by its abort signal", async () => {
+test("a pending run ends by its timeout or its abort signal", async () => {
   const runner = new ScriptedRunner().fallback(
     Reply.pending().withStdout("so far\n"),
   );
@@ -140,7 +140,7 @@ test("a pending run ends at its deadline or by its abort signal", async () => {
   );
 });
 
-test("a scripted run leaves out what the command does not capture", async () => {
+test("a scripted run leaves out the streams that the command does not capture", async () => {
   const runner = new ScriptedRunner().fallback(
     Reply.ok("out").withStderr("err"),
   );
@@ -150,7 +150,7 @@ test("a scripted run leaves out what the command does not capture", async () => 
   assertEquals([result.stdout, result.stderr], ["", ""]);
 });
 
-test("a scripted run has bytes", async () => {
+test("outputBytes of a scripted run gives UTF-8", async () => {
   const result = await new ScriptedRunner().fallback(Reply.ok("é")).outputBytes(
     new Command("x").okCodes([5]),
   );
@@ -161,7 +161,7 @@ test("a scripted run has bytes", async () => {
   ]);
 });
 
-test("a recording runner remembers what was asked, whatever came of it", async () => {
+test("a recording runner records every command, also one that fails", async () => {
   const inner = new ScriptedRunner().on(["git"], Reply.ok("x"));
   const runner = new RecordingRunner(inner);
   assertThrows(() => runner.onlyCall(), Error, "got 0");

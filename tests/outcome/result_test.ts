@@ -42,7 +42,7 @@ function resultOf(
   });
 }
 
-test("a result tells its outcome in every form", () => {
+test("a result has its outcome as code, signal, timedOut and success", () => {
   const exit = resultOf({ outcome: { kind: "exited", code: 7 } });
   assertEquals([exit.code, exit.signal, exit.timedOut, exit.success], [
     7,
@@ -66,7 +66,7 @@ test("a result tells its outcome in every form", () => {
   ]);
 });
 
-test("which codes are a success is the command's to say", () => {
+test("okCodes decide which exit codes are a success", () => {
   assert(
     resultOf({ outcome: { kind: "exited", code: 1 }, okCodes: [0, 1] }).success,
   );
@@ -78,7 +78,7 @@ test("which codes are a success is the command's to say", () => {
   );
 });
 
-test("the diagnostic is stderr if it says anything, else stdout", () => {
+test("the diagnostic is stderr, or stdout if stderr is blank", () => {
   assertEquals(resultOf().diagnostic, run.stderr);
   assertEquals(resultOf({ stderr: " \n" }).diagnostic, "out\n");
   assertEquals(resultOf().combined, "out\nwarning\nfatal: no repository\n");
@@ -91,7 +91,7 @@ test("the diagnostic is stderr if it says anything, else stdout", () => {
   assertEquals(bytes.diagnostic, "h\ufffd");
 });
 
-test("deep equality sees what a result says, and neither its duration nor its handlers' errors", () => {
+test("deep equality of results ignores their durations and the errors of handlers", () => {
   assertEquals(
     resultOf({ duration: 5, handlerErrors: ["x"] }),
     resultOf({ duration: 7 }),
@@ -108,7 +108,7 @@ test("deep equality sees what a result says, and neither its duration nor its ha
   assertEquals(resultOf({ handlerErrors: ["x"] }).handlerErrors(), ["x"]);
 });
 
-test("ensureSuccess returns a success and throws everything else as what it is", () => {
+test("ensureSuccess returns a successful result, and throws the matching error for any other", () => {
   const good = resultOf();
   assert(good.ensureSuccess() === good);
   const exit = assertThrows(
@@ -146,7 +146,7 @@ test("ensureSuccess returns a success and throws everything else as what it is",
   ]);
 });
 
-test("an exit error's message is one bounded line, however much stderr there is", () => {
+test("an exit error's message is one line of limited length, for any stderr", () => {
   const stderr = `${"x".repeat(100_000)}\r\n\u001b[31m10%\r99% ${
     "y".repeat(5000)
   }\n\n`;
@@ -169,7 +169,7 @@ test("an exit error's message is one bounded line, however much stderr there is"
   assertEquals(silent.message, "`git` exited with code 1");
 });
 
-test("every error has its kind and its name, and only one of them is not-found", () => {
+test("every error has its kind and its name, and isNotFound holds for NotFoundError alone", () => {
   const cause = new Error("why");
   const errors: [ProcessKitError, string][] = [
     [new NotFoundError("x", ["/bin"], { cause }), "not-found"],
@@ -203,9 +203,9 @@ test("every error has its kind and its name, and only one of them is not-found",
   assert(!("cause" in new SpawnError("x", "reason")));
 });
 
-test("a switch over the kind knows what each error carries", () => {
-  const told = (error: unknown): string => {
-    if (!isProcessKitError(error)) return "somebody else's";
+test("a switch over the kind of an error gives access to its own fields", () => {
+  const described = (error: unknown): string => {
+    if (!isProcessKitError(error)) return "other";
     switch (error.kind) {
       case "exit":
         return `code ${error.code}`;
@@ -219,8 +219,8 @@ test("a switch over the kind knows what each error carries", () => {
         return error.kind;
     }
   };
-  assertEquals(told(new ExitError(run, 3)), "code 3");
-  assertEquals(told(new NotFoundError("x", ["/a", "/b"])), "/a:/b");
-  assertEquals(told(new ParseError("x", "", null)), "parse");
-  assertEquals(told(new Error("x")), "somebody else's");
+  assertEquals(described(new ExitError(run, 3)), "code 3");
+  assertEquals(described(new NotFoundError("x", ["/a", "/b"])), "/a:/b");
+  assertEquals(described(new ParseError("x", "", null)), "parse");
+  assertEquals(described(new Error("x")), "other");
 });

@@ -6,6 +6,7 @@ import {
   OutputConsumedError,
   type ProcessEvent,
   ProcessGroup,
+  type RunningProcess,
   StdinError,
   TimeoutError,
   UnsupportedError,
@@ -13,6 +14,7 @@ import {
 import { collect, failureOf, sh, sleep } from "../commands.ts";
 import { eventually, isAlive, runtimeName, test } from "../harness.ts";
 import { outcomeIn } from "../runtimes.ts";
+import { sized } from "../size.ts";
 import {
   assert,
   assertEquals,
@@ -21,11 +23,18 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../std.ts";
+import {
+  soon,
+  withLongEnoughTimeout,
+  withTimeoutAfterReady,
+} from "./deadline.ts";
 
-/** Prints lines for ever, as fast as it may. */
+const LONG = 60_000;
+
+/** Prints lines without end or pause. */
 const endless = () => sh("while :; do echo a line; done");
 
-test("a started process gives its lines, and then how it ended and its stderr", async () => {
+test("a live process gives its lines, and finish returns its outcome and stderr", async () => {
   await using process = await sh(
     "echo one; echo two; printf three; echo err >&2; exit 3",
   )
@@ -47,7 +56,7 @@ test("a started process gives its lines, and then how it ended and its stderr", 
   assertEquals(process.elapsed, ended);
 });
 
-test("lines come while the process is running", async () => {
+test("lines can be read while the process runs", async () => {
   await using process = await sh("echo first; read x; echo $x").keepStdinOpen()
     .start();
   const lines = process.stdoutLines();
@@ -59,19 +68,20 @@ test("lines come while the process is running", async () => {
   assertEquals(await lines.next(), { value: undefined, done: true });
 });
 
-test("several lines that are asked for at once come in the order of asking", async () => {
-  await using process = await sh("sleep 0.1; seq 4").start();
+test("several calls of next that wait get the lines in the order of the calls", async () => {
+  await using process = await sh("read _; seq 4").keepStdinOpen().start();
   const lines = process.stdoutLines();
-  const asked = Array.from({ length: 6 }, () => lines.next());
+  const results = Array.from({ length: 6 }, () => lines.next());
+  await process.takeStdin()!.writeLine("");
   assertEquals(
-    (await Promise.all(asked)).map(({ value }) => value),
+    (await Promise.all(results)).map(({ value }) => value),
     ["1", "2", "3", "4", undefined, undefined],
   );
 });
 
-test("nobody has to read: what was printed meanwhile is there afterwards", async () => {
+test("a process runs to its end without a reader, and its output can be taken afterwards", async () => {
   await using process = await sh("seq 200000; echo done >&2").start();
-  // More than a pipe holds: it would never end if it had to wait for a reader.
+  // More than a pipe holds: the process would never end if it had to wait for a reader.
   assertEquals(await process.wait(), { kind: "exited", code: 0 });
   const result = await process.outputString();
   assertEquals(result.stdout.length, 1288895);
@@ -84,7 +94,7 @@ test("nobody has to read: what was printed meanwhile is there afterwards", async
   assertEquals(process.stdoutLineCount, 200000);
 });
 
-test("stdout is taken once, and who comes second is told by whom", async () => {
+test("stdout can be taken once, and the second consumer's error names the first", async () => {
   await using process = await sh("echo once").start();
   const lines = process.stdoutLines();
   const error = assertThrows(() => process.stdoutLines(), OutputConsumedError);
@@ -114,7 +124,7 @@ test("stdout is taken once, and who comes second is told by whom", async () => {
   );
 });
 
-test("a stdout that is not captured is refused, never an empty stream", async () => {
+test("taking a stdout that is not captured is an error, never an empty stream", async () => {
   await using process = await sh("echo out; echo err >&2").stdout("null")
     .start();
   assertThrows(() => process.stdoutLines(), UnsupportedError, "stdoutLines");
@@ -129,7 +139,7 @@ test("a stdout that is not captured is refused, never an empty stream", async ()
   assertEquals((await process.outputString()).stdout, "");
 });
 
-test("the raw bytes come as a stream, whatever they are", async () => {
+test("stdoutStream gives the bytes as they are", async () => {
   const script = "printf 'a\\000\\377'; sleep 0.05; printf '\\200\\nb'";
   await using process = await sh(script).start();
   const pieces = await collect(process.stdoutStream());
@@ -145,7 +155,7 @@ test("the raw bytes come as a stream, whatever they are", async () => {
   assertEquals([process.stdoutLineCount, process.stdoutByteCount], [2, 6]);
 });
 
-test("a stream's pieces stay as they were while more is read", async () => {
+test("the pieces of stdoutStream do not change while more is read", async () => {
   await using process = await sh("seq 1 100000").start();
   const pieces = await collect(process.stdoutStream());
   const text = await new Blob(pieces as BlobPart[]).text();
@@ -153,7 +163,7 @@ test("a stream's pieces stay as they were while more is read", async () => {
   assert(text.endsWith("\n99999\n100000\n"));
 });
 
-test("a stream that is cancelled stops reading, and the process goes on", async () => {
+test("cancelling stdoutStream stops reading, and the process goes on", async () => {
   await using process = await endless().start();
   const reader = process.stdoutStream().getReader();
   await reader.read();
@@ -163,9 +173,16 @@ test("a stream that is cancelled stops reading, and the process goes on", async 
 });
 
 test("events are the start, the lines of both streams, and the end", async () => {
-  const script = "echo a; sleep 0.1; echo b >&2; sleep 0.1; printf c; exit 2";
-  await using process = await sh(script).start();
-  const events = await collect<ProcessEvent>(process.events());
+  const script = "echo a; read _; echo b >&2; read _; printf c; exit 2";
+  await using process = await sh(script).keepStdinOpen().start();
+  const stdin = process.takeStdin()!;
+  const events: ProcessEvent[] = [];
+  for await (const event of process.events()) {
+    events.push(event);
+    // The child prints its next line when this one has been read.
+    if (event.kind === "stdout" && event.line === "a") stdin.writeLine("");
+    if (event.kind === "stderr") stdin.writeLine("");
+  }
   assertEquals(events, [
     { kind: "started", pid: process.pid },
     { kind: "stdout", line: "a" },
@@ -176,7 +193,7 @@ test("events are the start, the lines of both streams, and the end", async () =>
   assertEquals((await process.finish()).stderr, "b\n");
 });
 
-test("events begin with what was printed before anybody asked", async () => {
+test("events begin with the output from before they were taken", async () => {
   await using process = await sh("echo out; echo err >&2").start();
   await process.wait();
   const events = await collect(process.events());
@@ -188,7 +205,7 @@ test("events begin with what was printed before anybody asked", async () => {
   ]);
 });
 
-test("who leaves the events ends nothing", async () => {
+test("leaving the events does not end the process", async () => {
   await using process = await sh(
     "while :; do echo out; echo err >&2; done",
   ).start();
@@ -202,7 +219,7 @@ test("who leaves the events ends nothing", async () => {
   assert(stderr.startsWith("err\n"));
 });
 
-test("events of stderr alone hold nobody up: not disposal, nor a timeout, nor finish", async () => {
+test("unread events of stderr do not hold up disposal, a timeout or finish", async () => {
   const command = sh("yes >&2").stdout("null");
   const disposed = await command.start();
   const events = disposed.events();
@@ -217,7 +234,7 @@ test("events of stderr alone hold nobody up: not disposal, nor a timeout, nor fi
   assertEquals((await much.finish()).stderr.length, 3388895);
 });
 
-test("events are left at once, also before the first and while one is waited for", async () => {
+test("events can be left while one is awaited, and before the first", async () => {
   await using silent = await sh("sleep 60").start();
   const events = silent.events();
   await events.next();
@@ -230,29 +247,31 @@ test("events are left at once, also before the first and while one is waited for
   assertEquals((await loud.finish()).outcome, { kind: "exited", code: 3 });
 });
 
-test("stderr that came before the events is told as what it is", async () => {
-  await using latin = await sh(
-    "printf 'caf\\351\\n' >&2; sleep 0.3; printf 'th\\351\\n' >&2",
-  )
-    .encoding("latin1").start();
-  await latin.waitFor(() => latin.stderrByteCount > 0, 20_000);
-  const lines = async (process: typeof latin) =>
-    (await collect(process.events())).flatMap((event) =>
+test("events decode all of stderr as one text, also what was read before they were taken", async () => {
+  /** The lines of stderr, of which the first half is printed before the events are taken. */
+  const linesOf = async (process: RunningProcess) => {
+    const stdin = process.takeStdin()!;
+    await process.waitFor(() => process.stderrByteCount > 0, LONG);
+    const events = collect(process.events());
+    await stdin.writeLine("");
+    return (await events).flatMap((event) =>
       event.kind === "stderr" ? [event.line] : []
     );
-  assertEquals(await lines(latin), ["café", "thé"]);
+  };
+  await using latin = await sh(
+    "printf 'caf\\351\\n' >&2; read _; printf 'th\\351\\n' >&2",
+  ).keepStdinOpen().encoding("latin1").start();
+  assertEquals(await linesOf(latin), ["café", "thé"]);
   for (const policy of [{}, { maxLines: 100 }]) {
     await using cut = await sh(
-      "printf 'a\\303' >&2; sleep 0.3; printf '\\251b\\n' >&2",
-    )
-      .outputBuffer(policy).start();
-    await cut.waitFor(() => cut.stderrByteCount > 0, 20_000);
-    assertEquals(await lines(cut), ["aéb"]);
+      "printf 'a\\303' >&2; read _; printf '\\251b\\n' >&2",
+    ).keepStdinOpen().outputBuffer(policy).start();
+    assertEquals(await linesOf(cut), ["aéb"]);
     assertEquals((await cut.finish()).stderr, "aéb\n");
   }
 });
 
-test("handlers of stderr are awaited, and in order, while its events are read", async () => {
+test("handlers of stderr are awaited in order while events are read", async () => {
   const heard: string[] = [];
   await using process = await sh(
     "for n in 1 2 3; do echo $n >&2; sleep 0.02; done",
@@ -265,15 +284,18 @@ test("handlers of stderr are awaited, and in order, while its events are read", 
   assertEquals(heard, ["1", "2", "3"]);
 });
 
-test("a deadline, an abort and a kill reach who holds a stream open when the child has ended", async () => {
+test("a timeout, an abort and a kill end a background process that prints on after the child has exited", async () => {
   const script = "yes 2>/dev/null & echo $!";
   const abort = new AbortController();
   await using late = await sh(script).timeout(300).start();
   for await (const _ of late.stdoutLines());
   assertEquals((await late.finish()).outcome, { kind: "timed-out" });
   await using aborted = await sh(script).cancelOn(abort.signal).start();
-  setTimeout(() => abort.abort(), 200);
-  for await (const _ of aborted.stdoutLines());
+  const read = aborted.stdoutLines();
+  await read.next();
+  await eventually("it has exited", async () => !await isAlive(aborted.pid!));
+  abort.abort();
+  await soon(collect(read));
   await assertRejects(() => aborted.finish(), CancelledError);
   await using killed = await sh(script).start();
   const lines = killed.stdoutLines();
@@ -283,21 +305,25 @@ test("a deadline, an abort and a kill reach who holds a stream open when the chi
   await eventually("the holder is gone", async () => !await isAlive(holder));
 });
 
-test("a shutdown is no longer than a shorter one, or a deadline, that comes meanwhile", async () => {
-  const stubborn = sh("trap '' TERM; echo up; while :; do sleep 0.02; done");
-  await using process = await stubborn.start();
-  await process.waitForLine((line) => line === "up", 20_000);
-  const started = performance.now();
-  const slow = process.shutdown(60_000);
-  await process.shutdown(100);
-  await slow;
-  await using bounded = await stubborn.timeout(300).timeoutGrace(100).start();
-  await bounded.waitForLine((line) => line === "up", 20_000);
-  assertEquals(await bounded.shutdown(60_000), { kind: "timed-out" });
-  assert(performance.now() - started < 20_000);
+test("a shorter shutdown and a timeout cut short the grace of a shutdown", async () => {
+  const stubborn = sh("trap '' TERM; echo up; : >\"$1\"; exec sleep 600");
+  await using process = await stubborn.arg("/dev/null").start();
+  await process.waitForLine((line) => line === "up", LONG);
+  const slow = process.shutdown(600_000);
+  const killed = { kind: "signalled", signal: 9 } as const;
+  assertEquals(await soon(process.shutdown(100)), killed);
+  assertEquals(await slow, killed);
+  const outcome = await withTimeoutAfterReady(async (timeout, ready) => {
+    await using bounded = await stubborn.arg(ready).timeout(timeout)
+      .timeoutGrace(100).start();
+    const up = bounded.waitForLine((line) => line === "up", LONG);
+    await up.catch(() => {});
+    return await bounded.shutdown(600_000);
+  });
+  assertEquals(outcome, { kind: "timed-out" });
 });
 
-test("breaking out of the lines does not end the process; disposing does", async () => {
+test("breaking out of the lines does not end the process, and disposing does", async () => {
   let pid = 0;
   {
     await using process = await endless().start();
@@ -313,7 +339,7 @@ test("breaking out of the lines does not end the process; disposing does", async
   assert(!await isAlive(pid));
 });
 
-test("what is printed after the break is read to the end by finish", async () => {
+test("finish reads the output that a break has left to its end", async () => {
   await using process = await sh("seq 500000; echo bye >&2; exit 5").start();
   for await (const line of process.stdoutLines()) if (line === "3") break;
   assertEquals(await process.finish(), {
@@ -322,11 +348,11 @@ test("what is printed after the break is read to the end by finish", async () =>
   });
 });
 
-test("disposing ends what the process has started as well", async () => {
+test("disposing a process ends the processes that it has started", async () => {
   let pids: number[] = [];
   {
     await using process = await sh(
-      "sleep 60 & echo $!; sleep 60 & echo $!; wait",
+      "sleep 600 & echo $!; sleep 600 & echo $!; wait",
     )
       .start();
     const lines = process.stdoutLines();
@@ -338,7 +364,7 @@ test("disposing ends what the process has started as well", async () => {
   }
 });
 
-test("after disposal a reader is at its end, and waiting tells how it ended", async () => {
+test("disposing a process ends its reader, and wait returns the outcome", async () => {
   const process = await endless().start();
   const lines = process.stdoutLines();
   await lines.next();
@@ -349,25 +375,24 @@ test("after disposal a reader is at its end, and waiting tells how it ended", as
   await process[Symbol.asyncDispose]();
 });
 
-test("a handle may be left to itself when the process ends by itself", async () => {
+test("a process that ends by itself need not be disposed of", async () => {
   const process = await sh("echo unread").start();
   await eventually("it has ended", async () => !await isAlive(process.pid!));
 });
 
-test("kill ends it at once, and shutdown lets it go by itself first", async () => {
+test("kill ends a process at once, and shutdown gives it time to end by itself", async () => {
   await using killed = await sh("trap '' TERM; sleep 60 & wait").start();
   killed.kill();
   assertEquals(await killed.wait(), { kind: "signalled", signal: 9 });
   await using polite = await sh(
-    "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.02; done",
+    "trap 'echo bye; exit 4' TERM; echo up; sleep 60 & wait",
   ).start();
-  await polite.waitForLine((line) => line === "up", 10_000);
-  assertEquals(await polite.shutdown(20_000), { kind: "exited", code: 4 });
+  await polite.waitForLine((line) => line === "up", LONG);
+  assertEquals(await polite.shutdown(LONG), { kind: "exited", code: 4 });
   assertEquals((await polite.outputString()).stdout, "bye\n");
-  await using stubborn = await sh(
-    "trap '' TERM; echo up; while :; do sleep 0.02; done",
-  ).start();
-  await stubborn.waitForLine((line) => line === "up", 10_000);
+  await using stubborn = await sh("trap '' TERM; echo up; exec sleep 60")
+    .start();
+  await stubborn.waitForLine((line) => line === "up", LONG);
   const started = performance.now();
   assertEquals(await stubborn.shutdown(300), { kind: "signalled", signal: 9 });
   assert(performance.now() - started >= 290);
@@ -375,42 +400,43 @@ test("kill ends it at once, and shutdown lets it go by itself first", async () =
   assertEquals(await stubborn.shutdown(100), { kind: "signalled", signal: 9 });
 });
 
-test("a timeout bounds a stream too: it ends, and finish reports it", async () => {
-  await using process = await sh("echo one; echo err >&2; sleep 60").timeout(
-    300,
-  ).start();
-  assertEquals(await collect(process.stdoutLines()), ["one"]);
-  assertEquals(await process.finish(), {
-    outcome: { kind: "timed-out" },
-    stderr: "err\n",
+test("a timeout ends the stream, and finish reports it", async () => {
+  const [lines, end] = await withTimeoutAfterReady(async (timeout, ready) => {
+    const script = 'echo one; echo err >&2; : >"$1"; sleep 60';
+    await using process = await sh(script, ready).timeout(timeout).start();
+    return [await collect(process.stdoutLines()), await process.finish()];
   });
+  assertEquals(lines, ["one"]);
+  assertEquals(end, { outcome: { kind: "timed-out" }, stderr: "err\n" });
 });
 
-test("what is printed in the grace of a timeout still reaches the reader", async () => {
-  const script =
-    "trap 'echo bye; exit' TERM; echo up; while :; do sleep 0.02; done";
-  await using process = await sh(script).timeout(300).timeoutGrace(20_000)
-    .start();
-  assertEquals(await collect(process.stdoutLines()), ["up", "bye"]);
-  assertEquals((await process.finish()).outcome, { kind: "timed-out" });
+test("output from the grace of a timeout reaches the reader", async () => {
+  const [lines, end] = await withTimeoutAfterReady(async (timeout, ready) => {
+    const script =
+      "trap 'echo bye; exit' TERM; echo up; : >\"$1\"; sleep 60 & wait";
+    await using process = await sh(script, ready).timeout(timeout)
+      .timeoutGrace(LONG).start();
+    return [await collect(process.stdoutLines()), await process.finish()];
+  });
+  assertEquals(lines, ["up", "bye"]);
+  assertEquals(end.outcome, { kind: "timed-out" });
 });
 
-test("a timeout ends the stream of a reader who is slow", async () => {
+test("a timeout ends the stream of a slow reader", async () => {
   await using process = await endless().timeout(200).start();
   let lines = 0;
-  const started = performance.now();
   for await (const _ of process.stdoutLines()) {
     lines++;
     await sleep(20);
   }
-  // It had thousands of lines waiting.
-  assert(performance.now() - started < 10_000 && lines < 500, `${lines}`);
+  // Thousands of lines were left to read.
+  assert(lines < 500, `${lines}`);
   assertEquals((await process.finish()).outcome, { kind: "timed-out" });
 });
 
-test("an abort ends a stream, and finish rejects with its reason", async () => {
+test("an abort ends the stream, and finish rejects with the signal's reason", async () => {
   const abort = new AbortController();
-  await using process = await sh("echo one; sleep 60").cancelOn(abort.signal)
+  await using process = await sh("echo one; sleep 600").cancelOn(abort.signal)
     .start();
   const lines: string[] = [];
   for await (const line of process.stdoutLines()) {
@@ -418,6 +444,7 @@ test("an abort ends a stream, and finish rejects with its reason", async () => {
     abort.abort("enough");
   }
   assertEquals(lines, ["one"]);
+  assert(process.elapsed < 60_000);
   const error = await failureOf(process.finish());
   assertInstanceOf(error, CancelledError);
   assertEquals(error.cause, "enough");
@@ -425,9 +452,9 @@ test("an abort ends a stream, and finish rejects with its reason", async () => {
   assert(!await isAlive(process.pid!));
 });
 
-test("an aborted run has events without an end", async () => {
+test("the events of an aborted run have no exited event", async () => {
   const abort = new AbortController();
-  await using process = await sh("echo one; sleep 60").cancelOn(abort.signal)
+  await using process = await sh("echo one; sleep 600").cancelOn(abort.signal)
     .start();
   const kinds: string[] = [];
   for await (const event of process.events()) {
@@ -435,27 +462,39 @@ test("an aborted run has events without an end", async () => {
     if (event.kind === "stdout") abort.abort();
   }
   assertEquals(kinds, ["started", "stdout"]);
+  assert(process.elapsed < 60_000);
 });
 
-test("a signal that has fired already starts nothing", async () => {
+test("start rejects for an abort signal that has fired already", async () => {
   await assertRejects(
     () => sh("sleep 60").cancelOn(AbortSignal.abort()).start(),
     CancelledError,
   );
 });
 
-test("a deadline passes no judgement on who reads on after the process has ended", async () => {
-  await using process = await sh("seq 3").timeout(500).start();
-  const lines: string[] = [];
-  for await (const line of process.stdoutLines()) {
-    lines.push(line);
-    await sleep(300);
-  }
+test("a timeout does not apply to a reader that goes on after the process has ended", async () => {
+  const { lines, outcome } = await withLongEnoughTimeout(
+    async (timeout) => {
+      await using process = await sh("seq 3").timeout(timeout).start();
+      const lines: string[] = [];
+      let endedAfter = Infinity;
+      for await (const line of process.stdoutLines()) {
+        lines.push(line);
+        // When the process has ended, its elapsed time stands still.
+        await process.finish();
+        endedAfter = process.elapsed;
+        await sleep(timeout);
+      }
+      const { outcome } = await process.finish();
+      return { lines, outcome, isInTime: endedAfter < timeout / 2 };
+    },
+    ({ isInTime }) => isInTime,
+  );
   assertEquals(lines, ["1", "2", "3"]);
-  assertEquals((await process.finish()).outcome, { kind: "exited", code: 0 });
+  assertEquals(outcome, { kind: "exited", code: 0 });
 });
 
-test("how it ended is told while a reader has yet to come to the end", async () => {
+test("finish returns the outcome although a reader has lines left to read", async () => {
   // Ten pieces, of which some wait in the pipe.
   const script = "for n in 0 1 2 3 4 5 6 7 8 9; do echo $n; sleep 0.02; done";
   await using process = await sh(script).start();
@@ -465,10 +504,10 @@ test("how it ended is told while a reader has yet to come to the end", async () 
   assertEquals((await collect(lines)).length, 9);
 });
 
-test("lines that came before anybody took them are counted once", async () => {
+test("lines that were read before stdout is taken are counted once", async () => {
   await using process = await sh("echo a; echo b; printf c; read x; echo d")
     .keepStdinOpen().start();
-  await process.waitFor(() => process.stdoutByteCount === 5, 20_000);
+  await process.waitFor(() => process.stdoutByteCount === 5, LONG);
   assertEquals(process.stdoutLineCount, 2);
   const lines = process.stdoutLines();
   await process.takeStdin()!.writeLine("");
@@ -483,7 +522,7 @@ test("stderr is drained while stdout is read line by line", async () => {
   assertEquals((await process.finish()).stderr.length, 2 * 588895);
 });
 
-test("what refuses a run refuses a start, and a source that fails ends it", async () => {
+test("start fails for a missing program, and a stdin source that fails ends the process", async () => {
   await assertRejects(
     () => new Command("no-such-program").start(),
     NotFoundError,
@@ -498,7 +537,7 @@ test("what refuses a run refuses a start, and a source that fails ends it", asyn
   await assertRejects(() => process.finish(), StdinError, "torn");
 });
 
-test("handlers hear the lines of a live process, whoever reads them", async () => {
+test("handlers get the lines of a live process, whether they are read or not", async () => {
   const heard: string[] = [];
   const command = sh("echo a; echo b; echo c >&2")
     .onStdoutLine((line) => void heard.push(line))
@@ -512,20 +551,20 @@ test("handlers hear the lines of a live process, whoever reads them", async () =
   await read.finish();
   assertEquals(heard.sort(), ["a", "b", "c"]);
   await using failing = await sh("echo a").onStdoutLine(() => {
-    throw new Error("deaf");
+    throw new Error("broken");
   }).start();
   assertEquals(await collect(failing.stdoutLines()), ["a"]);
   await failing.finish();
-  assertEquals(failing.handlerErrors().map(String), ["Error: deaf"]);
+  assertEquals(failing.handlerErrors().map(String), ["Error: broken"]);
 });
 
-test("disposing a process of a group ends that one alone", async () => {
+test("disposing one process of a group leaves the others alone", async () => {
   await using group = await ProcessGroup.create();
   await using stays = await group.start(sh("echo up; sleep 60"));
-  await stays.waitForLine((line) => line === "up", 10_000);
+  await stays.waitForLine((line) => line === "up", LONG);
   {
     await using goes = await group.start(sh("echo up; sleep 60"));
-    await goes.waitForLine((line) => line === "up", 10_000);
+    await goes.waitForLine((line) => line === "up", LONG);
     assert((await group.members()).includes(goes.pid!));
   }
   assert(await isAlive(stays.pid!));
@@ -534,7 +573,7 @@ test("disposing a process of a group ends that one alone", async () => {
   assertEquals(await stays.wait(), { kind: "signalled", signal: 9 });
 });
 
-test("a process ends with its group, and with its runner", async () => {
+test("disposing a group or a runner ends its processes", async () => {
   const group = await ProcessGroup.create();
   const member = await group.start(sh("sleep 60"));
   await group[Symbol.asyncDispose]();
@@ -545,7 +584,7 @@ test("a process ends with its group, and with its runner", async () => {
   assertEquals(await run.wait(), { kind: "signalled", signal: 9 });
 });
 
-test("a process in a cgroup of its own streams as any other", async () => {
+test("the lines of a process in a cgroup of its own can be read", async () => {
   await using runner = new JobRunner({ containment: "auto" });
   await using process = await runner.start(
     sh("seq 3; setsid sleep 60 >/dev/null 2>&1 &"),
@@ -553,8 +592,8 @@ test("a process in a cgroup of its own streams as any other", async () => {
   assertEquals(await collect(process.stdoutLines()), ["1", "2", "3"]);
 });
 
-test("firstLine finds its line and ends the process", async () => {
-  const command = sh("echo $$; seq 3; while :; do sleep 0.05; done");
+test("firstLine returns the first line that matches, and ends the process", async () => {
+  const command = sh("echo $$; seq 3; sleep 60");
   let pid = 0;
   const found = await command.firstLine((line) => {
     pid ||= Number(line);
@@ -565,24 +604,34 @@ test("firstLine finds its line and ends the process", async () => {
   assertEquals(await new Command("yes").firstLine((line) => line === "y"), "y");
 });
 
-test("firstLine lets a program that reads what nobody can write see its end", async () => {
+test("firstLine closes a stdin that the command leaves open", async () => {
   const found = await new Command("cat").keepStdinOpen().firstLine(() => true);
   assertEquals(found, undefined);
 });
 
-test("firstLine without such a line is undefined, whatever the exit code", async () => {
-  const never = () => false;
-  assertEquals(await sh("seq 3; exit 3").firstLine(never), undefined);
-  assertEquals(await sh("kill -9 $$").firstLine(never), undefined);
-  const late = await failureOf(
-    sh("echo x; echo why >&2; sleep 60").timeout(200).firstLine(never),
+test("firstLine returns undefined if no line matches, whatever the exit code", async () => {
+  const none = () => false;
+  assertEquals(await sh("seq 3; exit 3").firstLine(none), undefined);
+  assertEquals(await sh("kill -9 $$").firstLine(none), undefined);
+});
+
+test("firstLine rejects for a timeout, an abort and a predicate that throws", async () => {
+  await withTimeoutAfterReady(async (timeout, ready) => {
+    const script = 'echo x; echo why >&2; : >"$1"; sleep 60';
+    const late = await failureOf(
+      sh(script, ready).timeout(timeout).firstLine(() => false),
+    );
+    assertInstanceOf(late, TimeoutError);
+    assertEquals([late.timeout, late.stderr], [timeout, "why\n"]);
+  });
+  const abort = new AbortController();
+  const aborted = sh("echo x; sleep 600").cancelOn(abort.signal).firstLine(
+    () => {
+      abort.abort();
+      return false;
+    },
   );
-  assertInstanceOf(late, TimeoutError);
-  assertEquals([late.timeout, late.stderr], [200, "why\n"]);
-  await assertRejects(
-    () => sh("sleep 60").cancelOn(AbortSignal.timeout(100)).firstLine(never),
-    CancelledError,
-  );
+  assertInstanceOf(await soon(failureOf(aborted)), CancelledError);
   await assertRejects<Error>(
     () =>
       new Command("yes").firstLine(() => {
@@ -593,10 +642,19 @@ test("firstLine without such a line is undefined, whatever the exit code", async
   );
 });
 
-test("what the system tells of a run comes with its profile", async () => {
-  const busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
-  const large = "dd if=/dev/zero of=/dev/null bs=60M count=60 2>/dev/null";
-  await using process = await sh(`${busy}; ${large}; exit 3`).start();
+test("profile reports the processor time and the most memory that a run has used", async () => {
+  // Fills 64 MB of memory, which takes time, and keeps them until a line comes on stdin.
+  const script =
+    "x=$(head -c 64000000 /dev/zero | tr '\\0' x); echo up; read _; exit 3";
+  const turns = Promise.withResolvers<void>();
+  await using process = await sh(script).keepStdinOpen()
+    .onStdoutLine(async () => {
+      // Timers fire in order: by the end of each turn there is one more sample.
+      for (let turn = 0; turn < 6; turn++) await sleep(21);
+      turns.resolve();
+    }).start();
+  const stdin = process.takeStdin()!;
+  turns.promise.then(() => stdin.writeLine(""));
   const profile = await process.profile(20);
   assertEquals(profile.outcome, { kind: "exited", code: 3 });
   assert(
@@ -614,7 +672,7 @@ test("what the system tells of a run comes with its profile", async () => {
   await assertRejects<Error>(() => ended.profile(0), RangeError);
 });
 
-test("a death by a real-time signal is told by a live process too", async () => {
+test("a live process reports death by a real-time signal", async () => {
   const answer = await outcomeIn(runtimeName, {
     program: "sh",
     args: ["-c", "echo x; kill -40 $$"],
@@ -626,8 +684,9 @@ test("a death by a real-time signal is told by a live process too", async () => 
   ]);
 });
 
-test("five hundred streams at once all come to their end", async () => {
-  const ended = Array.from({ length: 500 }, async (_, index) => {
+test("many streams that are read at once all come to their end", async () => {
+  const count = sized(50, 500);
+  const ended = Array.from({ length: count }, async (_, index) => {
     await using process = await sh('seq "$1" 2000', String(index)).start();
     let sum = 0;
     for await (const line of process.stdoutLines()) sum += Number(line);
@@ -637,15 +696,16 @@ test("five hundred streams at once all come to their end", async () => {
   const total = 2000 * 2001 / 2;
   assertEquals(
     await Promise.all(ended),
-    Array.from({ length: 500 }, (_, index) => [
+    Array.from({ length: count }, (_, index) => [
       total - (index - 1) * index / 2,
       "exited",
     ]),
   );
 });
 
-test("five hundred streams that are left in the middle leave nobody behind", async () => {
-  const pids = await Promise.all(Array.from({ length: 500 }, async () => {
+test("many processes that are disposed of while they print all end", async () => {
+  const count = sized(50, 500);
+  const pids = await Promise.all(Array.from({ length: count }, async () => {
     await using process = await endless().start();
     await process.stdoutLines().next();
     return process.pid!;

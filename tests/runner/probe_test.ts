@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import process from "node:process";
 import {
   CancelledError,
   Command,
@@ -9,7 +10,7 @@ import {
   UnsupportedError,
 } from "../../mod.ts";
 import { collect, failureOf, sh, sleep } from "../commands.ts";
-import { isAlive, runtimeName, test } from "../harness.ts";
+import { eventually, isAlive, runtimeName, test } from "../harness.ts";
 import { PROGRAMS, ROOT, scriptWords } from "../runtimes.ts";
 import {
   assert,
@@ -19,66 +20,82 @@ import {
   assertStringIncludes,
 } from "../std.ts";
 
-const LONG = 20_000;
+const LONG = 60_000;
 
-/** A port that nobody listens on, as far as that can be told. */
+let nextPort = 20_000 + (process.pid * 16) % 12_000;
+
+/**
+ * A port of 127.0.0.1 on which no process listens. The system gives ports above 32767
+ * to processes that listen on any port; each test process has 16 of the others.
+ */
 async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) =>
-    server.listen(0, "127.0.0.1", () => resolve())
-  );
-  const address = server.address() as { port: number };
-  await new Promise<unknown>((resolve) => server.close(resolve));
-  return address.port;
+  for (;;) {
+    const port = nextPort++;
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.on("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise<unknown>((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
-function serverOn(port: number, wait: number, action = "listen"): Command {
+/** What `probe` rejects with; fails if it rejects only at the deadline that it is given. */
+async function failureBeforeDeadline(
+  probe: (deadline: number) => Promise<unknown>,
+): Promise<unknown> {
+  const started = performance.now();
+  const error = await failureOf(probe(2 * LONG));
+  const elapsed = performance.now() - started;
+  assert(elapsed < LONG, `it took ${elapsed} ms`);
+  return error;
+}
+
+/** A server that listens on a port, or dies, at its first input. */
+function serverOn(port: number, action: "listen" | "die"): Command {
   const { program, args } = scriptWords(
     runtimeName,
     "tests/fixtures/server.ts",
   );
-  return new Command(program, [...args, String(port), String(wait), action]);
+  return new Command(program, [...args, String(port), action]);
 }
 
-/** How long `action` takes, in milliseconds. */
-async function timeOf(action: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await action();
-  return performance.now() - start;
-}
-
-test("a server that becomes ready is waited for, and what it prints later is not lost", async () => {
+test("waitForLine waits until the line is printed, and takes no later output", async () => {
   const script =
-    "echo booting; sleep 0.3; echo ready on 80; echo first; sleep 0.1; echo second; sleep 60";
-  await using server = await sh(script).start();
-  const waited = await timeOf(async () => {
-    const line = await server.waitForLine(
-      (line) => line.startsWith("ready"),
-      LONG,
-    );
-    assertEquals(line, "ready on 80");
-  });
-  assert(waited >= 280, `${waited}`);
+    "echo booting; read _; echo ready on 80; echo first; read _; echo second; sleep 60";
+  await using server = await sh(script).keepStdinOpen().start();
+  const stdin = server.takeStdin()!;
+  const seen: string[] = [];
+  const ready = server.waitForLine((line) => {
+    seen.push(line);
+    return line.startsWith("ready");
+  }, LONG);
+  await eventually("it boots", () => seen.includes("booting"));
+  await stdin.writeLine("");
+  assertEquals(await ready, "ready on 80");
   const lines = server.stdoutLines();
   assertEquals((await lines.next()).value, "first");
+  await stdin.writeLine("");
   assertEquals((await lines.next()).value, "second");
   assert(await isAlive(server.pid!));
 });
 
-test("a server that never becomes ready is not waited for beyond the deadline, and goes on", async () => {
+test("waitForLine rejects at its deadline, takes nothing, and the process goes on", async () => {
   await using server = await sh("echo booting; echo warming; sleep 60").start();
-  const waited = await timeOf(async () => {
-    const error = await failureOf(
-      server.waitForLine((line) => line === "ready", 300),
-    );
-    assertInstanceOf(error, NotReadyError);
-    assertEquals([error.kind, error.program], ["not-ready", "sh"]);
-    assertStringIncludes(error.message, "within 300 ms");
-    assertStringIncludes(error.message, '"warming"');
-  });
-  assert(waited >= 280 && waited < 10_000, `${waited}`);
+  await server.waitFor(() => server.stdoutLineCount === 2, LONG);
+  const started = performance.now();
+  const error = await failureOf(
+    server.waitForLine((line) => line === "ready", 300),
+  );
+  const waited = performance.now() - started;
+  assertInstanceOf(error, NotReadyError);
+  assertEquals([error.kind, error.program], ["not-ready", "sh"]);
+  assertStringIncludes(error.message, "within 300 ms");
+  assertStringIncludes(error.message, '"warming"');
+  assert(waited >= 280 && waited < 30_000, `${waited}`);
   assert(await isAlive(server.pid!));
-  // Nothing was taken: it is all there for the next one.
   assertEquals(
     await server.waitForLine((line) => line === "booting", LONG),
     "booting",
@@ -86,21 +103,21 @@ test("a server that never becomes ready is not waited for beyond the deadline, a
   assertEquals((await server.stdoutLines().next()).value, "warming");
 });
 
-test("a server that dies first is not waited for any longer", async () => {
-  await using server = await sh("echo booting; sleep 0.2; echo failed; exit 3")
-    .start();
-  const waited = await timeOf(async () => {
-    const error = await failureOf(
-      server.waitForLine((line) => line === "ready", 60_000),
-    );
-    assertInstanceOf(error, NotReadyError);
-    assertStringIncludes(error.message, '"failed"');
-  });
-  assert(waited < 10_000, `${waited}`);
+test("waitForLine rejects as soon as the process has ended without the line", async () => {
+  await using server = await sh("echo booting; read _; echo failed; exit 3")
+    .keepStdinOpen().start();
+  const stdin = server.takeStdin()!;
+  const ready = failureBeforeDeadline((deadline) =>
+    server.waitForLine((line) => line === "ready", deadline)
+  );
+  await stdin.writeLine("");
+  const error = await ready;
+  assertInstanceOf(error, NotReadyError);
+  assertStringIncludes(error.message, '"failed"');
   assertEquals((await server.outputString()).stdout, "booting\nfailed\n");
 });
 
-test("a last line without an end is a line", async () => {
+test("waitForLine takes a last line without a line feed", async () => {
   await using process = await sh("echo one; printf ready").start();
   assertEquals(
     await process.waitForLine((line) => line === "ready", LONG),
@@ -109,7 +126,7 @@ test("a last line without an end is a line", async () => {
   assertEquals((await process.outputString()).stdout, "");
 });
 
-test("what is left after a line can be had in any form", async () => {
+test("the output after a line that was waited for can be read in any form", async () => {
   const script = "printf 'one\\r\\ntwo\\nthr\\377ee'";
   const readers: ((process: RunningProcess) => Promise<unknown>)[] = [
     async (process) => await collect(process.stdoutLines()),
@@ -127,7 +144,7 @@ test("what is left after a line can be had in any form", async () => {
   }
 });
 
-test("a prompt without a line end is waited for, and the rest of its line is the next one's", async () => {
+test("waitForOutput takes a prompt without a line feed, and leaves the rest of its line", async () => {
   await using process = await sh(
     'printf \'Name: \'; read name; printf "Hello, $name\\nPassword: "; read word; echo; echo "$word"',
   ).keepStdinOpen().start();
@@ -146,42 +163,46 @@ test("a prompt without a line end is waited for, and the rest of its line is the
   assertEquals(await collect(process.stdoutLines()), ["", "secret"]);
 });
 
-test("a prompt is seen in whole characters, and looks at whole lines too", async () => {
+test("waitForOutput looks at whole lines, and at whole characters of an open line", async () => {
   await using process = await sh(
-    "echo first; printf 'na\\303'; sleep 0.1; printf '\\257ve> '; sleep 60",
-  ).start();
+    "echo first; printf 'na\\303'; read _; printf '\\257ve> '; sleep 60",
+  ).keepStdinOpen().start();
+  const stdin = process.takeStdin()!;
   const seen: string[] = [];
-  const prompt = await process.waitForOutput((text) => {
+  const prompt = process.waitForOutput((text) => {
     seen.push(text);
     return text.endsWith("> ");
   }, LONG);
-  assertEquals(prompt, "naïve> ");
+  await eventually("the open line is seen", () => seen.includes("na"));
+  await stdin.writeLine("");
+  assertEquals(await prompt, "naïve> ");
   assert(!seen.some((text) => text.includes("\ufffd")), `${seen}`);
   assertEquals(seen[0], "first");
 });
 
-test("a character that had not come whole is the next reader's", async () => {
-  await using process = await sh(
-    "printf '> \\303'; sleep 0.2; printf '\\251\\n'",
-  ).start();
+test("waitForOutput leaves a character that has not come whole to the next reader", async () => {
+  await using process = await sh("printf '> \\303'; read _; printf '\\251\\n'")
+    .keepStdinOpen().start();
+  const stdin = process.takeStdin()!;
   assertEquals(
     await process.waitForOutput((text) => text === "> ", LONG),
     "> ",
   );
+  await stdin.writeLine("");
   assertEquals(await collect(process.stdoutLines()), ["é"]);
 });
 
-test("a prompt that never comes is no more waited for when the output has ended", async () => {
+test("waitForOutput rejects as soon as the output has ended without the prompt", async () => {
   await using process = await sh("printf 'almost'; exec >&-; sleep 60").start();
-  const error = await failureOf(
-    process.waitForOutput((text) => text === "> ", 60_000),
+  const error = await failureBeforeDeadline((deadline) =>
+    process.waitForOutput((text) => text === "> ", deadline)
   );
   assertInstanceOf(error, NotReadyError);
   assertStringIncludes(error.message, '"almost"');
   assert(await isAlive(process.pid!));
 });
 
-test("a predicate that throws takes nothing", async () => {
+test("waitForLine rejects with the error of its predicate, and takes nothing", async () => {
   await using process = await sh("echo one; sleep 60").start();
   await assertRejects<Error>(
     () =>
@@ -194,57 +215,67 @@ test("a predicate that throws takes nothing", async () => {
   assertEquals(await process.waitForLine(() => true, LONG), "one");
 });
 
-test("only one at a time can wait for a line", async () => {
-  await using process = await sh("sleep 0.2; echo one; sleep 60").start();
+test("a second waitForLine is refused while the first one waits", async () => {
+  await using process = await sh("read _; echo one; sleep 60").keepStdinOpen()
+    .start();
+  const stdin = process.takeStdin()!;
   const first = process.waitForLine(() => true, LONG);
   await assertRejects<Error>(
     () => process.waitForLine(() => true, LONG),
     OutputConsumedError,
     "still waiting",
   );
+  await stdin.writeLine("");
   assertEquals(await first, "one");
 });
 
-test("waiting is over with an abort, and with a timeout", async () => {
+test("an abort and a timeout of the command end its probes", async () => {
   const abort = new AbortController();
   await using aborted = await sh("sleep 60").cancelOn(abort.signal).start();
-  const waits = [
-    aborted.waitForLine(() => true, 60_000),
-    aborted.waitFor(() => false, 60_000),
-    aborted.waitForPort({ port: await freePort() }, 60_000),
-  ].map(failureOf);
+  const port = await freePort();
+  const probes = [
+    (deadline: number) => aborted.waitForLine(() => true, deadline),
+    (deadline: number) => aborted.waitFor(() => false, deadline),
+    (deadline: number) => aborted.waitForPort({ port }, deadline),
+  ].map(failureBeforeDeadline);
   abort.abort();
-  for (const error of await Promise.all(waits)) {
+  for (const error of await Promise.all(probes)) {
     assertInstanceOf(error, CancelledError);
   }
   await using late = await sh("sleep 60").timeout(200).start();
-  await assertRejects(
-    () => late.waitForLine(() => true, 60_000),
+  assertInstanceOf(
+    await failureBeforeDeadline((deadline) =>
+      late.waitForLine(() => true, deadline)
+    ),
     NotReadyError,
   );
 });
 
-test("output that is too large ends the waiting as it ends the run", async () => {
+test("output that is too large ends a waitForLine, too", async () => {
   await using process = await new Command("yes").outputBuffer({
     maxBytes: 10_000,
     overflow: "error",
   }).start();
   await assertRejects(
-    () => process.waitForLine((line) => line === "no", 60_000),
+    () => process.waitForLine((line) => line === "no", LONG),
     OutputTooLargeError,
   );
 });
 
-test("a port is waited for until somebody listens there", async () => {
+test("waitForPort waits until the process listens on the port", async () => {
   const port = await freePort();
-  // By the second or third question somebody does, and not by the first.
-  await using server = await serverOn(port, 100).start();
-  await server.waitForPort({ port }, LONG);
+  await using server = await serverOn(port, "listen").keepStdinOpen().start();
+  const stdin = server.takeStdin()!;
+  const isOpen = server.waitForPort({ port }, LONG);
+  // By now the first attempt to connect has failed.
+  await server.waitForLine((line) => line === "starting", LONG);
+  await stdin.writeLine("");
+  await isOpen;
   await server.waitForPort({ hostname: "127.0.0.1", port }, LONG);
   await server.waitForLine((line) => line === "listening", LONG);
 });
 
-test("a port of this machine may be one of IPv6 alone", async () => {
+test("waitForPort finds a port that is open on IPv6 alone", async () => {
   const server = createServer((socket) => socket.end());
   const bound = await new Promise<boolean>((resolve) => {
     server.on("error", () => resolve(false));
@@ -258,17 +289,20 @@ test("a port of this machine may be one of IPv6 alone", async () => {
   await new Promise<unknown>((resolve) => server.close(resolve));
 });
 
-test("a port that nobody opens is not waited for for ever", async () => {
+test("waitForPort rejects at its deadline, when the process has ended, and for an invalid port", async () => {
   const port = await freePort();
   await using process = await sh("sleep 60").start();
   const error = await failureOf(process.waitForPort({ port }, 300));
   assertInstanceOf(error, NotReadyError);
   assertStringIncludes(error.message, `port ${port}`);
-  await using dies = await serverOn(port, 100, "die").start();
-  const waited = await timeOf(() =>
-    assertRejects(() => dies.waitForPort({ port }, 60_000), NotReadyError)
+  await using server = await serverOn(port, "die").keepStdinOpen().start();
+  const stdin = server.takeStdin()!;
+  const isOpen = failureBeforeDeadline((deadline) =>
+    server.waitForPort({ port }, deadline)
   );
-  assert(waited < 20_000, `${waited}`);
+  await server.waitForLine((line) => line === "starting", LONG);
+  await stdin.writeLine("");
+  assertInstanceOf(await isOpen, NotReadyError);
   for (const port of [0, 65536, 1.5, NaN]) {
     await assertRejects<Error>(
       () => process.waitForPort({ port }, 100),
@@ -277,26 +311,19 @@ test("a port that nobody opens is not waited for for ever", async () => {
   }
 });
 
-test("a process that prints a lot is not held up while a port is waited for", async () => {
+test("a process that prints much goes on during waitForPort", async () => {
   const port = await freePort();
-  const { program, args } = scriptWords(
-    runtimeName,
-    "tests/fixtures/server.ts",
-  );
-  const script = 'seq 200000; exec "$@"';
+  const { program, args } = serverOn(port, "listen").invocation;
   await using server = await sh(
-    script,
+    'seq 200000; exec "$@"',
     program,
     ...args,
-    String(port),
-    "0",
-    "listen",
-  ).start();
+  ).stdin("go\n").start();
   await server.waitForPort({ port }, LONG);
   await server.waitForLine((line) => line === "listening", LONG);
 });
 
-test("anything can be waited for, and what fails is asked again", async () => {
+test("waitFor repeats its check while the check is false or fails", async () => {
   await using process = await sh("sleep 60").start();
   let asked = 0;
   await process.waitFor(() => ++asked === 3, LONG);
@@ -319,25 +346,33 @@ test("anything can be waited for, and what fails is asked again", async () => {
   assertInstanceOf(hung, NotReadyError);
 });
 
-test("what was waited for may have come with the end of the process", async () => {
-  await using process = await sh("sleep 0.2").start();
-  await process.waitFor(async () => !await isAlive(process.pid!), LONG);
+test("waitFor checks once more when the process has ended", async () => {
+  await using process = await sh("read _").keepStdinOpen().start();
+  const stdin = process.takeStdin()!;
+  const ended = process.waitFor(
+    async () => !await isAlive(process.pid!),
+    LONG,
+  );
+  await stdin.writeLine("");
+  await ended;
   await using other = await sh("true").start();
-  const waited = await timeOf(() =>
-    assertRejects(() => other.waitFor(() => false, 60_000), NotReadyError)
+  assertInstanceOf(
+    await failureBeforeDeadline((deadline) =>
+      other.waitFor(() => false, deadline)
+    ),
+    NotReadyError,
   );
-  assert(waited < 20_000, `${waited}`);
-  await using hangs = await sh("sleep 0.1").start();
-  const hung = await timeOf(() =>
-    assertRejects(
-      () => hangs.waitFor(() => new Promise(() => {}), 60_000),
-      NotReadyError,
-    )
+  // A check that never settles has one second for the last time.
+  await using hangs = await sh("true").start();
+  assertInstanceOf(
+    await failureBeforeDeadline((deadline) =>
+      hangs.waitFor(() => new Promise(() => {}), deadline)
+    ),
+    NotReadyError,
   );
-  assert(hung < 20_000, `${hung}`);
 });
 
-test("a deadline that is none is refused", async () => {
+test("an invalid deadline is refused", async () => {
   await using process = await sh("sleep 60").start();
   for (const within of [-1, NaN, 2 ** 31]) {
     await assertRejects<Error>(
@@ -355,15 +390,15 @@ test("a deadline that is none is refused", async () => {
   }
 });
 
-test("without the permission for it no port is waited for, and nobody is asked", async () => {
+test("without the permission to connect waitForPort rejects, and does not ask for it", async () => {
   const script = `
     import { Command } from "./mod.ts";
-    await using process = await new Command("sleep", ["5"]).start();
-    try { await process.waitForPort({ port: 9 }, 2000); }
+    await using process = await new Command("sleep", ["60"]).start();
+    try { await process.waitForPort({ port: 9 }, 60_000); }
     catch (error) { console.log(error.name, error.message); }
   `;
   const result = await new Command(PROGRAMS.deno, [
-    "eval", // has all permissions; those it is not to have are dropped
+    "eval", // has all permissions
     "--quiet",
     `await Deno.permissions.revoke({ name: "net" }); ${script}`,
   ]).cwd(ROOT).outputString();

@@ -1,6 +1,8 @@
+import { writeFile } from "node:fs/promises";
 import { Command, ProcessStdin, Stdin, StdinClosedError } from "../../mod.ts";
 import { collect, failureOf, sh, sleep } from "../commands.ts";
-import { test } from "../harness.ts";
+import { isAlive, temporaryFolder, test } from "../harness.ts";
+import { sized } from "../size.ts";
 import {
   assert,
   assertEquals,
@@ -9,46 +11,52 @@ import {
   assertStringIncludes,
 } from "../std.ts";
 
-const LONG = 20_000;
+const LONG = 60_000;
+const TRIPS = sized(200, 1000);
 
-/** Answers every line with one more than it says. */
+/** Answers each number with the next number. */
 const calculator = () =>
   sh("while read n; do echo $((n + 1)); done").keepStdinOpen();
 
-test("a conversation of a thousand round trips, by a line reader", async () => {
+test("many lines written to stdin are each answered before the next, read by stdoutLines", async () => {
   await using process = await calculator().start();
   const stdin = process.takeStdin()!;
   const lines = process.stdoutLines();
   let number = 0;
-  for (let trip = 0; trip < 1000; trip++) {
+  for (let trip = 0; trip < TRIPS; trip++) {
     await stdin.writeLine(String(number));
     number = Number((await lines.next()).value);
   }
-  assertEquals(number, 1000);
+  assertEquals(number, TRIPS);
   await stdin.finish();
   assertEquals(await lines.next(), { value: undefined, done: true });
   assertEquals((await process.finish()).outcome, { kind: "exited", code: 0 });
 });
 
-test("a conversation of a thousand round trips, by waiting for each answer", async () => {
+test("many lines written to stdin are each answered before the next, read by waitForLine", async () => {
   await using process = await calculator().start();
   const stdin = process.takeStdin()!;
-  for (let trip = 0; trip < 1000; trip++) {
+  for (let trip = 0; trip < TRIPS; trip++) {
     await stdin.writeLine(String(trip));
     const answer = await process.waitForLine(() => true, LONG);
     assertEquals(answer, String(trip + 1));
   }
 });
 
-test("a conversation that is left in the middle leaves nobody behind", async () => {
-  await using process = await calculator().start();
-  const stdin = process.takeStdin()!;
-  await stdin.writeLine("1");
-  await process.waitForLine(() => true, LONG);
-  stdin.writeLine("2");
+test("disposing a process while a line is written to its stdin ends it", async () => {
+  let pid = 0;
+  {
+    await using process = await calculator().start();
+    pid = process.pid!;
+    const stdin = process.takeStdin()!;
+    await stdin.writeLine("1");
+    await process.waitForLine(() => true, LONG);
+    stdin.writeLine("2");
+  }
+  assert(!await isAlive(pid));
 });
 
-test("stdin is there once, and only if it was left open", async () => {
+test("stdin can be taken once, and only if the command leaves it open", async () => {
   await using open = await new Command("cat").keepStdinOpen().start();
   assertInstanceOf(open.takeStdin(), ProcessStdin);
   assertEquals(open.takeStdin(), null);
@@ -63,7 +71,7 @@ test("stdin is there once, and only if it was left open", async () => {
   assertEquals(await opened.wait(), { kind: "exited", code: 0 });
 });
 
-test("text and bytes arrive as they are, and after what the command gives", async () => {
+test("text and bytes are written unchanged, after the command's own stdin", async () => {
   await using process = await new Command("od", ["-An", "-tx1"])
     .stdin("first ").keepStdinOpen().start();
   const stdin = process.takeStdin()!;
@@ -78,7 +86,7 @@ test("text and bytes arrive as they are, and after what the command gives", asyn
   );
 });
 
-test("an open stdin that nobody takes is closed by who waits for the end", async () => {
+test("waiting for the end closes an open stdin that was not taken", async () => {
   const command = new Command("cat").stdin("given\n").keepStdinOpen();
   assertEquals(await command.run(), "given");
   assertEquals((await command.outputBytes()).stdout.length, 6);
@@ -96,7 +104,7 @@ test("an open stdin that nobody takes is closed by who waits for the end", async
   }
 });
 
-test("a stdin that was taken stays open while the end is waited for", async () => {
+test("waiting for the end leaves a stdin open that was taken", async () => {
   await using process = await new Command("cat").keepStdinOpen().start();
   const stdin = process.takeStdin()!;
   const output = process.outputString();
@@ -106,7 +114,7 @@ test("a stdin that was taken stays open while the end is waited for", async () =
   assertEquals((await output).stdout, "late");
 });
 
-test("it is a stream that others can be piped to", async () => {
+test("a stream can be piped to stdin", async () => {
   await using process = await new Command("wc", ["-c"]).keepStdinOpen().start();
   const source = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -120,16 +128,29 @@ test("it is a stream that others can be piped to", async () => {
   assertEquals((await process.outputString()).stdout.trim(), "1000000");
 });
 
-test("a write waits for the reader, however much it is", async () => {
-  await using process = await sh("sleep 0.3; wc -c").keepStdinOpen().start();
+test("a write waits until the process reads it", async () => {
+  // The process reads nothing before the file is there.
+  await using folder = await temporaryFolder();
+  const go = folder.file("go");
+  await using process = await sh(
+    'while [ ! -e "$1" ]; do sleep 0.01; done; wc -c',
+    go,
+  ).keepStdinOpen().start();
   const stdin = process.takeStdin()!;
-  await stdin.write(new Uint8Array(5_000_000));
+  let isWritten = false;
+  const writing = stdin.write(new Uint8Array(5_000_000)).then(() =>
+    isWritten = true
+  );
+  await sleep(50);
+  assert(!isWritten);
+  await writeFile(go, "");
+  await writing;
   await Promise.all([1, 2, 3].map(() => stdin.write(new Uint8Array(1000))));
   await stdin.finish();
   assertEquals((await process.outputString()).stdout.trim(), "5003000");
 });
 
-test("writing to a process that has ended is a typed error", async () => {
+test("writing to a process that has ended is a StdinClosedError", async () => {
   await using process = await new Command("cat").keepStdinOpen().start();
   const stdin = process.takeStdin()!;
   process.kill();
@@ -141,14 +162,14 @@ test("writing to a process that has ended is a typed error", async () => {
   await stdin.finish();
 });
 
-test("a process that closes its stdin, or dies of what it is told, is found out by a write", async () => {
+test("writing to a process that closes its stdin or exits is a StdinClosedError", async () => {
   for (const script of ["exec <&-; echo closed; sleep 60", "read x; exit 1"]) {
     await using process = await sh(script).keepStdinOpen().start();
     const stdin = process.takeStdin()!;
     if (script.startsWith("exec")) {
       await process.waitForLine(() => true, LONG);
     } else {
-      await stdin.writeLine("die");
+      await stdin.writeLine("exit");
     }
     const error = await failureOf((async () => {
       for (let write = 0; write < 1000; write++) {
@@ -159,7 +180,7 @@ test("a process that closes its stdin, or dies of what it is told, is found out 
   }
 });
 
-test("a write that nobody reads is over when the process is", async () => {
+test("a write that the process does not read rejects when the process is killed", async () => {
   await using process = await sh("sleep 60").keepStdinOpen().start();
   const stdin = process.takeStdin()!;
   const writing = failureOf(stdin.write(new Uint8Array(10_000_000)));
@@ -168,18 +189,18 @@ test("a write that nobody reads is over when the process is", async () => {
   assertInstanceOf(await writing, StdinClosedError);
 });
 
-test("a failed write that nobody waits for is nobody's", async () => {
-  // An unhandled rejection would fail the test, and end a program.
+test("a failed write that is not awaited is no unhandled rejection", async () => {
+  // An unhandled rejection fails the test.
   await using process = await new Command("cat").keepStdinOpen().start();
   const stdin = process.takeStdin()!;
   process.kill();
   await process.wait();
-  stdin.writeLine("into the void");
+  stdin.writeLine("lost");
   stdin.write(new Uint8Array(1000));
   await sleep(50);
 });
 
-test("after finish there is no more writing, and a second finish does nothing", async () => {
+test("writing after finish is a StdinClosedError, and a second finish does nothing", async () => {
   await using process = await new Command("cat").keepStdinOpen().start();
   const stdin = process.takeStdin()!;
   stdin.writeLine("one");
@@ -189,7 +210,7 @@ test("after finish there is no more writing, and a second finish does nothing", 
   assertEquals(await collect(process.stdoutLines()), ["one"]);
 });
 
-test("a finish that somebody else's writer keeps from being one can be tried again", async () => {
+test("finish rejects while stdin is locked, and can be called again", async () => {
   await using process = await new Command("cat").keepStdinOpen().start();
   const stdin = process.takeStdin()!;
   const writer = stdin.getWriter();
@@ -199,7 +220,7 @@ test("a finish that somebody else's writer keeps from being one can be tried aga
   assertEquals(await process.wait(), { kind: "exited", code: 0 });
 });
 
-test("what is neither text nor bytes is refused, and so is a stdin somebody else writes to", async () => {
+test("write rejects while stdin is locked, and for what is neither text nor bytes", async () => {
   await using process = await new Command("cat").keepStdinOpen().start();
   const stdin = process.takeStdin()!;
   const writer = stdin.getWriter();
@@ -210,7 +231,7 @@ test("what is neither text nor bytes is refused, and so is a stdin somebody else
   assertStringIncludes(error.message, "number");
 });
 
-test("a one-shot source feeds a live process before it can be written to", async () => {
+test("a one-shot source is written to a live process before what is written by hand", async () => {
   async function* lines() {
     await sleep(50);
     yield "from the source";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { Command } from "../../mod.ts";
 import { test } from "../harness.ts";
+import { sized } from "../size.ts";
 import { assertEquals } from "../std.ts";
 
 const bytes = fc.array(
@@ -29,12 +30,12 @@ const bytes = fc.array(
   { maxLength: 30 },
 );
 
-/** What a shell's printf prints as this byte. */
+/** The escape sequence of a byte in a format string of the shell's printf. */
 function escaped(byte: number): string {
   return `\\${byte.toString(8).padStart(3, "0")}`;
 }
 
-test("however a child's output is cut, its text is that of the whole", async () => {
+test("text and lines do not depend on how the output is split into writes", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(bytes, { minLength: 1, maxLength: 4 }),
@@ -60,6 +61,6 @@ test("however a child's output is cut, its text is that of the whole", async () 
         assertEquals(lines, expected);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: sized(50, 500) },
   );
 });

@@ -6,10 +6,11 @@ import {
   Reply,
   ScriptedRunner,
   SpawnError,
+  Stdin,
   UnsupportedError,
 } from "../../mod.ts";
 import { collect, failureOf, keeper, never, sh, sleep } from "../commands.ts";
-import { temporaryFolder, test } from "../harness.ts";
+import { eventually, temporaryFolder, test } from "../harness.ts";
 import {
   assert,
   assertEquals,
@@ -18,10 +19,11 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../std.ts";
+import { soon, withTimeoutAfterReady } from "./deadline.ts";
 
-const LONG = 20_000;
+const LONG = 60_000;
 
-test("a tee gets the text as it is, and the sink stays open", async () => {
+test("a tee gets the output verbatim, and its sink stays open", async () => {
   const out = keeper();
   const err = keeper();
   const command = sh("printf 'a\\r\\nb\\303\\251'; printf err >&2")
@@ -35,7 +37,7 @@ test("a tee gets the text as it is, and the sink stays open", async () => {
   await out.sink.getWriter().close();
 });
 
-test("both streams, and several runs at once, may have the same sink", async () => {
+test("both streams and several concurrent runs can write to the same sink", async () => {
   const { sink, text } = keeper();
   const command = sh('echo "$1"; echo "$1" >&2').stdoutTee(sink).stderrTee(
     sink,
@@ -50,7 +52,7 @@ test("both streams, and several runs at once, may have the same sink", async () 
   assert(!sink.locked);
 });
 
-test("a tee is served whoever reads, also of bytes, and of a live process", async () => {
+test("a tee gets the output of a live process, whether it is read as lines, as bytes or not", async () => {
   const { sink, text } = keeper();
   const command = sh("echo a; echo b").stdoutTee(sink);
   await using lines = await command.start();
@@ -62,19 +64,35 @@ test("a tee is served whoever reads, also of bytes, and of a live process", asyn
   assertEquals(text(), "a\nb\n".repeat(3));
 });
 
-test("a slow sink is waited for, and slows the process down", async () => {
+test("a run waits for a slow sink, and its child waits meanwhile", async () => {
+  // 4 MB, which is more than pipes and buffers hold. stderr tells how far it is.
+  const script =
+    "line=$(printf %02000d 0); i=0; while [ $i -lt 2000 ]; do echo $line; echo >&2; i=$((i + 1)); done";
   let written = 0;
+  let printed = 0;
+  let printedInPause = -1;
   const slow = new WritableStream<string>({
     async write(text) {
-      await sleep(5);
+      if (written === 0) {
+        let before = -1;
+        await eventually("the child waits for the sink", async () => {
+          before = printed;
+          await sleep(200);
+          return before === printed;
+        });
+        printedInPause = printed;
+      }
       written += text.length;
     },
   });
-  const result = await sh("seq 20000").stdoutTee(slow).outputString();
-  assertEquals([written, result.stdout.length], [108894, 108894]);
+  const result = await sh(script).stdoutTee(slow)
+    .onStderrLine(() => void printed++).outputString();
+  assertEquals(result.handlerErrors(), []);
+  assertEquals([written, result.stdout.length], [4_002_000, 4_002_000]);
+  assert(printedInPause > 0 && printedInPause < 1900, `${printedInPause}`);
 });
 
-test("a sink that fails is written to no more, and the run goes on", async () => {
+test("nothing more is written to a sink that has failed, and the run goes on", async () => {
   let writes = 0;
   const failing = new WritableStream<string>({
     write() {
@@ -82,8 +100,17 @@ test("a sink that fails is written to no more, and the run goes on", async () =>
     },
   });
   const heard: string[] = [];
-  const result = await sh("echo a; sleep 0.05; echo b; sleep 0.05; echo c")
-    .stdoutTee(failing).onStdoutLine((line) => void heard.push(line))
+  const next = [0, 1, 2].map(() => Promise.withResolvers<void>());
+  // The child prints its next line when the handler has got this one.
+  async function* input() {
+    for (const { promise } of next) {
+      await promise;
+      yield "";
+    }
+  }
+  const result = await sh("echo a; read _; echo b; read _; echo c; read _")
+    .stdin(Stdin.fromAsyncLines(input())).stdoutTee(failing)
+    .onStdoutLine((line) => next[heard.push(line) - 1].resolve())
     .outputString();
   assertEquals([result.stdout, writes, heard], ["a\nb\nc\n", 2, [
     "a",
@@ -93,7 +120,7 @@ test("a sink that fails is written to no more, and the run goes on", async () =>
   assertEquals(result.handlerErrors().map(String), ["Error: disk full"]);
 });
 
-test("a sink that somebody else has is reported, and one that is closed", async () => {
+test("a sink that is locked or closed is an error of the handlers, and the run goes on", async () => {
   const { sink } = keeper();
   const writer = sink.getWriter();
   const locked = await sh("echo a").stdoutTee(sink).outputString();
@@ -105,23 +132,25 @@ test("a sink that somebody else has is reported, and one that is closed", async 
   assertEquals([closed.stdout, closed.handlerErrors().length], ["a\n", 1]);
 });
 
-test("a sink that never answers does not outlast a timeout or an abort", async () => {
+test("a timeout and an abort end a run whose sink never completes a write", async () => {
   const stuck = () => new WritableStream<string>({ write: never });
-  const late = await sh("echo a; sleep 60").stdoutTee(stuck()).timeout(200)
-    .outputString();
+  const late = await withTimeoutAfterReady((timeout, ready) =>
+    sh('echo a; : >"$1"; sleep 60', ready).stdoutTee(stuck()).timeout(timeout)
+      .outputString()
+  );
   assertEquals([late.timedOut, late.stdout], [true, "a\n"]);
   const abort = new AbortController();
-  const aborted = sh("echo a; sleep 60").stdoutTee(stuck()).cancelOn(
+  const aborted = sh("echo a; sleep 600").stdoutTee(stuck()).cancelOn(
     abort.signal,
   )
     .outputString();
   setTimeout(() => abort.abort(), 100);
-  assertInstanceOf(await failureOf(aborted), CancelledError);
+  assertInstanceOf(await soon(failureOf(aborted)), CancelledError);
   await using process = await sh("echo a; sleep 60").stdoutTee(stuck()).start();
   await process.waitForLine((line) => line === "a", LONG);
 });
 
-test("a scripted and a replayed run have their tees served", async () => {
+test("tees get the output of a scripted and of a replayed run", async () => {
   await using folder = await temporaryFolder();
   const { sink, text } = keeper();
   const command = sh("echo a; echo b >&2").stdoutTee(sink).stderrTee(sink);
@@ -138,7 +167,7 @@ test("a scripted and a replayed run have their tees served", async () => {
   assertEquals(text(), "ststst");
 });
 
-test("what is no sink is refused where it is set", () => {
+test("stdoutTee refuses what is no WritableStream", () => {
   assertThrows(
     () => sh(":").stdoutTee({} as WritableStream<string>),
     TypeError,
@@ -146,7 +175,7 @@ test("what is no sink is refused where it is set", () => {
   );
 });
 
-test("a child writes to its file by itself, and nothing is captured", async () => {
+test("with stdoutFile and stderrFile the child writes to the files itself, and nothing is captured", async () => {
   await using folder = await temporaryFolder();
   const [out, err] = [folder.file("out"), folder.file("err")];
   await writeFile(out, "what was there before, and is longer");
@@ -159,7 +188,7 @@ test("a child writes to its file by itself, and nothing is captured", async () =
   assertStringIncludes(text, out);
 });
 
-test("a file is appended to if it is to be, and both streams may have the same", async () => {
+test("append keeps what a file has, and both streams can write to the same file", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("log");
   await writeFile(path, "before\n");
@@ -171,19 +200,19 @@ test("a file is appended to if it is to be, and both streams may have the same",
   assertEquals(await readFile(path, "utf8"), "before\nout\nerr\nout\n");
   await command.stdoutFile(path).stderrFile(path).run();
   assertEquals(await readFile(path, "utf8"), "out\nerr\nout\n");
-  // By whatever path it is the same.
+  // The same file by another path.
   await command.cwd(folder.path).stdoutFile(path).stderrFile(
     folder.file("../") + path.split("/").slice(-2).join("/"),
   ).run();
   assertEquals(await readFile(path, "utf8"), "out\nerr\nout\n");
-  // What is said last counts.
+  // The last setting counts.
   assertEquals(
     await command.stdoutFile(path).stdout("piped").run(),
     "out\nout",
   );
 });
 
-test("a file that cannot be opened starts nothing, and the error names it", async () => {
+test("with a file that cannot be opened no child is started, and the error names the file", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("no/such/folder/out");
   const ran = folder.file("ran");
@@ -202,20 +231,20 @@ test("a file that cannot be opened starts nothing, and the error names it", asyn
   assertEquals(await sh('ls "$1"', folder.path).run(), "folder");
 });
 
-test("a FIFO that nobody reads does not outlast a timeout", async () => {
+test("a timeout ends a run whose output file is a FIFO without a reader", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("fifo");
   await new Command("mkfifo", [path]).run();
   const late = await sh("echo x").stdoutFile(path).timeout(200).outputString();
   assert(late.timedOut);
-  // Whoever reads it lets go of the open call that is still under way.
-  await sh('timeout 5 cat "$1" >/dev/null', path).run();
+  // A reader ends the call of open that is still waiting.
+  await sh('timeout 60 cat "$1" >/dev/null', path).run();
   const reading = sh('cat "$1"', path).run();
   await sh("echo through").stdoutFile(path).run();
   assertEquals(await reading, "through");
 });
 
-test("a live process with a file for its stdout has no lines to be read", async () => {
+test("the lines of a live process with an output file cannot be read", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("out");
   await using process = await sh("echo out; echo err >&2").stdoutFile(path)
@@ -225,7 +254,7 @@ test("a live process with a file for its stdout has no lines to be read", async 
   assertEquals(await readFile(path, "utf8"), "out\n");
 });
 
-test("a cassette refuses output that goes to a file, in both modes", async () => {
+test("a cassette refuses a command with an output file, in both modes", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const recorder = RecordReplayRunner.record(path);

@@ -21,8 +21,9 @@ import {
   assertInstanceOf,
   assertRejects,
 } from "../std.ts";
+import { withTimeoutAfterReady } from "./deadline.ts";
 
-/** Each way a run can end, live and scripted. */
+/** Each way in which a run can end, live and scripted. */
 const ENDINGS = {
   success: [sh("printf ' 1 \\n\\n'"), Reply.ok(" 1 \n\n")],
   failure: [
@@ -39,7 +40,7 @@ const ENDINGS = {
 
 type Verb = (runner: ProcessRunner, command: Command) => Promise<unknown>;
 
-/** What every verb makes of every ending: a value, or the class of an error. */
+/** What each verb returns for each ending, or the class of the error that it throws. */
 const TABLE: [string, Verb, Record<keyof typeof ENDINGS, unknown>][] = [
   [
     "outputString",
@@ -110,7 +111,7 @@ const TABLE: [string, Verb, Record<keyof typeof ENDINGS, unknown>][] = [
 ];
 
 for (const [name, verb, row] of TABLE) {
-  test(`${name} makes of every ending what the table says, live and scripted`, async () => {
+  test(`${name} returns a value or throws an error as its row of the table says, live and scripted`, async () => {
     await using live = new JobRunner();
     for (const [ending, [command, reply]] of Object.entries(ENDINGS)) {
       const expected = row[ending as keyof typeof ENDINGS];
@@ -124,7 +125,7 @@ for (const [name, verb, row] of TABLE) {
   });
 }
 
-test("a command's own verbs are the live runner's", async () => {
+test("a command's own verbs start a child", async () => {
   const echo = new Command("echo", ["7"]);
   assertEquals(await echo.run(), "7");
   assertEquals((await echo.checked()).stdout, "7\n");
@@ -135,7 +136,7 @@ test("a command's own verbs are the live runner's", async () => {
   assertEquals(await echo.parse(Number), 7);
 });
 
-test("okCodes decide what success is, and probe does not ask them", async () => {
+test("okCodes decide which exit codes are a success, except for probe", async () => {
   const three = sh("echo x; exit 3").okCodes([0, 3]);
   assertEquals(await three.run(), "x");
   assertInstanceOf(await failureOf(three.probe()), ExitError);
@@ -147,18 +148,19 @@ test("okCodes decide what success is, and probe does not ask them", async () => 
 });
 
 test("a timeout error carries the deadline and the output captured before the kill", async () => {
-  const error = await failureOf(
-    sh("echo out; echo err >&2; sleep 60").timeout(200).run(),
-  );
-  assertInstanceOf(error, TimeoutError);
-  assertEquals([error.timeout, error.stdout, error.stderr], [
-    200,
-    "out\n",
-    "err\n",
-  ]);
+  await withTimeoutAfterReady(async (timeout, ready) => {
+    const script = 'echo out; echo err >&2; : >"$1"; sleep 60';
+    const error = await failureOf(sh(script, ready).timeout(timeout).run());
+    assertInstanceOf(error, TimeoutError);
+    assertEquals([error.timeout, error.stdout, error.stderr], [
+      timeout,
+      "out\n",
+      "err\n",
+    ]);
+  });
 });
 
-test("a parser that throws is ParseError with its error as the cause", async () => {
+test("a parser that throws is a ParseError with the thrown error as its cause", async () => {
   const error = await failureOf(new Command("echo", ["{"]).parse(JSON.parse));
   assertInstanceOf(error, ParseError);
   assertInstanceOf(error.cause, SyntaxError);
@@ -170,7 +172,7 @@ test("a parser that throws is ParseError with its error as the cause", async () 
   );
 });
 
-test("a runner needs to implement outputString alone, and says so of the rest", async () => {
+test("a runner that implements outputString alone refuses outputBytes and start", async () => {
   class Minimal extends ProcessRunner {
     override outputString(command: Command): Promise<ProcessResult<string>> {
       return new ScriptedRunner().fallback(Reply.ok("x\n")).outputString(
@@ -195,7 +197,7 @@ test("a runner needs to implement outputString alone, and says so of the rest", 
   ]);
 });
 
-test("retry counts the first run too, and asks whether an error is worth another", async () => {
+test("attempts include the first run, and `when` decides whether an error is retried", async () => {
   const seen: string[] = [];
   const replies = [
     Reply.fail(1),
@@ -231,7 +233,7 @@ test("retry counts the first run too, and asks whether an error is worth another
   );
 });
 
-test("every verb that demands success retries, and the ones that do not never do", async () => {
+test("verbs that demand success retry, and outputString and outputBytes never do", async () => {
   const retrying = new Command("flaky").retry({
     attempts: 2,
     when: () => true,
@@ -250,7 +252,7 @@ test("every verb that demands success retries, and the ones that do not never do
   assertEquals((await runner().outputBytes(retrying)).signal, 9);
 });
 
-test("a retry waits for its back-off, and a cancellation cuts that short and is never retried", async () => {
+test("a retry waits for its back-off, which an abort ends, and an abort is never retried", async () => {
   const flaky = new Command("flaky");
   const script = () =>
     new ScriptedRunner().onSequence(["flaky"], [Reply.fail(1), Reply.ok()]);
@@ -277,7 +279,7 @@ test("a retry waits for its back-off, and a cancellation cuts that short and is 
   assertEquals(asked, 0);
 });
 
-test("a spawn failure can be retried like any other", async () => {
+test("a failed start can be retried", async () => {
   const runner = new ScriptedRunner().onSequence(["late"], [
     Reply.notFound(),
     Reply.ok("there\n"),
@@ -302,7 +304,7 @@ test("a spawn failure can be retried like any other", async () => {
   );
 });
 
-test("what is no command is refused as such, by whatever runs it", async () => {
+test("every runner refuses what is no Command, and the error says what it got", async () => {
   const others: [unknown, string][] = [
     ["git", "a string"],
     [null, "null"],
