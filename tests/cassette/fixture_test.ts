@@ -516,7 +516,7 @@ test("a Deno test and a Bun test share a cassette that either of them recorded",
     };
     await run(recorder, "record", ["-A"]);
     const path = folder.file(
-      "__cassettes__/with_cassette_test.ts/echo says what it is told.json",
+      "__cassettes__/with_cassette_test.ts/echo prints its argument.json",
     );
     const text = await readFile(path, "utf8");
     // Deno may not read the environment, and replays because the file exists.

@@ -146,7 +146,7 @@ test("runs recorded at the same time, with any options, are replayed unchanged i
         replayer.assertAllPlayed();
       },
     ),
-    { numRuns: sized(40, 200) },
+    { numRuns: sized(25, 200) },
   );
 });
 
@@ -199,6 +199,6 @@ test("a file with unknown fields at any place is written as it was read", async 
         assertEquals(Cassette.parse(changed).toString(), changed);
       },
     ),
-    { numRuns: sized(25, 100) },
+    { numRuns: sized(15, 100) },
   );
 });

@@ -91,7 +91,7 @@ test("any recorded runs are replayed unchanged", async () => {
         cassette.toString(),
       );
     }),
-    { numRuns: sized(40, 300) },
+    { numRuns: sized(25, 300) },
   );
 });
 
@@ -122,7 +122,7 @@ test("the digest of any stdin is the FNV-1a hash of the tag and the bytes", asyn
         expected,
       );
     }),
-    { numRuns: sized(40, 200) },
+    { numRuns: sized(25, 200) },
   );
 });
 
@@ -134,7 +134,7 @@ test("a cassette text with any one change parses or is a CassetteError", () => {
     ...['"', "{", "}", "[", "]", ",", ":", "\\", "\\u", "null", "1e400", "-0"],
     ...["0.1", "__proto__", "stdin_digest"],
   ];
-  const numRuns = sized(1000, 5000);
+  const numRuns = sized(500, 5000);
   let refused = 0;
   fc.assert(
     fc.property(
