@@ -32,7 +32,7 @@ async function stoppedSaver(
   return saver;
 }
 
-/** The last word of each entry's command: the number of the save that wrote it first. */
+/** The argument of each entry's command. For entries of a saver it is the number of the save that wrote it first. */
 function wordsOf({ entries }: Cassette): string[] {
   return entries.map(({ args }) => args[0]);
 }
