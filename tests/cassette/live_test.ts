@@ -395,30 +395,42 @@ test("output that was cut off because a background process kept the pipe open is
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   // The daemonised process is not found, and keeps stdout open.
-  const plain = sh(
-    "(setsid sleep 60 2>/dev/null & echo $!); trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done",
-  ).timeoutGrace(60_000);
-  let command = plain;
-  const live = await withinDeadline(
+  const command = (ms: number) =>
+    sh(
+      "(setsid sleep 60 2>/dev/null & echo $!); trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done",
+    ).timeout(ms).timeoutGrace(60_000);
+  const started = (ms: number) => command(ms).arg("started");
+  const startAndRead = async (runner: ProcessRunner, ms: number) => {
+    await using process = await runner.start(started(ms));
+    return await process.outputString();
+  };
+  const { ms, live } = await withinDeadline(
     async (ms) => {
-      command = plain.timeout(ms);
-      const result = await RecordReplayRunner.recording(
+      const live = await RecordReplayRunner.recording(
         path,
         new JobRunner(),
-        (runner) => runner.outputString(command),
+        (runner) =>
+          Promise.all([
+            runner.outputString(command(ms)),
+            startAndRead(runner, ms),
+          ]),
       );
-      await sh('kill -9 "$1"', result.stdout.split("\n")[0]).outputString();
-      return result;
+      for (const { stdout } of live) {
+        await sh('kill -9 "$1"', stdout.split("\n")[0]).outputString();
+      }
+      return { ms, live };
     },
-    ({ stdout }) => stdout.endsWith("ready\n"),
+    ({ live }) => live.every(({ stdout }) => stdout.endsWith("ready\n")),
   );
-  assertEquals([live.timedOut, live.truncated], [true, true]);
+  for (const { timedOut, truncated } of live) {
+    assertEquals([timedOut, truncated], [true, true]);
+  }
   const text = (await Cassette.read(path)).toString();
   assertEquals(Cassette.parse(text).toString(), text);
   const replayer = await RecordReplayRunner.replay(path);
-  assertEquals(await replayer.outputString(command), live);
-  await using process = await replayer.start(command);
-  assertEquals(await process.outputString(), live);
+  assertEquals(await replayer.outputString(command(ms)), live[0]);
+  assertEquals(await replayer.outputString(started(ms)), live[1]);
+  assertEquals(await startAndRead(replayer, ms), live[1]);
   for (
     const streams of ['"stdout"', "[1]", '["stdin"]', "true", "null"]
   ) {
