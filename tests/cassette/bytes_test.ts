@@ -27,7 +27,7 @@ const EVERY_BYTE = sh(
 );
 const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, index) => index);
 
-/** Records what a command prints, in bytes. */
+/** Records the output of a command in bytes. */
 function recordBytes(
   path: string,
   command: Command,
@@ -47,7 +47,7 @@ async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<number[]> {
   return all;
 }
 
-test("bytes of any kind are recorded and replayed exactly, with their text beside them", async () => {
+test("any bytes are recorded and replayed exactly, and their text too", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const live = await recordBytes(path, EVERY_BYTE);
@@ -65,7 +65,7 @@ test("bytes of any kind are recorded and replayed exactly, with their text besid
   );
 });
 
-test("a live process records and replays its bytes too", async () => {
+test("the bytes of a live process are recorded and replayed too", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await RecordReplayRunner.recording(path, new JobRunner(), async (runner) => {
@@ -90,7 +90,7 @@ test("a live process records and replays its bytes too", async () => {
   );
 });
 
-test("text needs no bytes beside it, and a plain recording has none", async () => {
+test("a recording of valid text, or by a text verb, has no base64 field", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh("printf 'h\\303\\251\\n'");
@@ -108,7 +108,7 @@ test("text needs no bytes beside it, and a plain recording has none", async () =
   );
 });
 
-test("bytes that a text does not tell are a miss, and say how to record them", async () => {
+test("bytes that cannot be restored from recorded text are a miss that tells how to record them", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await RecordReplayRunner.recording(path, new JobRunner(), async (runner) => {
@@ -126,12 +126,12 @@ test("bytes that a text does not tell are a miss, and say how to record them", a
     UnsupportedError,
     "record it again",
   );
-  // Whose text was decoded in another way cannot be told from it either.
+  // Bytes cannot be restored from text that was decoded as UTF-8 if the command has another encoding.
   const latin = sh("echo plain").encoding("latin1");
   await assertRejects(() => replayer.outputBytes(latin), CassetteMissError);
 });
 
-test("a replacement character that the program printed itself is told from one that was put there", async () => {
+test("a replacement character that the program printed is replayed as its bytes", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh("printf '\\357\\277\\275'");
@@ -141,7 +141,7 @@ test("a replacement character that the program printed itself is told from one t
   assertEquals(live.stdout, Uint8Array.of(239, 191, 189));
 });
 
-test("bytes of another encoding are played also where they are nothing but ASCII", async () => {
+test("bytes in another encoding are replayed, even if all of them are ASCII", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh("echo plain").encoding("latin1");
@@ -150,7 +150,7 @@ test("bytes of another encoding are played also where they are nothing but ASCII
   assertEquals(await replayer.outputBytes(tool), live);
 });
 
-test("bytes of another encoding are exact, and their text is decoded by it", async () => {
+test("bytes in another encoding are replayed exactly, and their text is decoded from it", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh("printf 'h\\351\\n'; echo plain >&2").encoding("latin1");
@@ -165,7 +165,7 @@ test("bytes of another encoding are exact, and their text is decoded by it", asy
   assertEquals((await process.finish()).stderr, "plain\n");
 });
 
-test("limits bound what is kept of bytes, and not what is recorded", async () => {
+test("an output limit applies to the returned bytes, not to the recorded ones", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh("printf '\\377a\\n\\376b\\n'");
@@ -180,7 +180,7 @@ test("limits bound what is kept of bytes, and not what is recorded", async () =>
   );
 });
 
-test("what is hidden is hidden in bytes too, and shown again around what is no text", async () => {
+test("redaction replaces values in bytes that are not text, and a replay restores them", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh('printf "\\377$TOKEN\\376h\\303\\251$TOKEN\\303 id=77"')
@@ -206,7 +206,7 @@ test("what is hidden is hidden in bytes too, and shown again around what is no t
   );
 });
 
-test("bytes of an encoding in which a secret looks otherwise are not recorded with it", async () => {
+test("recording bytes with redactEnv is refused in UTF-16, and recording text is not", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh('printf "$TOKEN" | sed "s/./&\\x00/g"').env("TOKEN", "s3cr3t")
@@ -227,7 +227,7 @@ test("bytes of an encoding in which a secret looks otherwise are not recorded wi
   assertEquals((await Cassette.read(path)).entries[0].stdout, "<env:TOKEN>");
 });
 
-test("what is no base64 is refused where it stands", () => {
+test("invalid base64 is refused with its place", () => {
   const text = (base64: string) =>
     `{"version":1,"entries":[{"program":"x","args":[],"stdout":"","stderr":"","code":0,"stdout_base64":${base64}}]}`;
   for (
@@ -245,7 +245,7 @@ test("what is no base64 is refused where it stands", () => {
   );
 });
 
-test("a command that nobody recorded is still a miss in bytes", async () => {
+test("replaying the bytes of a command that was not recorded is a miss", async () => {
   await using folder = await temporaryFolder();
   await new Cassette().write(folder.file("c.json"));
   const replayer = await RecordReplayRunner.replay(folder.file("c.json"));

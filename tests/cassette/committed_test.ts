@@ -5,7 +5,7 @@ import { failureOf } from "../commands.ts";
 import { test } from "../harness.ts";
 import { assertEquals, assertInstanceOf } from "../std.ts";
 
-test("the committed cassette replays what git said when it was recorded", async () => {
+test("the committed cassette replays the recorded output of git", async () => {
   const git = await RecordReplayRunner.replay(GIT_CASSETTE);
   assertEquals(await git.run(GIT_COMMANDS.success), "true");
   assertEquals(
@@ -22,7 +22,7 @@ test("the committed cassette replays what git said when it was recorded", async 
   );
 });
 
-test("the committed cassette is as the recorder writes it", async () => {
+test("the committed cassette has the format that the recorder writes", async () => {
   const text = await readFile(GIT_CASSETTE, "utf8");
   assertEquals(Cassette.parse(text).toString(), text);
   assertEquals(text.includes("LC_ALL"), true);

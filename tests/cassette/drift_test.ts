@@ -26,7 +26,7 @@ import {
 const A = new Command("tool", ["a"]);
 const B = new Command("tool", ["b"]);
 
-/** Records these, each with its own number for an answer. */
+/** Records the commands. The output of each is its index. */
 async function record(
   path: string,
   commands: readonly Command[],
@@ -40,7 +40,7 @@ async function record(
   });
 }
 
-test("what was not played is told, in the order of the file", async () => {
+test("unplayed lists the recordings that were not played, in the order of the file", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await record(path, [A, B, A, B]);
@@ -62,7 +62,7 @@ test("what was not played is told, in the order of the file", async () => {
   assertEquals(replayer.unplayed(), []);
 });
 
-test("a long list of what was not played stays bounded", async () => {
+test("the message about many unplayed recordings has a bounded length", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const long = "x".repeat(5000);
@@ -80,14 +80,14 @@ test("a long list of what was not played stays bounded", async () => {
   assertStringIncludes(error.message, "and 190 more");
 });
 
-test("a recorder has nothing that was not played", async () => {
+test("a recorder has no unplayed recordings", async () => {
   const runner = RecordReplayRunner.record("c.json");
   assertEquals(runner.unplayed(), []);
   runner.assertAllPlayed();
   await assertRejects(() => runner.check(new JobRunner()), UnsupportedError);
 });
 
-test("a strict order plays each run in its turn, once, and shows both when it is not", async () => {
+test("a strict order plays each recording once, in its turn, and a miss tells the asked and the expected command", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await record(path, [A, B, A]);
@@ -99,7 +99,7 @@ test("a strict order plays each run in its turn, once, and shows both when it is
   assertEquals(early.nearest.map(({ index }) => index), [1]);
   assertStringIncludes(early.message, "`tool a`");
   assertStringIncludes(early.message, "`tool b`");
-  // It is still the turn of the same.
+  // The failed run did not use up the recording.
   assertEquals(await replayer.run(B), "1");
   assertEquals(await replayer.run(A), "2");
   const late = await failureOf(replayer.run(A));
@@ -112,7 +112,7 @@ test("a strict order plays each run in its turn, once, and shows both when it is
   replayer.assertAllPlayed();
 });
 
-test("what is refused in bytes is still to be played", async () => {
+test("a recording whose bytes are refused remains unplayed", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const inner = new ScriptedRunner().fallback(Reply.ok("\ufffd one\n"));
@@ -123,7 +123,7 @@ test("what is refused in bytes is still to be played", async () => {
   assertEquals(await replayer.run(A), "\ufffd one");
 });
 
-test("a strict order cannot be had where new runs come last", async () => {
+test("new-episodes refuses a strict order", async () => {
   await assertRejects(
     () =>
       RecordReplayRunner.open("c.json", {
@@ -135,7 +135,7 @@ test("a strict order cannot be had where new runs come last", async () => {
   );
 });
 
-test("the last run of a key repeats, unless that is to be an error", async () => {
+test("the last recording of a command repeats, or is an error with repeat set to error", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await record(path, [A, A]);
@@ -151,7 +151,7 @@ test("the last run of a key repeats, unless that is to be an error", async () =>
   assertStringIncludes(error.message, "all 2 of its recordings");
 });
 
-test("check runs the commands again and tells which results are others now, as a diff", async () => {
+test("check runs the commands again and reports changed results as a diff", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const lines = Array.from({ length: 20 }, (_, index) => `line ${index}`);
@@ -206,7 +206,7 @@ test("check runs the commands again and tells which results are others now, as a
   assertEquals(await readFile(path, "utf8"), before);
 });
 
-test("check takes what is not in the file from the commands that were played, and skips the others", async () => {
+test("check takes stdin, variables and timeouts from the commands that were played, and skips other entries", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const typed = new Command("cat").stdin("input\n");
@@ -231,11 +231,11 @@ test("check takes what is not in the file from the commands that were played, an
   await replayer.outputString(late);
   const report = await replayer.check(new JobRunner());
   assertEquals([report.unchanged, report.skipped, report.changed], [3, [], []]);
-  // Who listened to the replay is not to hear of this.
+  // A check does not call the handlers of the replayed command.
   assertEquals(heard, 1);
 });
 
-test("check knows the folders of this machine, and skips what redact has perhaps changed", async () => {
+test("check restores the folders of this machine, and skips an entry that redact may have changed", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const { process } = globalThis as unknown as { process: { cwd(): string } };
@@ -258,7 +258,7 @@ test("check knows the folders of this machine, and skips what redact has perhaps
   assertEquals(skipped.skipped.length, 1);
 });
 
-test("check goes on past an entry that no command can have, and shows spaces at the end", async () => {
+test("check skips entries that are not valid commands, and shows trailing spaces", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const entry = '"stdout":"foo\\n","stderr":"","code":0';
@@ -274,7 +274,7 @@ test("check goes on past an entry that no command can have, and shows spaces at 
   assertStringIncludes(report.changed[0].diff, "+foo  ");
 });
 
-test("check compares bytes where bytes were recorded", async () => {
+test("check compares bytes if bytes were recorded", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = sh("printf '\\377'");

@@ -30,7 +30,7 @@ import {
 
 const TOOL = new Command("tool");
 
-/** Runs `action` with these variables, `undefined` for none, and puts back what was. */
+/** Runs `action` with these variables (`undefined` removes one), then restores them. */
 async function withVariables<T>(
   variables: Record<string, string | undefined>,
   action: () => Promise<T>,
@@ -41,7 +41,7 @@ async function withVariables<T>(
 
 const NO_VARIABLES = { CI: undefined, PROCESSKIT_CASSETTES: undefined };
 
-/** A test of a file in a folder. */
+/** The identity of a test in the file `some_test.ts` of a folder. */
 function testIn(folder: string, name = "a test"): TestIdentity {
   return { name, origin: toFileUrl(join(folder, "some_test.ts")).href };
 }
@@ -50,7 +50,7 @@ function answering(text: string): ScriptedRunner {
   return new ScriptedRunner().fallback(Reply.ok(text));
 }
 
-test("a test records into a file of its own the first time, and replays it from then on", async () => {
+test("withCassette records a test into its own file the first time, and replays it from then on", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     const own = testIn(folder.path, "first, of all");
@@ -67,7 +67,7 @@ test("a test records into a file of its own the first time, and replays it from 
   });
 });
 
-test("without options, the programs are real", async () => {
+test("without options, withCassette runs real programs", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     for (const mode of ["record", "replay"]) {
@@ -80,7 +80,7 @@ test("without options, the programs are real", async () => {
   });
 });
 
-test("the mode is the option's, then the variable's, then CI's, then auto", async () => {
+test("the mode is taken from the option, then PROCESSKIT_CASSETTES, then CI, and is auto otherwise", async () => {
   await using folder = await temporaryFolder();
   const inner = answering("x");
   const modeWith = (
@@ -131,7 +131,7 @@ test("the mode is the option's, then the variable's, then CI's, then auto", asyn
   assertStringIncludes(wrong.message, '"new-episodes"');
 });
 
-test("the folder may be another: an absolute one, a URL, or one beside the test", async () => {
+test("the option dir is an absolute path, a URL, or a path relative to the test file", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     const inner = answering("x");
@@ -153,7 +153,7 @@ test("the folder may be another: an absolute one, a URL, or one beside the test"
   });
 });
 
-test("a body that fails writes nothing, whatever the mode", async () => {
+test("a body that throws writes nothing, in any mode", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     const own = testIn(folder.path);
@@ -161,13 +161,13 @@ test("a body that fails writes nothing, whatever the mode", async () => {
     const failing = (mode: "record" | "auto" | "new-episodes") =>
       failureOf(withCassette(own, { inner, mode }, async (runner) => {
         await runner.run(TOOL);
-        throw new Error("of the test's");
+        throw new Error("thrown by the test");
       }));
     for (const mode of ["record", "auto", "new-episodes"] as const) {
       const error = await failing(mode);
       assertInstanceOf(error, Error);
-      // Nothing was playing: there is no file.
-      assertEquals(error.message, "of the test's");
+      // No cassette is being replayed, so no note is added.
+      assertEquals(error.message, "thrown by the test");
     }
     assertEquals(await readdir(folder.path), []);
     await withCassette(own, { inner }, (runner) => runner.run(TOOL));
@@ -181,7 +181,7 @@ test("a body that fails writes nothing, whatever the mode", async () => {
   });
 });
 
-test("what fails while a cassette plays says so, which, and how to record it again", async () => {
+test("an error during a replay names the cassette, and tells how to record it again", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     const own = testIn(folder.path);
@@ -198,15 +198,15 @@ test("what fails while a cassette plays says so, which, and how to record it aga
           },
         ),
       );
-    const own_error = new TypeError("of the test's");
-    const error = await failure(own_error);
-    assert(error === own_error);
-    assert(own_error.message.startsWith("of the test's\n\n"));
-    for (const text of [own_error.message, own_error.stack!]) {
+    const testError = new TypeError("thrown by the test");
+    const error = await failure(testError);
+    assert(error === testError);
+    assert(testError.message.startsWith("thrown by the test\n\n"));
+    for (const text of [testError.message, testError.stack!]) {
       assertStringIncludes(text, path);
       assertStringIncludes(text, "PROCESSKIT_CASSETTES=record");
     }
-    // Where the option decides, the variable would not help.
+    // The option mode overrides the variable.
     const fixed = await failure(new Error("x"), "replay");
     assertStringIncludes(String(fixed), 'mode: "record"');
     assert(!String(fixed).includes("PROCESSKIT_CASSETTES"));
@@ -227,7 +227,7 @@ test("what fails while a cassette plays says so, which, and how to record it aga
   });
 });
 
-test("a cassette that is to be replayed and cannot be says who wants that, and how to record it", async () => {
+test("an error about a cassette that cannot be replayed tells why it is replayed, and how to record it", async () => {
   await using folder = await temporaryFolder();
   const own = testIn(folder.path);
   const failure = async (
@@ -264,7 +264,7 @@ test("a cassette that is to be replayed and cannot be says who wants that, and h
   assert(!(await failure({}, "new-episodes")).includes("replayed"));
 });
 
-test("two tests that record one cassette are told so, and a test that is run again is not", async () => {
+test("two tests that record one cassette with different commands are refused, and a test that runs again is not", async () => {
   await withVariables(
     { ...NO_VARIABLES, PROCESSKIT_CASSETTES: "record" },
     async () => {
@@ -285,7 +285,7 @@ test("two tests that record one cassette are told so, and a test that is run aga
   );
 });
 
-test("a test that is run again asks for the same where what differs takes no part in the match", async () => {
+test("a test that runs again may use another working directory if it is not part of the match", async () => {
   const variables = { ...NO_VARIABLES, PROCESSKIT_CASSETTES: "record" };
   await withVariables(variables, async () => {
     await using folder = await temporaryFolder();
@@ -299,7 +299,7 @@ test("a test that is run again asks for the same where what differs takes no par
   });
 });
 
-test("names become files of their own, on every system", async () => {
+test("different test names have different file names, which are valid on every system", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     const names = [
@@ -352,7 +352,7 @@ test("names become files of their own, on every system", async () => {
       assert(!/[. ]$/.test(file.replace(/\.json$/, "")), file);
     }
     assert(files.includes("a b.json") && files.includes("a_b.json"));
-    // Windows has these for devices, whatever comes after a dot.
+    // On Windows these are names of devices, with any extension.
     assert(!files.some((file) => /^(?:con|nul)\./i.test(file)));
     for (const name of names) {
       const index = await withCassette(
@@ -366,7 +366,7 @@ test("names become files of their own, on every system", async () => {
   });
 });
 
-test("a test and a step of another do not get in each other's way", async () => {
+test("a step has another file than a test with a similar name", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     const parent = testIn(folder.path, "package.json");
@@ -386,20 +386,20 @@ test("a test and a step of another do not get in each other's way", async () => 
   });
 });
 
-test("a process that a test leaves behind while it is played is ended, with its timers", async () => {
+test("withCassette ends a replayed process that the test left running", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     const own = testIn(folder.path);
-    const slow = sh("echo a; sleep 0.5; echo b");
+    const slow = sh("echo a; sleep 0.1; echo b");
     await withCassette(own, { timing: true }, (runner) => runner.run(slow));
-    // The harness counts what is left.
+    // The leak check of the suite finds a timer that is left.
     await withCassette(own, { speed: 0.001 }, async (runner) => {
       await runner.start(slow);
     });
   });
 });
 
-test("the file of a test gives its folder the name that it has", async () => {
+test("the folder of the cassettes has the name of the test file", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     const origin = toFileUrl(folder.file("Git Test é#1.test.ts")).href;
@@ -414,7 +414,7 @@ test("the file of a test gives its folder the name that it has", async () => {
   });
 });
 
-test("a step has its cassette in the folder of its test", async () => {
+test("the cassette of a step is in the folder of its test", async () => {
   await withVariables(NO_VARIABLES, async () => {
     await using folder = await temporaryFolder();
     const parent = testIn(folder.path, "whole");
@@ -430,7 +430,7 @@ test("a step has its cassette in the folder of its test", async () => {
   });
 });
 
-test("what is no test, no file, or no body is refused", async () => {
+test("withCassette refuses an invalid test, body or option", async () => {
   const wrong: unknown[] = [
     undefined,
     {},
@@ -483,7 +483,7 @@ test("what is no test, no file, or no body is refused", async () => {
   }
 });
 
-test("a Deno test and a Bun test use one cassette, recorded by either", async () => {
+test("a Deno test and a Bun test share a cassette that either of them recorded", async () => {
   for (
     const [recorder, player] of [["deno", "bun"], ["bun", "deno"]] as const
   ) {
@@ -516,20 +516,20 @@ test("a Deno test and a Bun test use one cassette, recorded by either", async ()
     };
     await run(recorder, "record", ["-A"]);
     const path = folder.file(
-      "__cassettes__/with_cassette_test.ts/echo says what it is told.json",
+      "__cassettes__/with_cassette_test.ts/echo prints its argument.json",
     );
     const text = await readFile(path, "utf8");
-    // The environment may not be looked at: it is replayed because the file is there.
+    // Deno may not read the environment, and replays because the file exists.
     await run(player, "replay", ["--allow-read"]);
     assertEquals(await readFile(path, "utf8"), text);
-    // Were it run for real, it would not say this.
+    // The real program would not print this.
     await writeFile(path, text.replace("hello\\n", "hollo\\n"));
     const changed = String(
       await failureOf(run(player, "replay", ["--allow-read"])),
     );
     assertStringIncludes(changed, "hollo");
     assertStringIncludes(changed, "PROCESSKIT_CASSETTES=record");
-    // Deno would not show the variable to the test, the way it was run.
+    // Deno needs a permission for the variable that the note names.
     assertEquals(
       changed.includes("--allow-env=PROCESSKIT_CASSETTES"),
       player === "deno",
@@ -537,8 +537,8 @@ test("a Deno test and a Bun test use one cassette, recorded by either", async ()
   }
 });
 
-test("Deno's own context of a test, and of a step, is a test's identity", async () => {
-  // Bun hands out no context.
+test("the context of a Deno test, and of a step, is a valid test identity", async () => {
+  // Bun passes no context to a test.
   if (runtimeName !== "deno") return;
   await using folder = await temporaryFolder();
   const file = folder.file("context_test.ts");
@@ -557,6 +557,8 @@ Deno.test("outer", async (t) => {
     "test",
     "-A",
     "--quiet",
+    // The type check takes seconds. `deno check` covers a context in tests/fixtures/with_cassette.ts.
+    "--no-check",
     `--config=${join(ROOT, "deno.json")}`,
     file,
   ];

@@ -6,7 +6,7 @@ import { assertEquals } from "../std.ts";
 
 const RUNTIMES = ["deno", "bun"] as const;
 
-/** Records or replays the fixture's commands in a process of its own. */
+/** Records or replays the commands of the fixture in a process of the runtime, and returns their results. */
 async function results(
   runtime: "deno" | "bun",
   path: string,
@@ -21,14 +21,13 @@ async function results(
   return await new Command(program, [...args, path, mode]).run();
 }
 
-test("the same commands recorded under Deno and under Bun give the same bytes, and replay under either", async () => {
+test("Deno and Bun record the same bytes, and replay each other's cassettes", async () => {
   await using folder = await temporaryFolder();
-  const live = [];
-  for (const runtime of RUNTIMES) {
-    live.push(
-      await results(runtime, folder.file(`${runtime}.json`), ["-A"], "record"),
-    );
-  }
+  const live = await Promise.all(
+    RUNTIMES.map((runtime) =>
+      results(runtime, folder.file(`${runtime}.json`), ["-A"], "record")
+    ),
+  );
   assertEquals(live[0], live[1]);
   const [deno, bun] = await Promise.all(
     RUNTIMES.map((runtime) => readFile(folder.file(`${runtime}.json`), "utf8")),

@@ -1,80 +1,174 @@
-import { readdir, writeFile } from "node:fs/promises";
-import { Cassette, CassetteError, Command } from "../../mod.ts";
-import { sleep } from "../commands.ts";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import {
+  Cassette,
+  CassetteError,
+  Command,
+  type RunningProcess,
+} from "../../mod.ts";
+import { failureOf, sleep } from "../commands.ts";
 import { runtimeName, temporaryFolder, test } from "../harness.ts";
 import { scriptWords } from "../runtimes.ts";
-import { assert, assertEquals } from "../std.ts";
+import { sized } from "../size.ts";
+import { assert, assertEquals, assertInstanceOf } from "../std.ts";
+import { isPast, SAVE_POINTS, type SavePoint } from "./save_points.ts";
 
-const SAVES = 300;
+const MODES = ["record", "new-episodes"] as const;
+type Mode = typeof MODES[number];
 
-for (const mode of ["record", "new-episodes"] as const) {
-  test(`a process that is killed at random moments during 300 saves never leaves a broken file (${mode})`, async () => {
-    await using folder = await temporaryFolder();
-    const path = folder.file("c.json");
-    const { program, args } = scriptWords(
-      runtimeName,
-      "tests/fixtures/save_for_ever.ts",
-    );
-    let entries = 0;
-    let leftovers = 0;
-    for (let saves = 0; saves < SAVES;) {
-      // It begins from the last file in one mode, and anew in the other.
-      await using saver = await new Command(program, [...args, path, mode])
-        .start();
-      const last = 1 + Math.floor(Math.random() * 12);
-      await saver.waitForLine((line) => line === String(last), 30_000);
-      await sleep(Math.random() * 4);
-      saver.kill();
-      await saver.wait();
-      saves += last;
+/** Starts a process that saves to `path`, and waits until it has stopped at `point` of its save number `save`. */
+async function stoppedSaver(
+  path: string,
+  mode: Mode,
+  point: SavePoint,
+  save: number,
+): Promise<RunningProcess> {
+  const { program, args } = scriptWords(
+    runtimeName,
+    "tests/fixtures/save_to_point.ts",
+  );
+  const saver = await new Command(program, args)
+    .args([path, mode, point, `${save}`]).keepStdinOpen().start();
+  await saver.waitForLine((line) => line === point, 60_000);
+  return saver;
+}
 
-      const cassette = await Cassette.read(path);
-      if (mode === "record") assert(cassette.entries.length >= last);
-      else assert(cassette.entries.length >= entries + last);
-      entries = cassette.entries.length;
-      const names = (await readdir(folder.path)).filter((name) =>
-        name !== "c.json" && name !== "other.json"
-      );
-      assert(names.length <= 1, `${names}`);
-      leftovers += names.length;
-      // The next save clears what was left lying; another cassette's does not touch it.
-      await new Cassette().write(folder.file("other.json"));
-      for (const name of names) {
-        assert((await readdir(folder.path)).includes(name));
+/** The argument of each entry's command. For entries of a saver it is the number of the save that wrote it first. */
+function wordsOf({ entries }: Cassette): string[] {
+  return entries.map(({ args }) => args[0]);
+}
+
+/** Where a process is killed: one point for each state that a folder can be in, or every point. */
+const POINTS: readonly SavePoint[] = sized(
+  [
+    "locked the folder",
+    "created the temporary file",
+    "written half of the temporary file",
+    "closed the temporary file",
+    "renamed the temporary file",
+  ],
+  [...SAVE_POINTS],
+);
+
+/** The numbers of the saves that are interrupted at a point. The first save is into a new folder. */
+function interruptedSaves(index: number): readonly number[] {
+  // At full size 25 saves complete for each of the 12 points, which makes 300.
+  return sized([1 + index % 2], [1, 3, 5, 8, 13]);
+}
+
+for (const mode of MODES) {
+  test(`a process that is killed at any point of a save leaves the cassette whole (${mode})`, async () => {
+    let completed = 0;
+    for (const [index, point] of POINTS.entries()) {
+      for (const save of interruptedSaves(index + MODES.indexOf(mode))) {
+        await killAt(mode, point, save);
+        completed += save - 1;
       }
-      await new Cassette(entries < 200 ? cassette.entries : []).write(path);
-      if (entries >= 200) entries = 0;
-      assertEquals((await readdir(folder.path)).sort(), [
-        "c.json",
-        "other.json",
-      ]);
     }
-    // Were there none, it would not have been killed where it matters.
-    assert(leftovers > 0, "it was never killed during a write");
+    assert(completed >= sized(2, 300), `${completed}`);
   });
 }
 
-test("what is being saved by somebody else is not taken for left over", async () => {
+/** Kills a process at a point of a save, and checks what is in the folder then, and after the next save. */
+async function killAt(
+  mode: Mode,
+  point: SavePoint,
+  save: number,
+): Promise<void> {
   await using folder = await temporaryFolder();
-  const path = folder.file("c.json");
-  const { program, args } = scriptWords(
-    runtimeName,
-    "tests/fixtures/save_for_ever.ts",
-  );
-  await using saver = await new Command(program, [...args, path, "record"])
-    .start();
-  await saver.waitForLine((line) => line === "1", 30_000);
-  for (let save = 0; save < 50; save++) {
-    await new Cassette().write(path);
-    await Cassette.read(path);
+  const path = folder.file("new/c.json");
+  const before = save === 1 ? [] : ["before"];
+  if (save > 1) await cassetteOf(before).write(path);
+  {
+    await using saver = await stoppedSaver(path, mode, point, save);
+    saver.kill();
+    await saver.wait();
   }
-  // It goes on: none of its saves has failed.
-  await saver.waitForLine(() => true, 30_000);
-  saver.kill();
-  await saver.wait();
+  const where = `killed when save ${save} had ${point}`;
+  const isRenamed = isPast(point, "renamed the temporary file");
+  const saved = Array.from(
+    { length: isRenamed ? save : save - 1 },
+    (_, index) => `${index + 1}`,
+  );
+  const isReplaced = mode === "record" && saved.length > 0;
+  const words = isReplaced ? saved : [...before, ...saved];
+  const names = await readdir(folder.file("new"));
+  const isThere = names.includes("c.json");
+  assertEquals(isThere, words.length > 0, where);
+  if (isThere) assertEquals(wordsOf(await Cassette.read(path)), words, where);
+
+  const temporary = names.filter((name) => name !== "c.json");
+  const isTemporaryLeft = isPast(point, "created the temporary file") &&
+    !isRenamed;
+  assertEquals(temporary.length, isTemporaryLeft ? 1 : 0, where);
+  for (const name of temporary) {
+    const text = await readFile(folder.file(`new/${name}`), "utf8");
+    if (isPast(point, "written the temporary file")) {
+      assertEquals(wordsOf(Cassette.parse(text)).at(-1), `${save}`, where);
+    } else {
+      const isHalf = point === "written half of the temporary file";
+      assertEquals(text.startsWith("{"), isHalf, where);
+      assertInstanceOf(
+        await failureOf((() => Promise.resolve(text).then(Cassette.parse))()),
+        CassetteError,
+        where,
+      );
+    }
+  }
+  // A save of another cassette leaves the temporary file alone; the next save of this one removes it.
+  await new Cassette().write(folder.file("new/other.json"));
+  assertEquals(
+    (await readdir(folder.file("new"))).sort(),
+    [...names, "other.json"].sort(),
+    where,
+  );
+  await new Cassette().write(path);
+  assertEquals(
+    (await readdir(folder.file("new"))).sort(),
+    ["c.json", "other.json"],
+    where,
+  );
+}
+
+function cassetteOf(words: readonly string[]): Cassette {
+  const [entry] = Cassette.parse(
+    '{"version":1,"entries":[{"program":"tool","args":[],"stdout":"","stderr":"","code":0}]}',
+  ).entries;
+  return new Cassette(words.map((word) => ({ ...entry, args: [word] })));
+}
+
+test("a save waits for a save of another process, and does not remove its temporary file", async () => {
+  for (
+    const point of [
+      "created the temporary file",
+      "written half of the temporary file",
+      "closed the temporary file",
+    ] as const
+  ) {
+    await using folder = await temporaryFolder();
+    const path = folder.file("c.json");
+    await using saver = await stoppedSaver(path, "record", point, 1);
+    const names = await readdir(folder.path);
+    assertEquals(names.length, 1);
+    const saving = new Cassette().write(path);
+    // A save that did not wait would be over by then.
+    const isOver = await Promise.race([
+      saving.then(() => true),
+      sleep(200).then(() => false),
+    ]);
+    assertEquals(isOver, false, point);
+    assertEquals(await readdir(folder.path), names, point);
+    const stdin = saver.takeStdin()!;
+    await stdin.writeLine("");
+    await stdin.finish();
+    assertEquals(await saver.wait(), { kind: "exited", code: 0 }, point);
+    await saving;
+    // The save that waited came second, and replaced the file.
+    assertEquals((await Cassette.read(path)).entries, [], point);
+    assertEquals(await readdir(folder.path), ["c.json"], point);
+  }
 });
 
-test("a file that only looks like what is left over stays", async () => {
+test("a save keeps files whose names only resemble a temporary file's name", async () => {
   await using folder = await temporaryFolder();
   const others = [
     ".c.json.0123456789abcdef.tmp.bak",
@@ -84,35 +178,31 @@ test("a file that only looks like what is left over stays", async () => {
     ".c.json.tmp",
   ];
   for (const name of others) await writeFile(folder.file(name), "");
-  const before = await readdir(folder.path);
+  await writeFile(folder.file(".c.json.0123456789abcdef.tmp"), "");
   await new Cassette().write(folder.file("c.json"));
   assertEquals(
     (await readdir(folder.path)).sort(),
-    [...before, "c.json"].sort(),
+    [...others, "c.json"].sort(),
   );
 });
 
-test("a thousand saves at once in one folder all come to an end", async () => {
+test("many saves at once in one folder all complete", async () => {
   await using folder = await temporaryFolder();
   await Promise.all(
     Array.from(
-      { length: 1000 },
+      { length: sized(100, 1000) },
       (_, index) => new Cassette().write(folder.file(`${index % 10}.json`)),
     ),
   );
   assertEquals((await readdir(folder.path)).length, 10);
 });
 
-test("a save that fails leaves the lock to whoever comes next", async () => {
+test("a save that fails releases the lock of the folder", async () => {
   await using folder = await temporaryFolder();
   await new Cassette().write(folder.file("a/c.json"));
   for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      await new Cassette().write(folder.file("a"));
-      assert(false, "a folder was replaced");
-    } catch (error) {
-      assert(error instanceof CassetteError, `${error}`);
-    }
+    const error = await failureOf(new Cassette().write(folder.file("a")));
+    assertInstanceOf(error, CassetteError, "a folder was replaced");
   }
   await new Cassette().write(folder.file("c.json"));
 });

@@ -1,5 +1,6 @@
 // Live processes that are recorded and replayed.
 
+import { readFile } from "node:fs/promises";
 import {
   Cassette,
   CassetteMissError,
@@ -17,8 +18,10 @@ import {
   ScriptedRunner,
   UnsupportedError,
 } from "../../mod.ts";
-import { collect, failureOf, sh, sleep } from "../commands.ts";
-import { temporaryFolder, test } from "../harness.ts";
+import { collect, failureOf, sh } from "../commands.ts";
+import { eventually, temporaryFolder, test } from "../harness.ts";
+import { sized } from "../size.ts";
+import { withinDeadline } from "./deadline.ts";
 import {
   assert,
   assertEquals,
@@ -26,11 +29,12 @@ import {
   assertRejects,
 } from "../std.ts";
 
-const LONG = 20_000;
+/** Longer than anything that a test waits for. */
+const LONG = 60_000;
 const TOOL = sh("echo one; printf 'two\\r\\nthr\\377ee'; echo err >&2; exit 3");
 const TEXT = "one\ntwo\r\nthr\ufffdee";
 
-/** Records what `use` does with a live process; what is in the cassette then. */
+/** Records what `use` does with a live process, and returns the cassette. */
 async function recorded(
   command: Command,
   use: (process: RunningProcess) => unknown,
@@ -43,6 +47,14 @@ async function recorded(
     await use(process);
   });
   return await Cassette.read(path);
+}
+
+/** Waits until the runtime has noticed that a process has exited, which nothing here has waited for. */
+async function untilReaped({ pid }: RunningProcess): Promise<void> {
+  await eventually(
+    `${pid} is reaped`,
+    () => readFile(`/proc/${pid}/stat`).then(() => false, () => true),
+  );
 }
 
 /** Every way to take a live process to its end. */
@@ -66,12 +78,12 @@ const ways: Readonly<Record<string, (process: RunningProcess) => unknown>> = {
   },
   profile: (process) => process.profile(10),
   shutdown: async (process) => {
-    await sleep(100);
+    await untilReaped(process);
     await process.shutdown(LONG);
   },
 };
 
-test("whoever reads a recorded process, and how, the same is in the cassette", async () => {
+test("every way to read a live process records the same entry", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await RecordReplayRunner.recording(
@@ -85,7 +97,7 @@ test("whoever reads a recorded process, and how, the same is in the cassette", a
   }
 });
 
-test("a recorded start is replayed by outputString, and the other way round", async () => {
+test("a run recorded by start is replayed by outputString and by start", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const live = await TOOL.outputString();
@@ -106,7 +118,7 @@ test("a recorded start is replayed by outputString, and the other way round", as
   assertEquals(live.stdout, TEXT);
 });
 
-test("recorded lines flow through the code of live ones", async () => {
+test("a replayed process has the lines, handlers, events, probes and limits of a live one", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await RecordReplayRunner.recording(
@@ -152,13 +164,13 @@ test("recorded lines flow through the code of live ones", async () => {
   assertEquals((await limited.outputString()).stdout, "thr\ufffdee");
 });
 
-test("a run that was ended before its end is not recorded", async () => {
+test("a run that did not complete, or that no caller waited for, is not recorded", async () => {
   const endless = sh("echo up; while :; do sleep 0.05; done");
   const abort = new AbortController();
   const early: Record<string, [Command, (process: RunningProcess) => unknown]> =
     {
       disposal: [endless, (process) => process.waitForLine(() => true, LONG)],
-      "disposal while a reader is at work": [
+      "disposal while a reader waits": [
         endless,
         (process) => process.stdoutLines().next(),
       ],
@@ -170,22 +182,22 @@ test("a run that was ended before its end is not recorded", async () => {
         abort.abort();
         await failureOf(process.wait());
       }],
-      "disposal of one that has ended, and was not waited for": [
+      "disposal of a process that has exited, and was not waited for": [
         sh("echo up"),
-        () => sleep(200),
+        untilReaped,
       ],
-      "disposal with lines that nobody has read": [
+      "disposal with unread lines": [
         sh("for n in 0 1 2 3 4 5 6 7 8 9; do echo $n; sleep 0.02; done"),
         async (process) => {
           await process.stdoutLines().next();
           await process.finish();
         },
       ],
-      "leaving the lines": [
+      "leaving the loop over the lines": [
         sh("echo up"),
         async (process) => {
           for await (const _ of process.stdoutLines()) break;
-          await sleep(100);
+          await untilReaped(process);
         },
       ],
     };
@@ -194,11 +206,11 @@ test("a run that was ended before its end is not recorded", async () => {
   }
 });
 
-test("firstLine records a run that it saw to the end, and none that it ended", async () => {
+test("firstLine records a run that ended without a match, and none that it killed", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const runner = RecordReplayRunner.record(path);
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < sized(5, 20); round++) {
     await runner.firstLine(new Command("echo", ["found"]), () => true);
   }
   await runner.firstLine(new Command("echo", ["missed"]), () => false);
@@ -207,10 +219,14 @@ test("firstLine records a run that it saw to the end, and none that it ended", a
   assertEquals(entries.map(({ stdout }) => stdout), ["missed\n"]);
 });
 
-test("a timeout is recorded with what there was until then, and a shutdown with its end", async () => {
-  const late = await recorded(
-    sh("echo up; sleep 60").timeout(300),
-    (process) => collect(process.stdoutLines()),
+test("a timed-out process is recorded with the output until then, and a shut-down process with its exit code", async () => {
+  const late = await withinDeadline(
+    (ms) =>
+      recorded(
+        sh("echo up; sleep 60").timeout(ms),
+        (process) => collect(process.stdoutLines()),
+      ),
+    ({ entries }) => entries[0]?.stdout !== "",
   );
   assertEquals(late.entries.map(({ stdout, timedOut }) => [stdout, timedOut]), [
     ["up\n", true],
@@ -227,7 +243,7 @@ test("a timeout is recorded with what there was until then, and a shutdown with 
   ]);
 });
 
-test("a run that was started but has not ended is not in the file, and is unsaved then", async () => {
+test("a save leaves out a run that has not ended, and disposal saves it once it has", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const runner = RecordReplayRunner.record(path);
@@ -244,7 +260,7 @@ test("a run that was started but has not ended is not in the file, and is unsave
   ]);
 });
 
-test("a stdin that is left open is refused when it begins, in both modes, and nothing is started", async () => {
+test("start refuses a stdin that stays open, in both modes, and starts nothing", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const inner = new ScriptedRunner().when(() => {
@@ -259,13 +275,13 @@ test("a stdin that is left open is refused when it begins, in both modes, and no
     assertInstanceOf(error, UnsupportedError);
     assertEquals(error.program, "bc");
   }
-  // A verb that closes it at once is another matter.
+  // A verb closes that stdin at once, and is not refused.
   await using other = await temporaryFolder();
   const whole = RecordReplayRunner.record(other.file("c.json"));
   assertEquals(await whole.run(new Command("cat").keepStdinOpen()), "");
 });
 
-test("a start that was not recorded is a miss", async () => {
+test("starting a command that was not recorded is a miss", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await RecordReplayRunner.record(path).save();
@@ -277,7 +293,7 @@ test("a start that was not recorded is a miss", async () => {
   );
 });
 
-test("the same command, started several times at once, is recorded as often", async () => {
+test("a command that is started several times at once is recorded as often", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await RecordReplayRunner.recording(path, new JobRunner(), async (runner) => {
@@ -294,7 +310,7 @@ test("the same command, started several times at once, is recorded as often", as
   }
 });
 
-test("a process of a group is recorded like any other, and so is a scripted one", async () => {
+test("processes of a group and scripted processes are recorded like any other", async () => {
   await using group = await ProcessGroup.create();
   const inGroup = await recorded(TOOL, (process) => process.wait(), group);
   assertEquals(inGroup.entries[0].stdout, TEXT);
@@ -303,7 +319,7 @@ test("a process of a group is recorded like any other, and so is a scripted one"
   assertEquals(played.entries[0].stdout, "a\n");
 });
 
-test("a runner that starts another command than it was given is told so", async () => {
+test("recording a live process of a runner that starts a different command is refused", async () => {
   await using folder = await temporaryFolder();
   class Wrapping extends ProcessRunner {
     readonly #inner = new JobRunner();
@@ -326,7 +342,7 @@ test("a runner that starts another command than it was given is told so", async 
   assertEquals(await recorder.run(new Command("echo", ["x"])), "x");
 });
 
-test("two recorders, one behind the other, both record", async () => {
+test("a recorder whose inner runner is a recorder records the same as that one", async () => {
   await using folder = await temporaryFolder();
   const [outer, inner] = [folder.file("outer.json"), folder.file("inner.json")];
   await RecordReplayRunner.recording(
@@ -345,7 +361,7 @@ test("two recorders, one behind the other, both record", async () => {
   assertEquals(Cassette.parse(texts[0]).entries.length, 1);
 });
 
-test("a recorder keeps what a buffer drops, by any verb, and a replay drops it again", async () => {
+test("a recorder stores the output that a buffer limit drops, by any verb, and a replay drops it again", async () => {
   const command = sh("seq 1000; seq 5 >&2").outputBuffer({ maxLines: 2 });
   const verbs: ((runner: ProcessRunner) => Promise<ProcessResult<string>>)[] = [
     (runner) => runner.outputString(command),
@@ -375,26 +391,46 @@ test("a recorder keeps what a buffer drops, by any verb, and a replay drops it a
   }
 });
 
-test("a pipe that had to be cut is recorded as one, and replayed as one", async () => {
+test("output that was cut off because a background process kept the pipe open is recorded and replayed as truncated", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
-  // Its output is held open by somebody who is not in sight any more.
-  const command = sh(
-    "(setsid sleep 20 2>/dev/null & echo $!); trap 'exit 0' TERM; while :; do sleep 0.02; done",
-  ).timeout(200).timeoutGrace(20_000);
-  const live = await RecordReplayRunner.recording(
-    path,
-    new JobRunner(),
-    (runner) => runner.outputString(command),
+  // The daemonised process is not found, and keeps stdout open.
+  const command = (ms: number) =>
+    sh(
+      "(setsid sleep 60 2>/dev/null & echo $!); trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done",
+    ).timeout(ms).timeoutGrace(60_000);
+  const started = (ms: number) => command(ms).arg("started");
+  const startAndRead = async (runner: ProcessRunner, ms: number) => {
+    await using process = await runner.start(started(ms));
+    return await process.outputString();
+  };
+  const { ms, live } = await withinDeadline(
+    async (ms) => {
+      const live = await RecordReplayRunner.recording(
+        path,
+        new JobRunner(),
+        (runner) =>
+          Promise.all([
+            runner.outputString(command(ms)),
+            startAndRead(runner, ms),
+          ]),
+      );
+      for (const { stdout } of live) {
+        await sh('kill -9 "$1"', stdout.split("\n")[0]).outputString();
+      }
+      return { ms, live };
+    },
+    ({ live }) => live.every(({ stdout }) => stdout.endsWith("ready\n")),
   );
-  await sh('kill -9 "$1"', live.stdout.trim()).outputString();
-  assertEquals([live.timedOut, live.truncated], [true, true]);
+  for (const { timedOut, truncated } of live) {
+    assertEquals([timedOut, truncated], [true, true]);
+  }
   const text = (await Cassette.read(path)).toString();
   assertEquals(Cassette.parse(text).toString(), text);
   const replayer = await RecordReplayRunner.replay(path);
-  assertEquals(await replayer.outputString(command), live);
-  await using process = await replayer.start(command);
-  assertEquals(await process.outputString(), live);
+  assertEquals(await replayer.outputString(command(ms)), live[0]);
+  assertEquals(await replayer.outputString(started(ms)), live[1]);
+  assertEquals(await startAndRead(replayer, ms), live[1]);
   for (
     const streams of ['"stdout"', "[1]", '["stdin"]', "true", "null"]
   ) {

@@ -46,7 +46,7 @@ async function record(
   return await readFile(path, "utf8");
 }
 
-test("the working directory takes part in a match unless it is said not to", async () => {
+test("the working directory is part of the match, unless matchOn.cwd is false", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const plain = await record(path, [TOOL.cwd("/a")], {});
@@ -63,7 +63,7 @@ test("the working directory takes part in a match unless it is said not to", asy
   assertEquals(await lax.run(TOOL), "answer");
 });
 
-test("a chosen variable takes part by a digest: set, removed and left alone are three things", async () => {
+test("a variable in matchOn.env is matched by a digest, and set, removed and inherited are different", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options = { matchOn: { env: ["LANG", "TZ"] } };
@@ -84,7 +84,7 @@ test("a chosen variable takes part by a digest: set, removed and left alone are 
   ) {
     await assertRejects(() => replayer.run(other), CassetteMissError);
   }
-  // Who does not ask for it plays it all the same.
+  // Without matchOn the digest is ignored.
   const plain = await RecordReplayRunner.replay(path);
   assertEquals(await plain.run(TOOL), "answer");
   // A removed variable is recorded as such.
@@ -96,7 +96,7 @@ test("a chosen variable takes part by a digest: set, removed and left alone are 
   await assertRejects(() => again.run(TOOL), CassetteMissError);
 });
 
-test("a variable may have any name that one can have", async () => {
+test("a variable in matchOn.env may have the name of a property of every object", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const names = ["constructor", "__proto__", "prototype", "toString"];
@@ -115,7 +115,7 @@ test("a variable may have any name that one can have", async () => {
   }
 });
 
-test("equal values of two variables have two digests, and a recording that says nothing new has none", async () => {
+test("equal values of two variables have different digests, and a command without the variables has none", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await record(path, [TOOL.env({ A: "same", B: "same" })], {
@@ -129,7 +129,7 @@ test("equal values of two variables have two digests, and a recording that says 
   assert(!text.includes("env_digests"));
 });
 
-test("normalize makes the key that is stored and matched, with what varies taken out", async () => {
+test("normalize changes the key that is stored and matched", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options: CassetteOptions = {
@@ -149,7 +149,7 @@ test("normalize makes the key that is stored and matched, with what varies taken
   );
 });
 
-test("normalize may leave the input out of the match, and several are applied in turn", async () => {
+test("normalize may remove stdin from the match, and several functions are applied in order", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options: CassetteOptions = {
@@ -165,7 +165,7 @@ test("normalize may leave the input out of the match, and several are applied in
   assertEquals(await replayer.run(TOOL.stdin("two")), "answer");
 });
 
-test("what normalize returns and is no key is a TypeError, before anything is run", async () => {
+test("an invalid key from normalize is a TypeError, and the command does not run", async () => {
   const results: unknown[] = [
     undefined,
     "x",
@@ -181,13 +181,13 @@ test("what normalize returns and is no key is a TypeError, before anything is ru
   }
 });
 
-test("paths stores what stands for a folder, and gives the real one back", async () => {
+test("paths stores placeholders for folders, and a replay restores the folders", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const { process } = globalThis as unknown as {
     process: { cwd(): string };
   };
-  // Folders of which none is in another, wherever this is run.
+  // None of these folders is in another one, wherever the test runs.
   const home = "/home/nobody/of-this-name";
   using _variables = setVariables({ HOME: home, TMPDIR: "/scratch/" });
   const here = process.cwd();
@@ -229,12 +229,12 @@ test("paths stores what stands for a folder, and gives the real one back", async
   assertStringIncludes(entry.stdout, "-I<CWD>\n");
   const replayer = await RecordReplayRunner.replay(path, options);
   assertEquals(await replayer.outputString(command), live);
-  // Without the option it is as it is in the file.
+  // Without the option, the placeholders are compared as they are in the file.
   const plain = await RecordReplayRunner.replay(path);
   await assertRejects(() => plain.run(command), CassetteMissError);
 });
 
-test("a cassette with paths plays on another machine, with that one's folders", async () => {
+test("a cassette with paths is replayed on another machine, with the folders of that machine", async () => {
   await using folder = await temporaryFolder();
   await using elsewhere = await temporaryFolder();
   const path = folder.file("c.json");
@@ -253,7 +253,7 @@ test("a cassette with paths plays on another machine, with that one's folders", 
   assert(!text.includes("/home/one") && !text.includes(folder.path));
 });
 
-test("a folder that is the root of all files stands for nothing, and comes back as it is", async () => {
+test("a folder that is the root has no placeholder", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const words = scriptWords(runtimeName, "tests/fixtures/portable.ts");
@@ -268,7 +268,7 @@ test("a folder that is the root of all files stands for nothing, and comes back 
   assertEquals(entry.args[2], "//input");
 });
 
-test("what stood for a folder is the root where that is the folder", async () => {
+test("a placeholder is restored to the root if the folder is the root", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options = { normalize: paths({ home: true }) };
@@ -285,7 +285,7 @@ test("what stood for a folder is the root where that is the folder", async () =>
   assertEquals(await replayer.run(TOOL), "/ /x <HOME>\n/");
 });
 
-test("paths says which permission is missing, and asks for none", async () => {
+test("paths names the missing permission, and does not prompt for it", async () => {
   // Bun has no permissions.
   if (runtimeName !== "deno") return;
   const { program, args } = scriptWords("deno", "tests/fixtures/portable.ts", [
@@ -297,7 +297,7 @@ test("paths says which permission is missing, and asks for none", async () => {
   assertStringIncludes(result.stderr, "--allow-env=HOME");
 });
 
-test("options that are not what they have to be are refused where they are given", () => {
+test("invalid options are refused when they are given", () => {
   const wrong: [unknown, string][] = [
     [{ matchOn: { env: "LANG" } }, "matchOn.env"],
     [{ matchOn: { env: ["A=B"] } }, '"="'],
@@ -317,7 +317,7 @@ test("options that are not what they have to be are refused where they are given
     [{ redacted: redactPattern(/x/) }, 'unknown option "redacted"'],
     [{ mode: "replay" }, 'unknown option "mode"; known are matchOn, normalize'],
     [
-      // Where options are copied, a getter of a class is left behind.
+      // A copy of the options would lack a getter of a class.
       new (class Options {
         get redact() {
           return redactPattern(/x/);
@@ -358,7 +358,7 @@ test("options that are not what they have to be are refused where they are given
   }
 });
 
-test("replay refuses what it has no use for", async () => {
+test("replay refuses the options mode and inner, and options that are not an object", async () => {
   for (const options of [null, [], 5, { mode: "record" }, { inner }]) {
     await assertRejects(
       () => RecordReplayRunner.replay("c.json", options as CassetteOptions),
@@ -368,7 +368,7 @@ test("replay refuses what it has no use for", async () => {
   }
 });
 
-test("open refuses the same, and no options at all", async () => {
+test("open refuses missing and invalid options", async () => {
   const wrong: [unknown, string][] = [
     [null, "a cassette's options: expected a plain object"],
     [undefined, "a cassette's options: expected a plain object"],
@@ -384,7 +384,7 @@ test("open refuses the same, and no options at all", async () => {
   }
 });
 
-test("a stdin file is matched by its path as it is in the file", async () => {
+test("a stdin file is matched by its path with placeholders", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const { process } = globalThis as unknown as { process: { cwd(): string } };
@@ -400,39 +400,39 @@ test("a stdin file is matched by its path as it is in the file", async () => {
   );
 });
 
-test("an error of normalize or redact is the caller's own", async () => {
+test("an error of redact is thrown unchanged", async () => {
   const runner = RecordReplayRunner.record("c.json", inner, {
     redact: () => {
-      throw new Error("of the caller's");
+      throw new Error("of redact");
     },
   });
   const error = await failureOf(runner.run(TOOL));
   assertInstanceOf(error, Error);
-  assertEquals(error.message, "of the caller's");
+  assertEquals(error.message, "of redact");
 });
 
-test("a live process whose output redact cannot deal with is not left out without a word", async () => {
+test("an error of redact for a live process is thrown by save, until it is discarded", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const runner = RecordReplayRunner.record(path, inner, {
     redact: (field, text) => {
-      if (field === "stdout") throw new Error("of the caller's");
+      if (field === "stdout") throw new Error("of redact");
       return text;
     },
   });
-  // Whoever runs a verb is told by that.
+  // The verb throws the error, so save does not.
   await failureOf(runner.outputString(TOOL));
   await runner.save();
   assertEquals((await Cassette.read(path)).entries, []);
   {
-    // Nobody waits for the end of this one, who could be.
+    // No caller waits for the end of this process, so no call can throw the error.
     await using process = await runner.start(TOOL);
     for await (const _ of process.stdoutLines());
   }
   for (let turn = 0; turn < 2; turn++) {
     const error = await failureOf(runner.save());
     assertInstanceOf(error, Error);
-    assertEquals(error.message, "of the caller's");
+    assertEquals(error.message, "of redact");
   }
   runner.discard();
   await runner.save();

@@ -16,7 +16,7 @@ import {
   assertStringIncludes,
 } from "../std.ts";
 
-/** The miss of a command on a cassette with these recordings. */
+/** Replays `asked` from a cassette of the `recorded` commands, and returns the error. */
 async function missOf(
   recorded: readonly Command[],
   asked: Command,
@@ -41,7 +41,7 @@ async function missOf(
 
 const git = (...args: string[]) => new Command("git", args);
 
-test("a miss shows what was recorded, what was asked, and which argument differs", async () => {
+test("a miss tells the recorded command, the asked command and the argument that differs", async () => {
   const error = await missOf(
     [git("status"), git("log", "-n", "10")],
     git("log", "-n", "20"),
@@ -57,7 +57,7 @@ test("a miss shows what was recorded, what was asked, and which argument differs
   assertStringIncludes(error.message, '"new-episodes"');
 });
 
-test("an argument too many or too few is told by its place", async () => {
+test("a miss tells the place of an extra or a missing argument", async () => {
   const differences = async (recorded: string[], asked: string[]) =>
     (await missOf([git(...recorded)], git(...asked))).nearest[0].differences;
   assertEquals(await differences(["a", "c"], ["a", "b b", "c"]), [
@@ -75,7 +75,7 @@ test("an argument too many or too few is told by its place", async () => {
   ]);
 });
 
-test("the working directory and the input are named when it is they that differ", async () => {
+test("a miss tells a different working directory, stdin or variable", async () => {
   const differences = async (
     recorded: Command,
     asked: Command,
@@ -111,7 +111,7 @@ test("the working directory and the input are named when it is they that differ"
   );
 });
 
-test("a difference far into long words is shown, and one of many arguments hides no other", async () => {
+test("a miss shows a difference at the end of long words, and tells how many other arguments differ", async () => {
   const long =
     "/home/runner/work/project/project/packages/something/test/fixtures/";
   const { nearest, message } = await missOf(
@@ -142,7 +142,7 @@ test("a difference far into long words is shown, and one of many arguments hides
   assertStringIncludes(many.nearest[0].differences[0], "from args[0] on");
 });
 
-test("an old entry with input and no digest is told for what it is", async () => {
+test("a miss tells that an entry has stdin but no digest", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await Cassette.parse(
@@ -154,7 +154,7 @@ test("an old entry with input and no digest is told for what it is", async () =>
   assertStringIncludes(error.message, "without a digest");
 });
 
-test("the nearest come first, each once, and at most three", async () => {
+test("a miss lists at most three recordings, each command once, the most similar first", async () => {
   const error = await missOf(
     [
       new Command("hg", ["log"]),
@@ -172,7 +172,7 @@ test("the nearest come first, each once, and at most three", async () => {
   assertEquals((await missOf([], git())).nearest, []);
 });
 
-test("a miss stays bounded, and in its lines, whatever is asked", async () => {
+test("the message of a miss has a bounded length and number of lines, whatever the command", async () => {
   const long = "x".repeat(100_000);
   const many = Array.from({ length: 5000 }, (_, index) => `a${index}`);
   const odd = "line\nline\r\u2028\u0007";
@@ -189,7 +189,7 @@ test("a miss stays bounded, and in its lines, whatever is asked", async () => {
   assertEquals(error.message.split("\n").length, 5);
 });
 
-test("a hundred thousand recordings are looked through in no time to speak of", async () => {
+test("a miss in a cassette of 100,000 recordings is found in linear time", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const [template] = Cassette.parse(
@@ -207,11 +207,11 @@ test("a hundred thousand recordings are looked through in no time to speak of", 
   const took = performance.now() - start;
   assertInstanceOf(error, CassetteMissError);
   assertEquals(error.nearest[0].index, 99_999);
-  // It takes some 100 ms.
-  assert(took < 5000, `${took} ms`);
+  // It takes about 100 ms. Quadratic time would be minutes.
+  assert(took < 60_000, `${took} ms`);
 });
 
-test("what is secret is not in a miss either", async () => {
+test("a redacted value is not in a miss", async () => {
   const error = await missOf([git("a")], git("hunter2"), {
     redact: (_field, text) => text.replaceAll("hunter2", "-"),
   });

@@ -22,7 +22,7 @@ import {
   assertStringIncludes,
 } from "../std.ts";
 
-/** Answers with the number of the run, and counts. */
+/** A runner that answers every run with its number, and counts the runs. */
 function counter(): ScriptedRunner & { runs(): number } {
   let runs = 0;
   const runner = new ScriptedRunner();
@@ -38,13 +38,14 @@ const A = new Command("tool", ["a"]);
 const B = new Command("tool", ["b"]);
 const C = new Command("tool", ["c"]);
 
-async function programsIn(path: string): Promise<string[]> {
+/** The first argument of each entry, followed by its stdout. */
+async function runsIn(path: string): Promise<string[]> {
   return (await Cassette.read(path)).entries.map(({ args, stdout }) =>
     `${args[0]}${stdout.trimEnd()}`
   );
 }
 
-test("record replaces what was there, and replay plays it", async () => {
+test("record replaces the file, and replay plays it", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const inner = counter();
@@ -57,7 +58,7 @@ test("record replaces what was there, and replay plays it", async () => {
     await runner.run(command);
     await runner.save();
   }
-  assertEquals(await programsIn(path), ["b2"]);
+  assertEquals(await runsIn(path), ["b2"]);
   const replayer = await RecordReplayRunner.open(path, {
     mode: "replay",
     inner,
@@ -67,7 +68,7 @@ test("record replaces what was there, and replay plays it", async () => {
   assertEquals(inner.runs(), 2);
 });
 
-test("auto records where there is no file, and replays where there is one", async () => {
+test("auto records if the file does not exist, and replays it if it does", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("new/c.json");
   const inner = counter();
@@ -79,7 +80,7 @@ test("auto records where there is no file, and replays where there is one", asyn
   assertEquals(second.mode, "replay");
   assertEquals(await second.run(A), "1");
   assertEquals(inner.runs(), 1);
-  // What is there and cannot be read is not recorded over.
+  // A file that cannot be read is not overwritten.
   await writeFile(path, "{");
   const error = await failureOf(
     RecordReplayRunner.open(path, { mode: "auto" }),
@@ -88,7 +89,7 @@ test("auto records where there is no file, and replays where there is one", asyn
   assertEquals(error.reason, "invalid-data");
 });
 
-test("new-episodes plays what is known, records what is not, and keeps the rest of the file", async () => {
+test("new-episodes replays recorded commands, records other commands, and keeps the rest of the file", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const inner = counter();
@@ -126,7 +127,7 @@ test("new-episodes plays what is known, records what is not, and keeps the rest 
   assertEquals(await idle.run(A), "0");
   await idle.save();
   assertEquals(await readFile(path, "utf8"), before);
-  // Not even its spaces are changed for nothing.
+  // Without a new run, not even the white space changes.
   const other = folder.file("other.json");
   await writeFile(other, '{"version":1,"entries":[]}\n');
   await (await RecordReplayRunner.open(other, { mode: "new-episodes", inner }))
@@ -139,20 +140,20 @@ test("new-episodes plays what is known, records what is not, and keeps the rest 
   });
   assertEquals(await runner.run(B), "1");
   assertEquals(await runner.run(A), "0");
-  // What was not known when it was opened is real every time: its answers may differ.
+  // A command that was not recorded before runs every time: its answers may differ.
   assertEquals(await runner.run(B), "2");
   await runner.save();
   await runner.save();
-  assertEquals(await programsIn(path), ["a0", "undefined", "b1", "b2"]);
+  assertEquals(await runsIn(path), ["a0", "undefined", "b1", "b2"]);
   assertEquals(await runner.run(C), "3");
   await runner[Symbol.asyncDispose]();
-  assertEquals(await programsIn(path), ["a0", "undefined", "b1", "b2", "c3"]);
+  assertEquals(await runsIn(path), ["a0", "undefined", "b1", "b2", "c3"]);
   const after = await readFile(path, "utf8");
   assert(after.startsWith(before.slice(0, before.lastIndexOf("}\n  ]"))));
   assertEquals(runner.unplayed().map(({ program }) => program), ["unasked"]);
 });
 
-test("new-episodes begins a file that is not there, also with nothing to put in it", async () => {
+test("new-episodes creates a missing file, even without any run", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const runner = await RecordReplayRunner.open(path, {
@@ -167,7 +168,7 @@ test("new-episodes begins a file that is not there, also with nothing to put in 
   assertEquals((await Cassette.read(path)).entries, []);
 });
 
-test("new-episodes runs a key for real whose recordings are exhausted, if they do not repeat", async () => {
+test("with repeat set to error, new-episodes runs a command whose recordings are used up", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const inner = counter();
@@ -179,10 +180,10 @@ test("new-episodes runs a key for real whose recordings are exhausted, if they d
   });
   assertEquals([await runner.run(A), await runner.run(A)], ["1", "2"]);
   await runner.save();
-  assertEquals(await programsIn(path), ["a1", "a2"]);
+  assertEquals(await runsIn(path), ["a1", "a2"]);
 });
 
-test("two that add to one file lose neither's runs, whichever was opened first", async () => {
+test("two runners that add to one file lose no run, whichever was opened first", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const inner = counter();
@@ -192,13 +193,13 @@ test("two that add to one file lose neither's runs, whichever was opened first",
   await one.run(A);
   await other.run(B);
   await Promise.all([one.save(), other.save()]);
-  assertEquals((await programsIn(path)).sort(), ["a1", "b2"]);
+  assertEquals((await runsIn(path)).sort(), ["a1", "b2"]);
   await one.run(C);
   await one.save();
-  assertEquals((await programsIn(path)).sort(), ["a1", "b2", "c3"]);
+  assertEquals((await runsIn(path)).sort(), ["a1", "b2", "c3"]);
 });
 
-test("processes of both runtimes that add to one file at once lose nobody's runs", async () => {
+test("processes of both runtimes that add to one file at the same time lose no run", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const runners = (["deno", "bun"] as const).flatMap((runtime, at) =>
@@ -217,7 +218,7 @@ test("processes of both runtimes that add to one file at once lose nobody's runs
   assertEquals(words, expected);
 });
 
-test("what is added to and is no cassette, or a symbolic link, stays as it is", async () => {
+test("new-episodes does not write to an invalid cassette or through a symbolic link", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const inner = counter();
@@ -243,7 +244,7 @@ test("what is added to and is no cassette, or a symbolic link, stays as it is", 
   assertEquals(error.reason, "symlink");
 });
 
-test("passthrough runs everything for real, also what no cassette could hold, and touches no file", async () => {
+test("passthrough runs every command, even one that cannot be recorded, and touches no file", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const runner = await RecordReplayRunner.open(path, {
@@ -271,7 +272,7 @@ test("passthrough runs everything for real, also what no cassette could hold, an
   await assertRejects(() => Cassette.read(path), CassetteError);
 });
 
-test("a mode that is none is refused, and so is no mode", async () => {
+test("an unknown mode is refused, and so is a missing one", async () => {
   const wrong = [
     "replays",
     "",
@@ -295,7 +296,7 @@ test("a mode that is none is refused, and so is no mode", async () => {
   );
 });
 
-test("a replay by any door needs permission to read alone", async () => {
+test("a replay in any mode needs read permission only", async () => {
   // Bun has no permissions.
   if (runtimeName !== "deno") return;
   await using folder = await temporaryFolder();

@@ -45,7 +45,7 @@ async function refusal(promise: Promise<unknown>): Promise<CassetteError> {
   return error;
 }
 
-test("a variable's value is nowhere in the file, and the replaying command's own comes back", async () => {
+test("redactEnv keeps the value of a variable out of the file, and a replay restores the value of its own command", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options = { redact: redactEnv(["API_TOKEN"]) };
@@ -67,13 +67,13 @@ test("a variable's value is nowhere in the file, and the replaying command's own
   assert(!text.includes("hunter2"));
   const replayer = await RecordReplayRunner.replay(path, options);
   assertEquals(await replayer.outputString(echo(SECRET)), live);
-  // Whoever has another token plays it too, the digest of the input included.
+  // A command with another token matches too, although its stdin differs.
   const other = await replayer.outputString(echo("another-token"));
   assertEquals(other.stdout, live.stdout.replaceAll(SECRET, "another-token"));
   assertEquals(other.stderr, "xanother-tokenx");
 });
 
-test("a value that is part of another, and one with signs of a pattern in it, come back as they were", async () => {
+test("redactEnv restores a value that is part of another one, and a value with special characters of a pattern", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options = { redact: redactEnv(["SHORT", "LONG", "ODD"]) };
@@ -97,7 +97,7 @@ test("a value that is part of another, and one with signs of a pattern in it, co
   assertEquals(await replayer.outputString(command), live);
 });
 
-test("a value that a command inherits is in the file as little, and every machine replays the same", async () => {
+test("redactEnv keeps an inherited value out of the file, and every replay returns the placeholder", async () => {
   const plain = sh('echo "token=$API_TOKEN"; echo "$API_TOKEN" >&2');
   const options = { redact: redactEnv(["API_TOKEN"]) };
   for (const command of [plain, plain.inheritEnv(["API_TOKEN", "PATH"])]) {
@@ -137,9 +137,9 @@ test("a value that a command inherits is in the file as little, and every machin
   }
 });
 
-test("a value that is inherited and is in the words of the command is refused, since no other machine has it", async () => {
+test("recording a command whose words contain an inherited value is refused: another machine lacks the value", async () => {
   using _ = setVariables({ API_TOKEN: SECRET, TMPDIR: "/scratch" });
-  // What hides a part of it does not hide the rest.
+  // The pattern replaces a part of the value, which does not hide the rest.
   const recorder = RecordReplayRunner.record("c.json", new JobRunner(), {
     redact: [
       redactEnv(["API_TOKEN", "LOGIN", "PASSWORD"]),
@@ -166,15 +166,15 @@ test("a value that is inherited and is in the words of the command is refused, s
     assertStringIncludes(error.message, `which it inherits, in ${place} is`);
     assert(!`${error.stack}`.includes(SECRET));
   }
-  // Where the command sets it as well, or a variable that has it in its value, every
-  // machine knows it.
+  // If the command sets the variable too, or sets a variable that contains the value,
+  // every machine has the value.
   for (
     const asked of [
       command.env("API_TOKEN", SECRET),
       command.env("LOGIN", `token=${SECRET}`),
     ]
   ) assertEquals(await recorder.run(asked), `x --token=${SECRET}`);
-  // Two values together hide a third, however often they do.
+  // Two set values together cover an inherited one, here 20,000 times.
   const both = sh("cat", "x", `a${SECRET}z`).stdin(
     `a${SECRET}z\n`.repeat(20_000),
   );
@@ -186,13 +186,13 @@ test("a value that is inherited and is in the words of the command is refused, s
       }),
     )).startsWith(`a${SECRET}z`),
   );
-  // What stands in for something is not the command's word.
+  // A placeholder that contains the value is not a word of the command.
   using _stand = setVariables({ API_TOKEN: "TMP>" });
   assertEquals(await recorder.run(sh("echo $1", "/scratch")), "/scratch");
   recorder.discard();
 });
 
-test("of two variables with one value the one that the command sets comes back", async () => {
+test("of two variables with the same value, redactEnv restores the one that the command sets", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options = { redact: redactEnv(["A_TOKEN", "B_TOKEN"]) };
@@ -211,7 +211,7 @@ test("of two variables with one value the one that the command sets comes back",
   );
 });
 
-test("a check that fails tells nothing that is redacted", async () => {
+test("the report of a failed check contains no redacted value", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options = { redact: redactEnv(["TOKEN"]) };
@@ -233,12 +233,12 @@ test("a check that fails tells nothing that is redacted", async () => {
   assert(!report.includes("hunter2"), report);
 });
 
-test("a command that is without the variable has nothing hidden in what it prints", async () => {
+test("redactEnv does not change the output of a command that does not have the variable", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options = { redact: redactEnv(["API_TOKEN"]) };
   const command = sh(`echo ${SECRET}`);
-  // What the machine has is of no matter to them, be it short.
+  // The value of this process does not matter to these commands, even if it is short.
   for (const value of [SECRET, "abc"]) {
     using _ = setVariables({ API_TOKEN: value });
     await RecordReplayRunner.recording(
@@ -258,7 +258,7 @@ test("a command that is without the variable has nothing hidden in what it print
   }
 });
 
-test("a short value that a command inherits is refused before it is run for real, and not checked", async () => {
+test("recording a command that inherits a very short value is refused before it runs, and check skips it", async () => {
   await using folder = await temporaryFolder();
   const options = { redact: redactEnv(["API_TOKEN"]) };
   const path = folder.file("c.json");
@@ -278,7 +278,7 @@ test("a short value that a command inherits is refused before it is run for real
     assertStringIncludes(error.message, "API_TOKEN is only 3 characters long");
   }
   {
-    // Nothing can be found of what is empty.
+    // An empty value is in no text.
     using _ = setVariables({ API_TOKEN: "" });
     await recorder.run(command);
     await recorder.save();
@@ -292,16 +292,15 @@ test("a short value that a command inherits is refused before it is run for real
   assertEquals(await readFile(ran, "utf8"), "x\n");
 });
 
-test("a value that is no UTF-8 is not recorded, nor told, and is not needed to replay", async () => {
+test("an inherited value that is not UTF-8 is refused when recording, and is not needed for a replay", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const { program, args } = scriptWords(
     runtimeName,
     "tests/fixtures/redacted.ts",
   );
-  // The variable of the program itself is to be none that text can tell.
   const record = [...args, path, "record"];
-  // A variable that no text can tell.
+  // No JavaScript string holds this value, so a shell sets it.
   const run = (mode: string) =>
     sh(
       "API_TOKEN=$(printf 'p\\351ss-hunter2') exec \"$@\"",
@@ -316,7 +315,7 @@ test("a value that is no UTF-8 is not recorded, nor told, and is not needed to r
   assertEquals((await run("replay")).stdout, "token=<env:API_TOKEN>\n");
 });
 
-test("a value that may not be read is not recorded, and is not needed to replay", async () => {
+test("an inherited value without permission to read it is refused when recording, and is not needed for a replay", async () => {
   // Bun has no permissions.
   if (runtimeName !== "deno") return;
   await using folder = await temporaryFolder();
@@ -343,16 +342,16 @@ test("a value that may not be read is not recorded, and is not needed to replay"
   assert(!(await readFile(path, "utf8")).includes("hunter2"));
   const replayed = await run([`--allow-read=${path}`], "replay");
   assertEquals(replayed.stdout, "token=<env:API_TOKEN>\n");
-  // What may not be read is skipped by a check, and is in no report.
+  // A check skips the entry, and its report does not contain the value.
   const checked = await run(["--allow-run", `--allow-read=${path}`], "check");
   assertStringIncludes(checked.stdout, "0 changed, 1 skipped");
   assert(!checked.stdout.includes("hunter2"), checked.stdout);
-  // Where the command sets it, the machine's own is not asked for.
+  // If the command sets the variable, the value of this process is not read.
   const own = await run(record, "record-own");
   assertEquals(own.stdout, "token=own-value\n", own.stderr);
 });
 
-test("an empty or very short value is refused before anything is run, in record and in replay", async () => {
+test("an empty or very short value is refused before the command runs, when recording and when replaying", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options = { redact: redactEnv(["TOKEN"]) };
@@ -383,12 +382,12 @@ test("an empty or very short value is refused before anything is run, in record 
       runner.mode === "record" ? SECRET : "abcd",
     );
   }
-  // Who does not set it gets what stands for it: there is nothing to put back.
+  // A command that does not set the variable gets the placeholder.
   assertEquals(await runners[1].run(tool), "<env:TOKEN>");
   assertEquals(await runners[1].run(tool.envRemove("TOKEN")), "<env:TOKEN>");
 });
 
-test("nothing of two values stays that share a part, nor of one that begins within a folder", async () => {
+test("redactEnv removes both of two overlapping values, and a value that overlaps a folder", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const { process } = globalThis as unknown as { process: { cwd(): string } };
@@ -429,7 +428,7 @@ test("nothing of two values stays that share a part, nor of one that begins with
   }
 });
 
-test("a value with half a character in it is found as the program sees it", async () => {
+test("redactEnv finds a value with a lone surrogate in the form that the program receives", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const odd = "\ud800s3cretvalue";
@@ -442,7 +441,7 @@ test("a value with half a character in it is found as the program sees it", asyn
   assert(!(await readFile(path, "utf8")).includes("s3cret"));
 });
 
-test("redactEnv wants names of variables", () => {
+test("redactEnv refuses anything but names of variables", () => {
   for (const names of [[], ["A=B"], [""], ["A<B"], ["A\\B"], "TOKEN"]) {
     assertThrows(() => redactEnv(names), TypeError);
   }
@@ -455,7 +454,7 @@ test("redactEnv wants names of variables", () => {
   }
 });
 
-test("a pattern is replaced everywhere, in the file and in the live key", async () => {
+test("redactPattern replaces every match in the file and in the replayed command", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const options = { redact: redactPattern(/\bid-\d+/, "id-$&") };
@@ -472,7 +471,7 @@ test("a pattern is replaced everywhere, in the file and in the live key", async 
   assertEquals([result.stdout, result.stderr], ["id-$& id-$&\n", "id-$&\n"]);
 });
 
-test("a pattern's own state and flags do not matter, and one that matches nothing at all is refused", () => {
+test("redactPattern ignores lastIndex and the flags g and y, and refuses a pattern that matches empty text", () => {
   for (const pattern of [/a/, /a/g, /a/y, /a/gy]) {
     pattern.lastIndex = 1;
     assertEquals(redactPattern(pattern, "-")("stdout", "aba"), "-b-");
@@ -480,7 +479,7 @@ test("a pattern's own state and flags do not matter, and one that matches nothin
   }
   assertEquals(redactPattern(/A/i)("args", "xa"), "x<redacted>");
   assertThrows(() => redactPattern(/a*/), TypeError, "empty text");
-  // What comes after something may be empty.
+  // A match that is only empty in some places is allowed.
   assertEquals(
     redactPattern(/(?<=key=).*/)("stdout", "key=\n"),
     "key=<redacted>\n",
@@ -497,7 +496,7 @@ test("a pattern's own state and flags do not matter, and one that matches nothin
   );
 });
 
-test("functions see every text with its field, after values of variables have gone, each in turn", async () => {
+test("redact functions get every text with its field, in order, after redactEnv has replaced values", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const seen: string[] = [];
@@ -543,7 +542,7 @@ test("functions see every text with its field, after values of variables have go
   await assertRejects(() => wrong.run(command), TypeError, "redact:");
 });
 
-test("an input that is changed by redact has the digest of what it became", async () => {
+test("the digest of stdin is that of the redacted stdin", async () => {
   await using folder = await temporaryFolder();
   const digestOf = async (input: string | Uint8Array, options = {}) => {
     const path = folder.file("c.json");
@@ -565,7 +564,7 @@ test("an input that is changed by redact has the digest of what it became", asyn
   );
 });
 
-test("a guard sees every entry as it would be kept, and what it refuses is not saved", async () => {
+test("a guard gets every entry as it would be saved, and an entry that it refuses is not saved", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await writeFile(path, "old");
@@ -590,7 +589,7 @@ test("a guard sees every entry as it would be kept, and what it refuses is not s
   assertStringIncludes(error.message, "entries[1] (sh), stdout");
   assertStringIncludes(error.message, "it has what must not be read");
   assertEquals(seen[0].stdout, "<env:TOKEN>");
-  // It stays refused until it is forgotten, also for who saves by the way.
+  // Every save fails until the entry is discarded. Disposal does not throw, and saves nothing.
   await refusal(runner.save());
   await runner[Symbol.asyncDispose]();
   assertEquals(await readFile(path, "utf8"), "old");
@@ -604,7 +603,7 @@ test("a guard sees every entry as it would be kept, and what it refuses is not s
   );
 });
 
-test("guards may take their time, and entries stay in their order", async () => {
+test("slow guards do not change the order of the entries", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const guard: Guard = (entry) =>
@@ -631,7 +630,7 @@ test("guards may take their time, and entries stay in their order", async () => 
   assertEquals((await Cassette.read(path)).entries.length, 3);
 });
 
-test("what is on its way into the file while it is looked at is not discarded", async () => {
+test("a discard keeps a run that a guard is checking for a pending save", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const guard: Guard = () => new Promise((resolve) => setTimeout(resolve, 10));
@@ -652,7 +651,7 @@ test("what is on its way into the file while it is looked at is not discarded", 
   );
 });
 
-test("a discard forgets what was refused before it, and nothing that comes after", async () => {
+test("a discard drops the runs refused before it, and no later run", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   let gate = Promise.withResolvers<void>();
@@ -665,7 +664,7 @@ test("a discard forgets what was refused before it, and nothing that comes after
         if (word === "bad") return { field: "args", reason: "no bad ones" };
       },
       redact: (field, text) => {
-        if (field === "stdout" && isBroken) throw new Error("of the caller's");
+        if (field === "stdout" && isBroken) throw new Error("of redact");
         return text;
       },
     },
@@ -680,16 +679,16 @@ test("a discard forgets what was refused before it, and nothing that comes after
   };
   const failsByBroken = async () => {
     const error = await failureOf(runner.save());
-    assertEquals((error as Error).message, "of the caller's");
+    assertEquals((error as Error).message, "of redact");
   };
-  // One that is still looked at when it is discarded takes no other one with it.
+  // Discarding a run that a guard is still checking does not drop another one.
   await run("bad");
   runner.discard();
   await breakOne();
   gate.resolve();
   await failsByBroken();
   runner.discard();
-  // A save that is under way still fails by what it had; the next one does not.
+  // A pending save still fails because of the discarded run, and the next one does not.
   gate = Promise.withResolvers();
   await run("bad");
   const failing = failureOf(runner.save());
@@ -707,7 +706,7 @@ test("a discard forgets what was refused before it, and nothing that comes after
   );
 });
 
-test("a live process, and a run that is added to a file, are guarded too", async () => {
+test("guards check live processes and runs that are added to a file", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await new Cassette().write(path);
@@ -724,10 +723,10 @@ test("a live process, and a run that is added to a file, are guarded too", async
   assertStringIncludes(error.message, "entries[0] (sh), stderr");
 });
 
-test("what a guard throws rejects the save as it is, and what it returns has to be a refusal", async () => {
+test("an error of a guard is thrown by save unchanged, and an invalid result is a TypeError", async () => {
   await using folder = await temporaryFolder();
   const script = new ScriptedRunner().fallback(Reply.ok());
-  const mistake = new Error("a mistake of the guard's");
+  const mistake = new Error("a mistake in the guard");
   const guards: [Guard, unknown][] = [
     [() => {
       throw mistake;
@@ -747,7 +746,7 @@ test("what a guard throws rejects the save as it is, and what it returns has to 
   assertEquals(await readdir(folder.path), []);
 });
 
-test("recording with a guard writes nothing when it refuses", async () => {
+test("recording writes nothing if a guard refuses an entry", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   await refusal(RecordReplayRunner.recording(

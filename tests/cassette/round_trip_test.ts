@@ -25,8 +25,9 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../std.ts";
+import { withinDeadline } from "./deadline.ts";
 
-/** Records the commands with a real runner, one after the other; the results. */
+/** Records the commands one after the other, with a real runner unless another is given, and returns their results. */
 async function record(
   path: string,
   commands: Command[],
@@ -41,7 +42,7 @@ async function record(
   });
 }
 
-test("what was recorded is replayed deep-equal: success, failure, signal and timeout", async () => {
+test("a replayed result is equal to the recorded one: success, failure, signal and timeout", async () => {
   await using folder = await temporaryFolder();
   const commands = [
     sh("printf 'out\\n\\n'; printf warn >&2"),
@@ -82,7 +83,7 @@ test("replay starts nothing", async () => {
   assertEquals(live.stdout, "ran\n");
 });
 
-test("several runs of one key replay in order, and then the last one for ever", async () => {
+test("several runs of one command are replayed in order, then the last one repeats", async () => {
   await using folder = await temporaryFolder();
   const count = new Command("count");
   const other = new Command("other");
@@ -103,7 +104,7 @@ test("several runs of one key replay in order, and then the last one for ever", 
   assertEquals(seen, ["1", "2", "a", 3, 3, "b", "b"]);
 });
 
-test("concurrent replays of one key take their turns in the order of the calls", async () => {
+test("concurrent replays of one command are answered in the order of the calls", async () => {
   await using folder = await temporaryFolder();
   const count = new Command("count");
   const replies = Array.from(
@@ -120,7 +121,7 @@ test("concurrent replays of one key take their turns in the order of the calls",
   assertEquals(answers, replies.map((_, index) => String(index)));
 });
 
-test("runs are kept in the order in which they completed", async () => {
+test("runs are recorded in the order in which they completed", async () => {
   await using folder = await temporaryFolder();
   const script = new ScriptedRunner().on(
     ["slow"],
@@ -140,7 +141,7 @@ test("runs are kept in the order in which they completed", async () => {
   assertEquals(entries.map(({ program }) => program), ["fast", "slow"]);
 });
 
-test("what is on stdin is part of the key: each input replays its own output, in either order", async () => {
+test("stdin is part of the match: each input replays its own output, in any order", async () => {
   await using folder = await temporaryFolder();
   const cat = new Command("cat");
   await record(folder.file("c.json"), [cat.stdin("A"), cat.stdin("B")]);
@@ -167,7 +168,7 @@ test("what is on stdin is part of the key: each input replays its own output, in
   }
 });
 
-test("a file on stdin is matched by its path and not read", async () => {
+test("a stdin file is matched by its path, and is not read", async () => {
   await using folder = await temporaryFolder();
   const input = folder.file("input");
   await sh('echo content > "$1"', input).run();
@@ -178,7 +179,7 @@ test("a file on stdin is matched by its path and not read", async () => {
   assertEquals(await replayer.run(command), "content");
 });
 
-test("a different working directory, or none, is a miss; a different environment is not", async () => {
+test("a different working directory, or none, is a miss, and a different environment is not", async () => {
   await using folder = await temporaryFolder();
   const pwd = new Command("pwd");
   await record(folder.file("c.json"), [pwd.cwd("/usr").env("LANG", "C")]);
@@ -203,7 +204,7 @@ test("a different working directory, or none, is a miss; a different environment
   }
 });
 
-test("arguments that run together differently are different", async () => {
+test("arguments that join to the same text are different arguments", async () => {
   await using folder = await temporaryFolder();
   const script = new ScriptedRunner().fallback(Reply.ok());
   await record(folder.file("c.json"), [
@@ -222,7 +223,7 @@ test("arguments that run together differently are different", async () => {
   assertEquals(await replayer.run(new Command("a", ["b c", '","'])), "");
 });
 
-test("a miss names the program and the cassette, and is not a missing program", async () => {
+test("a miss names the program and the cassette, and is not a NotFoundError", async () => {
   await using folder = await temporaryFolder();
   await record(folder.file("c.json"), []);
   const replayer = await RecordReplayRunner.replay(folder.file("c.json"));
@@ -243,9 +244,13 @@ test("a miss names the program and the cassette, and is not a missing program", 
   assert((flood as Error).message.length < 1000);
 });
 
-test("a replayed timeout raises TimeoutError with the replaying command's deadline", async () => {
+test("a replayed timeout throws TimeoutError with the timeout of the replaying command", async () => {
   await using folder = await temporaryFolder();
-  await record(folder.file("c.json"), [sh("echo up; sleep 60").timeout(300)]);
+  await withinDeadline(
+    (ms) =>
+      record(folder.file("c.json"), [sh("echo up; sleep 60").timeout(ms)]),
+    ([{ stdout }]) => stdout !== "",
+  );
   const replayer = await RecordReplayRunner.replay(folder.file("c.json"));
   const error = await failureOf(
     replayer.run(sh("echo up; sleep 60").timeout(5000)),
@@ -257,7 +262,7 @@ test("a replayed timeout raises TimeoutError with the replaying command's deadli
   assertEquals(without.timeout, null);
 });
 
-test("the replaying command's okCodes decide success", async () => {
+test("the okCodes of the replaying command decide success", async () => {
   await using folder = await temporaryFolder();
   await record(folder.file("c.json"), [sh("exit 3")]);
   const replayer = await RecordReplayRunner.replay(folder.file("c.json"));
@@ -265,7 +270,7 @@ test("the replaying command's okCodes decide success", async () => {
   assert(!(await replayer.outputString(sh("exit 3"))).success);
 });
 
-test("no value of an environment variable reaches the file; the names do, sorted", async () => {
+test("the names of environment variables are recorded, sorted, and their values are not", async () => {
   await using folder = await temporaryFolder();
   const secret = "hunter2-very-secret";
   const command = new Command("true").env("API_TOKEN", secret).env(
@@ -282,7 +287,7 @@ test("no value of an environment variable reaches the file; the names do, sorted
   assertEquals(entry.envNames, ["API_TOKEN", "HOME", "\uff5e", "\u{1f600}"]);
 });
 
-test("a streaming or inherited stdin is refused in both modes, before anything is asked or consumed", async () => {
+test("a streamed or inherited stdin is refused in both modes, before the command runs and the stream is read", async () => {
   await using folder = await temporaryFolder();
   await record(folder.file("c.json"), [new Command("cat")]);
   const inner = new RecordingRunner(new ScriptedRunner().fallback(Reply.ok()));
@@ -332,7 +337,7 @@ test("streams that are not captured are recorded as empty", async () => {
   assertEquals([live.stdout, live.stderr], ["", ""]);
 });
 
-test("handlers see the recorded lines: stdout's, then stderr's", async () => {
+test("handlers receive the recorded lines of stdout, then those of stderr", async () => {
   await using folder = await temporaryFolder();
   const command = sh("printf 'e1\\ne2' >&2; printf '1\\r\\n2\\n3'");
   await record(folder.file("c.json"), [command]);
@@ -349,7 +354,7 @@ test("handlers see the recorded lines: stdout's, then stderr's", async () => {
   assertEquals(seen, ["out 1", "out 2", "out 3", "err e1", "err e2"]);
 });
 
-test("a handler that calls the same replayer gets its answer: the next one", async () => {
+test("a handler that runs the same command on the replayer gets the next recording", async () => {
   await using folder = await temporaryFolder();
   const count = new Command("count");
   const script = new ScriptedRunner().onSequence(["count"], [
@@ -365,7 +370,7 @@ test("a handler that calls the same replayer gets its answer: the next one", asy
   assertEquals([outer, inner], ["1", "2"]);
 });
 
-test("a throwing handler leaves a replayed result whole, and is in handlerErrors", async () => {
+test("an error of a handler is in handlerErrors, and the replayed result is complete", async () => {
   await using folder = await temporaryFolder();
   await record(folder.file("c.json"), [sh("echo 1; echo 2")]);
   const replayer = await RecordReplayRunner.replay(folder.file("c.json"));
@@ -379,7 +384,7 @@ test("a throwing handler leaves a replayed result whole, and is in handlerErrors
   ]]);
 });
 
-test("an abort and a deadline hold on replay, too", async () => {
+test("an abort signal and a timeout apply to a replay too", async () => {
   await using folder = await temporaryFolder();
   const echo = new Command("echo", ["1"]);
   await record(folder.file("c.json"), [echo]);
@@ -420,7 +425,7 @@ test("a rejected run records nothing", async () => {
   ]]);
 });
 
-test("each attempt of a retry is a run of its own, and replays without the back-off", async () => {
+test("each attempt of a retry is recorded as a run, and a replay does not wait between them", async () => {
   await using folder = await temporaryFolder();
   const flaky = new Command("flaky");
   const script = new ScriptedRunner().onSequence(["flaky"], [
@@ -449,7 +454,7 @@ test("each attempt of a retry is a run of its own, and replays without the back-
   assertInstanceOf(error, SignalledError);
 });
 
-test("text that is not well-formed matches, and comes back as the file has it", async () => {
+test("text with lone surrogates matches, and is replayed with replacement characters", async () => {
   await using folder = await temporaryFolder();
   const odd = new Command("x\ud800", ["\udc00a"]).cwd("/\ud800").env(
     "N\ud800",
@@ -465,7 +470,7 @@ test("text that is not well-formed matches, and comes back as the file has it", 
   );
 });
 
-test("__proto__ as a program and as an argument is only a name", async () => {
+test("__proto__ is an ordinary program name and argument", async () => {
   await using folder = await temporaryFolder();
   const odd = new Command("__proto__", ["__proto__", "constructor"]);
   await record(

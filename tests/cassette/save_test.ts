@@ -19,9 +19,10 @@ import {
   Reply,
   ScriptedRunner,
 } from "../../mod.ts";
-import { failureOf, sh } from "../commands.ts";
+import { failureOf, sh, sleep } from "../commands.ts";
 import { runtimeName, temporaryFolder, test } from "../harness.ts";
 import { scriptWords } from "../runtimes.ts";
+import { sized } from "../size.ts";
 import {
   assert,
   assertEquals,
@@ -52,7 +53,7 @@ async function modeOf(path: string): Promise<number> {
   return (await stat(path)).mode & 0o7777;
 }
 
-test("the file is what the format says, to the byte", async () => {
+test("a cassette has the specified format, to the byte", async () => {
   await using folder = await temporaryFolder();
   const script = new ScriptedRunner()
     .onSequence(["tool"], [
@@ -132,7 +133,7 @@ test("the file is what the format says, to the byte", async () => {
   assertEquals(await readFile(folder.file("c.json"), "utf8"), expected);
 });
 
-test("a recording of nothing is a file, too", async () => {
+test("a recording without runs is saved as a file without entries", async () => {
   await using folder = await temporaryFolder();
   await RecordReplayRunner.recording(folder.file("c.json"), ok, async () => {});
   assertEquals(
@@ -141,7 +142,7 @@ test("a recording of nothing is a file, too", async () => {
   );
 });
 
-test("recording the same twice gives identical bytes", async () => {
+test("recording the same commands twice writes identical bytes", async () => {
   await using folder = await temporaryFolder();
   const record = (name: string) =>
     RecordReplayRunner.recording(
@@ -160,7 +161,7 @@ test("recording the same twice gives identical bytes", async () => {
   );
 });
 
-test("recording touches no file before it is saved, and replaces the old one", async () => {
+test("a recording writes no file before it is saved, then replaces the old file", async () => {
   await using folder = await temporaryFolder();
   await writeFile(folder.file("c.json"), "old");
   const recorder = RecordReplayRunner.record(folder.file("c.json"), ok);
@@ -173,7 +174,7 @@ test("recording touches no file before it is saved, and replaces the old one", a
   assertEquals(await readdir(folder.path), ["c.json"]);
 });
 
-test("a body that throws leaves no file, and an older one untouched", async () => {
+test("recording with a body that throws writes no file, and keeps an old file", async () => {
   await using folder = await temporaryFolder();
   const fail = (path: string) =>
     RecordReplayRunner.recording(path, ok, async (runner) => {
@@ -195,7 +196,7 @@ test("a body that throws leaves no file, and an older one untouched", async () =
   assertEquals(await readFile(folder.file("c.json"), "utf8"), "old");
 });
 
-test("recording gives back what its body returns, and its runner is the inner one's", async () => {
+test("recording returns the value of its body", async () => {
   await using folder = await temporaryFolder();
   const value = await RecordReplayRunner.recording(
     folder.file("c.json"),
@@ -205,7 +206,7 @@ test("recording gives back what its body returns, and its runner is the inner on
   assertEquals(value, "x");
 });
 
-test("disposal saves what is unsaved, and only then writes", async () => {
+test("disposal saves unsaved runs, and writes nothing if there are none", async () => {
   await using folder = await temporaryFolder();
   {
     await using _idle = RecordReplayRunner.record(folder.file("idle.json"), ok);
@@ -225,12 +226,9 @@ test("disposal saves what is unsaved, and only then writes", async () => {
     await using recorder = RecordReplayRunner.record(folder.file("c.json"), ok);
     await recorder.run(new Command("c"));
     await recorder.save();
-    await writeFile(folder.file("c.json"), "somebody else's");
+    await writeFile(folder.file("c.json"), "changed");
   }
-  assertEquals(
-    await readFile(folder.file("c.json"), "utf8"),
-    "somebody else's",
-  );
+  assertEquals(await readFile(folder.file("c.json"), "utf8"), "changed");
 });
 
 test("disposal never throws", async () => {
@@ -242,7 +240,7 @@ test("disposal never throws", async () => {
   await cassetteFailure(recorder.save(), "not-a-file", folder.file("c.json"));
 });
 
-test("what is discarded is not saved, and what is saved is not discarded", async () => {
+test("discarded runs are not saved, and saved runs are not discarded", async () => {
   await using folder = await temporaryFolder();
   const recorder = RecordReplayRunner.record(folder.file("c.json"), ok);
   await recorder.run(new Command("a"));
@@ -263,7 +261,7 @@ test("what is discarded is not saved, and what is saved is not discarded", async
   );
 });
 
-test("what is discarded on its way into the file is forgotten only if it does not get there", async () => {
+test("a run that is discarded during a save is dropped only if the save fails", async () => {
   await using folder = await temporaryFolder();
   const programs = async () =>
     (await Cassette.read(folder.file("c.json"))).entries.map(({ program }) =>
@@ -293,7 +291,7 @@ test("what is discarded on its way into the file is forgotten only if it does no
   assertEquals(await programs(), ["a", "b", "c", "e"]);
 });
 
-test("a name may be long, and hold a backslash", async () => {
+test("the name of a cassette may be long, and contain a backslash", async () => {
   await using folder = await temporaryFolder();
   for (
     const name of [
@@ -308,7 +306,7 @@ test("a name may be long, and hold a backslash", async () => {
   assertEquals((await readdir(folder.path)).length, 3);
 });
 
-test("in replay, save and discard and disposal do nothing", async () => {
+test("save, discard and disposal of a replayer do nothing", async () => {
   await using folder = await temporaryFolder();
   await RecordReplayRunner.recording(
     folder.file("c.json"),
@@ -328,7 +326,7 @@ test("in replay, save and discard and disposal do nothing", async () => {
   assertEquals([after.ino, after.mtimeMs], [before.ino, before.mtimeMs]);
 });
 
-/** Completes its runs when it is told to. */
+/** Completes the runs of a program once {@linkcode Gated.open} is called for it. */
 class Gated extends ProcessRunner {
   readonly #gates = new Map<string, PromiseWithResolvers<void>>();
 
@@ -350,7 +348,7 @@ class Gated extends ProcessRunner {
   }
 }
 
-test("a run recorded during a save is still unsaved", async () => {
+test("a run that completes during a save is saved by the next save", async () => {
   await using folder = await temporaryFolder();
   const gated = new Gated();
   const recorder = RecordReplayRunner.record(folder.file("c.json"), gated);
@@ -372,7 +370,7 @@ test("a run recorded during a save is still unsaved", async () => {
   assertEquals(await programs(), ["a", "b"]);
 });
 
-test("two saves at once leave a whole file with all runs", async () => {
+test("saves at the same time leave a whole file with all runs", async () => {
   await using folder = await temporaryFolder();
   const recorder = RecordReplayRunner.record(folder.file("c.json"), ok);
   const saves = [];
@@ -385,7 +383,7 @@ test("two saves at once leave a whole file with all runs", async () => {
   assertEquals(await readdir(folder.path), ["c.json"]);
 });
 
-test("a save that failed can be made up for", async () => {
+test("disposal saves the runs of a save that failed", async () => {
   await using folder = await temporaryFolder();
   await mkdir(folder.file("c.json"));
   const recorder = RecordReplayRunner.record(folder.file("c.json"), ok);
@@ -396,17 +394,19 @@ test("a save that failed can be made up for", async () => {
   assertEquals((await Cassette.read(folder.file("c.json"))).entries.length, 1);
 });
 
-test("two processes that save to one path leave the whole of one of them", async () => {
+test("two processes that save to one path leave the whole cassette of one of them", async () => {
   await using folder = await temporaryFolder();
   const { program, args } = scriptWords(runtimeName, "tests/fixtures/save.ts");
+  const saves = sized("10", "30");
   const saver = (name: string) =>
-    new Command(program, [...args, folder.file("c.json"), name, "30", "200"]);
+    new Command(program, [...args, folder.file("c.json"), name, saves, "200"]);
   const [one, other] = [saver("one").run(), saver("two").run()];
   let read = 0;
-  for (let going = true; going;) {
-    going = !await Promise.race([
-      Promise.all([one, other]).then(() => true),
-      pauseShortly(),
+  for (let isRunning = true; isRunning;) {
+    // The last turn of the loop reads the file after both processes have exited.
+    isRunning = await Promise.race([
+      Promise.all([one, other]).then(() => false),
+      sleep(5).then(() => true),
     ]);
     const error = await Cassette.read(folder.file("c.json")).then(
       () => void read++,
@@ -423,12 +423,7 @@ test("two processes that save to one path leave the whole of one of them", async
   assertEquals(await readdir(folder.path), ["c.json"]);
 });
 
-async function pauseShortly(): Promise<false> {
-  await new Promise((resolve) => setTimeout(resolve, 1));
-  return false;
-}
-
-test("the file is private whatever the umask is", async () => {
+test("a saved cassette has mode 0600, whatever the umask", async () => {
   await using folder = await temporaryFolder();
   const { program, args } = scriptWords(runtimeName, "tests/fixtures/save.ts");
   for (const umask of ["000", "077", "777"]) {
@@ -447,7 +442,7 @@ test("the file is private whatever the umask is", async () => {
   }
 });
 
-test("the file is private whatever the old one was", async () => {
+test("a saved cassette has mode 0600, whatever the mode of the old file", async () => {
   await using folder = await temporaryFolder();
   await writeFile(folder.file("c.json"), "old");
   await chmod(folder.file("c.json"), 0o644);
@@ -455,7 +450,7 @@ test("the file is private whatever the old one was", async () => {
   assertEquals(await modeOf(folder.file("c.json")), 0o600);
 });
 
-test("a symbolic link is refused, and its target is as it was", async () => {
+test("saving to a symbolic link is refused, and its target does not change", async () => {
   await using folder = await temporaryFolder();
   await writeFile(folder.file("target"), "precious");
   await symlink(folder.file("target"), folder.file("c.json"));
@@ -476,7 +471,7 @@ test("a symbolic link is refused, and its target is as it was", async () => {
   ]);
 });
 
-test("what is no regular file is refused", async () => {
+test("saving to a FIFO or a folder is refused", async () => {
   await using folder = await temporaryFolder();
   await sh('mkfifo "$1"', folder.file("fifo")).run();
   await cassetteFailure(
@@ -491,7 +486,7 @@ test("what is no regular file is refused", async () => {
   );
 });
 
-test("missing folders are created", async () => {
+test("a save creates missing folders", async () => {
   await using folder = await temporaryFolder();
   await new Cassette().write(folder.file("a/b/c.json"));
   assertEquals((await Cassette.read(folder.file("a/b/c.json"))).entries, []);
@@ -502,8 +497,8 @@ test("missing folders are created", async () => {
   );
 });
 
-test("a folder that cannot be written to fails as CassetteError and keeps nothing", async () => {
-  // Root may write to any folder of a disk, and to none of these.
+test("a save to a folder that is not writable throws CassetteError and leaves no file", async () => {
+  // Root may write to any folder on a disk, but not to these.
   const { process } = globalThis as unknown as {
     process: { getuid(): number };
   };
@@ -524,11 +519,11 @@ test("a folder that cannot be written to fails as CassetteError and keeps nothin
   await chmod(folder.path, 0o755);
 });
 
-test("a write that fails half-way removes its temporary file and leaves the old cassette", async () => {
+test("a write that fails half-way removes the temporary file and keeps the old cassette", async () => {
   await using folder = await temporaryFolder();
   await writeFile(folder.file("c.json"), "old");
   const { program, args } = scriptWords(runtimeName, "tests/fixtures/save.ts");
-  // Files may grow to 64 KiB, and whoever writes more is told so rather than ended.
+  // Files may grow to 64 KiB. With SIGXFSZ ignored, a longer write fails instead of killing the process.
   const limited = sh(
     "trap '' XFSZ; ulimit -f 128; exec \"$@\"",
     program,
@@ -536,7 +531,7 @@ test("a write that fails half-way removes its temporary file and leaves the old 
     folder.file("c.json"),
     "x",
     "1",
-    "20000",
+    "2000",
   );
   const result = await limited.outputString();
   assert(!result.success);
@@ -545,7 +540,7 @@ test("a write that fails half-way removes its temporary file and leaves the old 
   assertEquals(await readdir(folder.path), ["c.json"]);
 });
 
-test("what could not be read again is not written: 64 MiB and one byte", async () => {
+test("a cassette of 64 MiB is saved, and one byte more is refused", async () => {
   await using folder = await temporaryFolder();
   const overhead = new TextEncoder().encode(cassetteOf("").toString()).length;
   const room = 64 * 1024 * 1024 - overhead;

@@ -28,7 +28,7 @@ import {
   assertThrows,
 } from "../std.ts";
 
-test("a client gives every call what all of them have in common", async () => {
+test("a client applies its arguments, folder, variables and timeout to every call", async () => {
   await using folder = await temporaryFolder();
   const shell = new CliClient("sh", {
     args: ["-c"],
@@ -45,7 +45,7 @@ test("a client gives every call what all of them have in common", async () => {
   ]);
 });
 
-test("a client has every verb, for arguments and for a command that says more", async () => {
+test("a client has every verb, which takes arguments or a command", async () => {
   const shell = new CliClient("sh", { args: ["-c"] });
   assertEquals((await shell.checked(["echo x"])).stdout, "x\n");
   assertEquals([...(await shell.outputBytes(["echo x"])).stdout], [120, 10]);
@@ -67,7 +67,7 @@ test("a client has every verb, for arguments and for a command that says more", 
   assertEquals(new CliClient("true").command().commandLine(), "true");
 });
 
-test("a client's deadline and abort signal end its runs", async () => {
+test("the timeout and the abort signal of a client end its runs", async () => {
   const shell = new CliClient("sleep", { timeout: 50 });
   await assertRejects(() => shell.run(["600"]), TimeoutError);
   const controller = new AbortController();
@@ -79,7 +79,7 @@ test("a client's deadline and abort signal end its runs", async () => {
   assertEquals(error.cause, "enough");
 });
 
-test("a client's runner runs all of it, and may be asked for", async () => {
+test("a client runs every command by its runner, which is a property", async () => {
   const scripted = new ScriptedRunner().fallback(Reply.ok("scripted\n"));
   const runner = new RecordingRunner(scripted);
   const tool = new CliClient(new URL("file:///opt/tool"), {
@@ -95,7 +95,7 @@ test("a client's runner runs all of it, and may be asked for", async () => {
   assertEquals(await chain.run(), "scripted");
 });
 
-test("a client refuses what no command takes", () => {
+test("a client refuses options and arguments that a command refuses", () => {
   assertThrows(() => new CliClient(""), TypeError);
   assertThrows(() => new CliClient("x", { timeout: -1 }), RangeError);
   // @ts-expect-error -- one string is no list of arguments
@@ -104,7 +104,7 @@ test("a client refuses what no command takes", () => {
   assertThrows(() => new CliClient("x").command(["a\0"]), TypeError);
 });
 
-test("one-liners run a program", async () => {
+test("run and outputString run a program in one line", async () => {
   assertEquals(await run("echo", ["a b"]), "a b");
   assertEquals(await run("true"), "");
   assertEquals(await run("sh", ["-c", 'echo "$X"'], { env: { X: "x" } }), "x");
@@ -118,7 +118,7 @@ test("one-liners run a program", async () => {
   assertEquals((await outputString("x", [], { runner })).stdout, "scripted");
 });
 
-test("which finds what a run would start, by the same rules", async () => {
+test("which returns the path of the program that a run would start", async () => {
   await using folder = await temporaryFolder();
   const script = folder.file("tool");
   await writeFile(script, "#!/bin/sh\necho found\n");
@@ -162,7 +162,7 @@ test("which finds what a run would start, by the same rules", async () => {
   await assertRejects(() => which(""), TypeError);
 });
 
-test("which says on Deno what it needs", async () => {
+test("which names the permissions that it lacks on Deno", async () => {
   const ask = async (...permissions: string[]) => {
     const { program, args } = scriptWords(
       runtimeName,

@@ -1,18 +1,18 @@
-// A worked example: a typed client of one program. It knows nothing of tests, and what
-// runs its commands is for whoever makes it to say.
+// An example of a typed client of one program. It does not depend on tests: its runner is
+// an option.
 
 import { CliClient, type CliClientOptions } from "../../mod.ts";
 
-/** Where a {@linkcode Git} client works, and how. */
+/** The options of a {@linkcode Git} client. */
 export interface GitOptions extends Omit<CliClientOptions, "cwd" | "args"> {
   /**
-   * The folder of the repository; the one that the program is in if it is left out. It
-   * reaches git by its environment, which is no part of what a cassette matches.
+   * The folder of the repository, by default the one that contains the working directory.
+   * It is passed in environment variables, which are not part of a cassette's match.
    */
   repository?: string;
 }
 
-/** What is asked of git. */
+/** Runs git. */
 export class Git extends CliClient {
   constructor({ repository, env, ...options }: GitOptions = {}) {
     super("git", {
@@ -29,12 +29,12 @@ export class Git extends CliClient {
     });
   }
 
-  /** The commit that is checked out. */
+  /** Returns the hash of the commit that is checked out. */
   head(): Promise<string> {
     return this.run(["rev-parse", "HEAD"]);
   }
 
-  /** The local branches. */
+  /** Returns the names of the local branches. */
   branches(): Promise<string[]> {
     return this.parse(
       ["branch", "--format=%(refname:short)"],
@@ -42,17 +42,17 @@ export class Git extends CliClient {
     );
   }
 
-  /** Whether nothing is changed, staged or new. */
+  /** Whether the working tree has no changed, staged or new files. */
   async isClean(): Promise<boolean> {
     return await this.run(["status", "--porcelain"]) === "";
   }
 
-  /** Whether there is such a commit. */
+  /** Whether a commit with this name exists. */
   async has(revision: string): Promise<boolean> {
     return await this.exitCode(["rev-parse", "--verify", "-q", revision]) === 0;
   }
 
-  /** The object that git would make of a text. */
+  /** Returns the hash of the object that git would create for a text. */
   hash(text: string): Promise<string> {
     return this.run(this.command(["hash-object", "--stdin"]).stdin(text));
   }

@@ -1,4 +1,4 @@
-// The worked example of a typed client: by a script, by a recording, and live.
+// The example of a typed client, with scripted, recorded and real runs.
 
 import { readFile } from "node:fs/promises";
 import { GIT_CLIENT_CASSETTE } from "../../cassettes/git_client.ts";
@@ -16,7 +16,7 @@ import { assertEquals, assertRejects } from "../std.ts";
 import { Git } from "./git.ts";
 import { EXPECTED, findings, newRepository } from "./repository.ts";
 
-test("the git client asks what it should, and understands the answers", async () => {
+test("the git client runs the right commands and parses their output", async () => {
   const runner = new RecordingRunner(
     new ScriptedRunner()
       .on(["git", "rev-parse", "HEAD"], Reply.ok("2f1c\n"))
@@ -38,7 +38,7 @@ test("the git client asks what it should, and understands the answers", async ()
   assertEquals(runner.calls().at(-1)?.hasStdin, true);
 });
 
-test("the git client finds out the same from the committed cassette", async () => {
+test("the git client gets the expected findings from the committed cassette", async () => {
   const replayer = await RecordReplayRunner.replay(GIT_CLIENT_CASSETTE);
   assertEquals(await findings(replayer), EXPECTED);
   await assertRejects(
@@ -47,7 +47,7 @@ test("the git client finds out the same from the committed cassette", async () =
   );
 });
 
-test("the git client finds out the same from a real repository, and recording it gives the committed cassette", async () => {
+test("the git client gets the expected findings from a real repository, and recording them writes the committed cassette", async () => {
   await using folder = await temporaryFolder();
   await using repository = await newRepository();
   const path = folder.file("again.json");

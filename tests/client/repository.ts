@@ -1,4 +1,4 @@
-// A repository that is the same wherever it is made, and what the tests ask of it.
+// A repository that is the same on every machine, and what the tests find in it.
 
 import { writeFile } from "node:fs/promises";
 import type { ProcessRunner } from "../../mod.ts";
@@ -6,25 +6,25 @@ import { temporaryFolder } from "../harness.ts";
 import { join } from "../std.ts";
 import { Git } from "./git.ts";
 
-const WHO = {
+const AUTHOR = {
   name: "Ada",
   email: "ada@example.com",
   date: "@1000000000 +0000",
 };
 
-/** As little as possible of this machine's own configuration. */
+/** Keeps the configuration of this machine from git. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
   GIT_CONFIG_GLOBAL: "/dev/null",
   GIT_CONFIG_NOSYSTEM: "1",
-  GIT_AUTHOR_NAME: WHO.name,
-  GIT_AUTHOR_EMAIL: WHO.email,
-  GIT_AUTHOR_DATE: WHO.date,
-  GIT_COMMITTER_NAME: WHO.name,
-  GIT_COMMITTER_EMAIL: WHO.email,
-  GIT_COMMITTER_DATE: WHO.date,
+  GIT_AUTHOR_NAME: AUTHOR.name,
+  GIT_AUTHOR_EMAIL: AUTHOR.email,
+  GIT_AUTHOR_DATE: AUTHOR.date,
+  GIT_COMMITTER_NAME: AUTHOR.name,
+  GIT_COMMITTER_EMAIL: AUTHOR.email,
+  GIT_COMMITTER_DATE: AUTHOR.date,
 };
 
-/** Makes a repository of one commit and two branches, which goes at the end of the scope. */
+/** Creates a repository with one commit and two branches, which is removed at the end of the scope. */
 export async function newRepository(): Promise<
   { path: string } & AsyncDisposable
 > {
@@ -38,7 +38,7 @@ export async function newRepository(): Promise<
   return folder;
 }
 
-/** What a client finds out of that repository, before and after a file is added. */
+/** Returns what a client finds in that repository, before and after a file is added. */
 export async function findings(
   runner: ProcessRunner,
   repository?: string,
@@ -58,7 +58,7 @@ export async function findings(
   return { before, isStillClean: await git.isClean() };
 }
 
-/** What there is to be found. */
+/** What {@linkcode findings} returns. */
 export const EXPECTED: unknown = {
   before: {
     head: "114731b5f5fba3a5f949829f732f697d88dc08ca",

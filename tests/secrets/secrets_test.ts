@@ -19,7 +19,7 @@ import {
   join,
 } from "../std.ts";
 
-/** What credentials look like, put together so that nothing here looks like one. */
+/** Texts that look like credentials. They are split so that this file contains none. */
 const CREDENTIALS: Readonly<Record<string, string>> = {
   "AWS key": `AKIA${"QYLPMN5HHHFPZAM2"}`,
   "AWS secret":
@@ -33,7 +33,8 @@ const CREDENTIALS: Readonly<Record<string, string>> = {
   "password in a URL": `https://user:${"pa55w0rd"}@example.com/`,
 };
 
-async function saved(
+/** Records a run, guarded by {@linkcode secretsGuard}, and returns the error, or `null` if the run was saved. */
+async function refusalOf(
   path: string,
   command: Command,
   reply: Reply,
@@ -57,7 +58,7 @@ async function saved(
   }
 }
 
-test("what looks like a credential is refused, wherever it is, and never printed", async () => {
+test("secretsGuard refuses a credential in any field, and its error does not contain it", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const tool = new Command("tool");
@@ -70,7 +71,7 @@ test("what looks like a credential is refused, wherever it is, and never printed
       ["cwd", tool.cwd(`/dir/${text}`), Reply.ok()],
     ];
     for (const [field, command, reply] of cases) {
-      const error = await saved(path, command, reply);
+      const error = await refusalOf(path, command, reply);
       assert(error !== null, `${name} in ${field}`);
       assertStringIncludes(error.message, `entries[0] (tool), ${field}`);
       assertStringIncludes(error.message, "secretlint-rule-");
@@ -81,7 +82,7 @@ test("what looks like a credential is refused, wherever it is, and never printed
   assertEquals(await readdir(folder.path), []);
 });
 
-test("what tools usually print is kept", async () => {
+test("secretsGuard accepts ordinary output", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const harmless = [
@@ -91,23 +92,26 @@ test("what tools usually print is kept", async () => {
     "",
   ];
   for (const text of harmless) {
-    assertEquals(await saved(path, new Command("tool"), Reply.ok(text)), null);
+    assertEquals(
+      await refusalOf(path, new Command("tool"), Reply.ok(text)),
+      null,
+    );
   }
 });
 
-test("what redact has taken out is not refused, and a comment in the output does not switch the guard off", async () => {
+test("secretsGuard accepts a redacted credential, and ignores a comment that disables secretlint", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const text = `key ${CREDENTIALS["GitHub token"]}\n`;
   const tool = new Command("tool");
-  assertEquals(await saved(path, tool, Reply.ok(text), /ghp_\w+/), null);
-  const talked = `// secretlint-disable\n${text}/* secretlint-disable */\n`;
-  assert(await saved(path, tool, Reply.ok(talked)) !== null);
+  assertEquals(await refusalOf(path, tool, Reply.ok(text), /ghp_\w+/), null);
+  const commented = `// secretlint-disable\n${text}/* secretlint-disable */\n`;
+  assert(await refusalOf(path, tool, Reply.ok(commented)) !== null);
 });
 
-test("a credential that is told in two arguments is found", async () => {
+test("secretsGuard finds a credential that is split into two arguments", async () => {
   await using folder = await temporaryFolder();
-  const error = await saved(
+  const error = await refusalOf(
     folder.file("c.json"),
     new Command("aws", [
       "aws_secret_access_key",
@@ -119,13 +123,13 @@ test("a credential that is told in two arguments is found", async () => {
   assert(error !== null);
 });
 
-test("mod.ts carries none of the rules, and a replay with the guard loads none", async () => {
+test("mod.ts does not import the rules, and a replay with secretsGuard does not load them", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("c.json");
   const face = await readFile(join(ROOT, "mod.ts"), "utf8");
   assert(!face.includes("secrets"));
-  await saved(path, new Command("tool"), Reply.ok("recorded\n"));
-  // On Deno with permission for the file alone: whoever loads the rules reads more.
+  await refusalOf(path, new Command("tool"), Reply.ok("recorded\n"));
+  // On Deno the process may read the cassette only, and so could not load the rules.
   const { program, args } = scriptWords(
     runtimeName,
     "tests/fixtures/replay_guarded.ts",
