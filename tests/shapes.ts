@@ -20,8 +20,10 @@ const CHAIN =
   'if [ "$1" -gt 1 ]; then sh -c "$0" "$0" $(($1 - 1)) "$2"; else sleep "$2"; fi; :';
 const FORK = 'sleep 0.02; sh -c "$0" "$0" "$1" & exit';
 
-/** A shape that only SIGKILL ends. */
-export const IGNORES_SIGNALS = "one that ignores TERM and HUP";
+// The shapes that are the hardest to end: a process that is outside of the group, and one
+// that only SIGKILL ends.
+const CALLED_SETSID = "one that called setsid";
+const IGNORES_SIGNALS = "one that ignores TERM and HUP";
 
 const MAKERS: Readonly<Record<string, (mark: string) => Shape>> = {
   "a child": (mark) => ({ mark, count: 1, program: "sleep", args: [mark] }),
@@ -33,7 +35,7 @@ const MAKERS: Readonly<Record<string, (mark: string) => Shape>> = {
     3,
     '(sleep "$0" &); sleep "$0"; :',
   ),
-  "one that called setsid": sh(2, 'setsid sleep "$0" & wait'),
+  [CALLED_SETSID]: sh(2, 'setsid sleep "$0" & wait'),
   "one under timeout": sh(3, 'timeout 3600 sleep "$0" & wait'),
   "a chain ten deep": sh(11, 'sh -c "$1" "$1" 10 "$0"; :', CHAIN),
   "fifty siblings": sh(
@@ -78,13 +80,13 @@ export function shapes(
 
 /**
  * The names of the shapes that one case of a matrix covers: every shape at full size,
- * else {@linkcode IGNORES_SIGNALS} and two more. Six cases in a row cover all shapes.
+ * else the two hardest ones and two more. Six cases in a row cover all shapes.
  */
 export function sampledShapes(index: number): readonly string[] {
   const [one, other] = [index, index + 5].map((at) =>
     SHAPE_NAMES[at % SHAPE_NAMES.length]
   );
-  const sample = new Set([one, other, IGNORES_SIGNALS]);
+  const sample = new Set([one, other, CALLED_SETSID, IGNORES_SIGNALS]);
   return sized([...sample], SHAPE_NAMES);
 }
 
