@@ -185,14 +185,15 @@ for (const containment of MECHANISMS) {
     await eventually("ready", async () => (await logged())[0] === "ready");
     await handlesSignal();
     group.suspend();
-    // A frozen process shows the state of a sleeping one, but uses no processor time. A
-    // process shows D while the child that it has just forked is stopped before its exec.
+    // A frozen process shows the state of a sleeping one, but uses no processor time. Of a
+    // stopped group at least one process shows T; one shows D if the child that it has just
+    // forked was stopped before its exec.
     await eventually("the group has stopped", async () => {
       const before = await group.stats();
       await sleep(100);
       const after = await group.stats();
       return after.cpuTime === before.cpuTime &&
-        (containment === "cgroup" || /^[DT]+$/.test(await statesIn(group)));
+        (containment === "cgroup" || /^(T|DT|TD)$/.test(await statesIn(group)));
     });
     group.resume();
     await handlesSignal();
