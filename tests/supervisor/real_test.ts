@@ -1,5 +1,6 @@
 // Supervision of real processes, on the real clock.
 
+import { readFileSync } from "node:fs";
 import { access, readFile, rm, writeFile } from "node:fs/promises";
 import {
   Command,
@@ -11,6 +12,7 @@ import {
   type SupervisionSession,
   Supervisor,
 } from "../../mod.ts";
+import { statFields } from "../../src/containment/proc_stat.ts";
 import { sh, signal, sleep } from "../commands.ts";
 import { eventually, temporaryFolder, test } from "../harness.ts";
 import { withinAMinute } from "../held_timers.ts";
@@ -143,12 +145,26 @@ test("a program that cannot be started is started again", async () => {
   assertInstanceOf(outcome.error, SpawnError);
 });
 
-test("the processes that a crashed run left behind are gone before the next run starts", async () => {
+/** Whether a process has exited, or is about to by a SIGKILL that it was sent. */
+function isKilled(pid: number): boolean {
+  const [SIGKILL, PF_EXITING] = [9n, 0x4];
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const pending = BigInt(`0x${/^SigPnd:\s*(\w+)$/m.exec(status)![1]}`);
+    if ((pending >> (SIGKILL - 1n) & 1n) === 1n) return true;
+    const flags = statFields(readFileSync(`/proc/${pid}/stat`, "utf8"))[6];
+    return (Number(flags) & PF_EXITING) !== 0;
+  } catch {
+    return true;
+  }
+}
+
+test("the processes that a crashed run left behind are killed before the next run starts", async () => {
   const mark = newMark();
-  const found: number[] = [];
+  const alive: number[] = [];
   class Counting extends JobRunner {
     override async start(command: Command): Promise<RunningProcess> {
-      found.push(marked(mark).length);
+      alive.push(marked(mark).filter((pid) => !isKilled(pid)).length);
       return await super.start(command);
     }
   }
@@ -157,7 +173,7 @@ test("the processes that a crashed run left behind are gone before the next run 
   const outcome = await new Supervisor(leaky).withRunner(runner).backoff(0)
     .maxRestarts(3).run();
   assertEquals([outcome.restarts, outcome.result?.code], [3, 1]);
-  assertEquals(found, [0, 0, 0, 0]);
+  assertEquals(alive, [0, 0, 0, 0]);
   await untilNoneMarked(mark);
 });
 
