@@ -1,16 +1,18 @@
-// Trees of many shapes, for tests of what is left of them. Every process that a
-// shape is about has the shape's mark in its command line: by that it is counted.
+// Process trees of many shapes, for tests of what a run or its owner leaves behind. Every
+// process of a tree has the tree's mark in its command line, and is found by it.
 
-import { readdir, readFile } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
 import { eventually } from "./waiting.ts";
+import { runtimeName } from "./runtime_name.ts";
 import { scriptWords } from "./runtimes.ts";
+import { sized } from "./size.ts";
 
-/** The words that start a tree. All of it stays for as long as it is left alone. */
+/** A command that starts a tree of processes. None of them exits by itself. */
 export interface Shape {
   readonly mark: string;
   readonly program: string;
   readonly args: readonly string[];
-  /** How many processes with the mark there are, at the least, when it is complete. */
+  /** The number of processes with the mark once the tree is complete. */
   readonly count: number;
 }
 
@@ -18,53 +20,74 @@ const CHAIN =
   'if [ "$1" -gt 1 ]; then sh -c "$0" "$0" $(($1 - 1)) "$2"; else sleep "$2"; fi; :';
 const FORK = 'sleep 0.02; sh -c "$0" "$0" "$1" & exit';
 
-/** Every shape, by its name; `markOf` gives each a mark of its own. */
+// The shapes that are the hardest to end: a process that is outside of the group, and one
+// that only SIGKILL ends.
+const CALLED_SETSID = "one that called setsid";
+const IGNORES_SIGNALS = "one that ignores TERM and HUP";
+
+const MAKERS: Readonly<Record<string, (mark: string) => Shape>> = {
+  "a child": (mark) => ({ mark, count: 1, program: "sleep", args: [mark] }),
+  "a shell with two background children": sh(
+    3,
+    'sleep "$0" & sleep "$0" & wait',
+  ),
+  "a grandchild whose parent has exited": sh(
+    3,
+    '(sleep "$0" &); sleep "$0"; :',
+  ),
+  [CALLED_SETSID]: sh(2, 'setsid sleep "$0" & wait'),
+  "one under timeout": sh(3, 'timeout 3600 sleep "$0" & wait'),
+  "a chain ten deep": sh(11, 'sh -c "$1" "$1" 10 "$0"; :', CHAIN),
+  "fifty siblings": sh(
+    51,
+    'n=50; while [ $n -gt 0 ]; do sleep "$0" & n=$((n - 1)); done; wait',
+  ),
+  [IGNORES_SIGNALS]: sh(
+    2,
+    'trap "" TERM HUP; while :; do sleep "$0"; done',
+  ),
+  // The leader stays: each forking process is replaced after 20 ms, and one look at all
+  // processes may miss both the old one and the new one.
+  "one that keeps forking": sh(
+    1,
+    'sh -c "$1" "$1" "$0" & while :; do sleep 60; done',
+    FORK,
+  ),
+  "a nested owner": (mark) => {
+    const { program, args } = scriptWords(
+      runtimeName,
+      "tests/fixtures/nested_owner.ts",
+    );
+    return { mark, count: 2, program, args: [...args, mark] };
+  },
+};
+
+/** The name of every shape. */
+export const SHAPE_NAMES: readonly string[] = Object.keys(MAKERS);
+
+/** The shapes of these names, whose marks all begin with `mark`. */
 export function shapes(
-  runtime: "deno" | "bun",
-  markOf: (index: number) => string,
+  mark: string,
+  names: readonly string[] = SHAPE_NAMES,
 ): Map<string, Shape> {
-  const owner = scriptWords(runtime, "tests/fixtures/nested_owner.ts");
-  const makers: Record<string, (mark: string) => Shape> = {
-    "a child": (mark) => ({ mark, count: 1, program: "sleep", args: [mark] }),
-    "a shell with two background children": sh(
-      3,
-      'sleep "$0" & sleep "$0" & wait',
-    ),
-    "a grandchild whose parent has exited": sh(
-      3,
-      '(sleep "$0" &); sleep "$0"; :',
-    ),
-    "one that called setsid": sh(2, 'setsid sleep "$0" & wait'),
-    "one under timeout": sh(3, 'timeout 3600 sleep "$0" & wait'),
-    "a chain ten deep": sh(11, 'sh -c "$1" "$1" 10 "$0"; :', CHAIN),
-    "fifty siblings": sh(
-      51,
-      'n=50; while [ $n -gt 0 ]; do sleep "$0" & n=$((n - 1)); done; wait',
-    ),
-    "one that ignores TERM and HUP": sh(
-      2,
-      'trap "" TERM HUP; while :; do sleep "$0"; done',
-    ),
-    // Its leader stays: the one that forks is a new process every time, and may be
-    // missed by who looks at one process after another.
-    "one that keeps forking": sh(
-      1,
-      'sh -c "$1" "$1" "$0" & while :; do sleep 60; done',
-      FORK,
-    ),
-    "a nested owner": (mark) => ({
-      mark,
-      count: 2,
-      program: owner.program,
-      args: [...owner.args, mark],
-    }),
-  };
   return new Map(
-    Object.entries(makers).map(([name, make], index) => [
+    names.map((name) => [
       name,
-      make(markOf(index)),
+      MAKERS[name](`${mark}${SHAPE_NAMES.indexOf(name)}`),
     ]),
   );
+}
+
+/**
+ * The names of the shapes that one case of a matrix covers: every shape at full size,
+ * else the two hardest ones and two more. Six cases in a row cover all shapes.
+ */
+export function sampledShapes(index: number): readonly string[] {
+  const [one, other] = [index, index + 5].map((at) =>
+    SHAPE_NAMES[at % SHAPE_NAMES.length]
+  );
+  const sample = new Set([one, other, CALLED_SETSID, IGNORES_SIGNALS]);
+  return sized([...sample], SHAPE_NAMES);
 }
 
 /** A shape that is a shell script, with the mark for its name. */
@@ -83,47 +106,72 @@ function sh(
 
 /** Waits until all of these trees are complete. */
 export async function untilComplete(
-  trees: Iterable<[string, Shape]>,
+  trees: ReadonlyMap<string, Shape>,
 ): Promise<void> {
-  for (const [name, { mark, count }] of trees) {
-    await eventually(
-      `${name} is complete`,
-      async () => (await marked(mark)).length >= count,
-      30_000,
-    );
-  }
+  const missing = new Map(trees);
+  await eventually(
+    `complete: ${[...trees.keys()].join(", ")}`,
+    () => {
+      const all = commandLines();
+      for (const [name, { mark, count }] of missing) {
+        if (withMark(all, mark).length >= count) missing.delete(name);
+      }
+      return missing.size === 0;
+    },
+  );
 }
 
 let made = 0;
 
 /**
- * The beginning of marks that no other process has: a number of seconds, so that it
- * can be what `sleep` is told.
+ * The beginning of marks that no other process has. It is a number of seconds, so that
+ * `sleep` takes it as its argument.
  */
 export function newMark(): string {
   const unique = `${Date.now() % 1e8}${Math.floor(Math.random() * 1e6)}`;
   return `36000.${unique}${++made}`;
 }
 
-/** The processes that have the mark in their command line, and have not ended; the caller is not one. */
-export async function marked(mark: string): Promise<number[]> {
-  const found: number[] = [];
-  for (const name of await readdir("/proc")) {
+/** The processes with the mark in their command line that have not exited. */
+export function marked(mark: string): number[] {
+  return withMark(commandLines(), mark);
+}
+
+/** Waits until `count` processes have the mark. */
+export async function untilMarked(mark: string, count: number): Promise<void> {
+  await eventually(
+    `${count} processes with the mark`,
+    () => marked(mark).length >= count,
+  );
+}
+
+/** Waits until no process has the mark. */
+export async function untilNoneMarked(
+  mark: string,
+  where = "",
+): Promise<void> {
+  let looks = 0;
+  await eventually(`no process left ${where}`, () => {
+    looks = marked(mark).length === 0 ? looks + 1 : 0;
+    // One look may miss a process that forks and exits meanwhile.
+    return looks === 3;
+  });
+}
+
+/** The command line of every process that has not exited. */
+function commandLines(): Map<number, string> {
+  const found = new Map<number, string>();
+  for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    // A process that only waits to be reaped has no command line any more.
-    const words = await readFile(`/proc/${name}/cmdline`, "utf8").catch(() =>
-      ""
-    );
-    if (words.includes(mark)) found.push(Number(name));
+    try {
+      found.set(Number(name), readFileSync(`/proc/${name}/cmdline`, "utf8"));
+    } catch {
+      // The process has exited since.
+    }
   }
   return found;
 }
 
-/** Waits until nobody has the mark in the command line: for 3 s, which is what is promised. */
-export async function untilNobodyHas(mark: string, where = ""): Promise<void> {
-  await eventually(
-    `nobody is left ${where}`,
-    async () => (await marked(mark)).length === 0,
-    3000,
-  );
+function withMark(all: ReadonlyMap<number, string>, mark: string): number[] {
+  return [...all].flatMap(([pid, words]) => words.includes(mark) ? [pid] : []);
 }

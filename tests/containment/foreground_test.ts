@@ -1,50 +1,72 @@
-// Runs in the foreground of a terminal, which `script` gives them.
+// Runs in the foreground of a terminal. `script` provides the terminal.
 
-import { access } from "node:fs/promises";
-import { Command, JobRunner } from "../../mod.ts";
+import { access, writeFile } from "node:fs/promises";
+import {
+  Command,
+  JobRunner,
+  type ProcessStdin,
+  type RunningProcess,
+} from "../../mod.ts";
 import { eventually, runtimeName, temporaryFolder, test } from "../harness.ts";
 import { scriptWords } from "../runtimes.ts";
-import { newMark, untilNobodyHas } from "../shapes.ts";
+import { newMark, untilMarked, untilNoneMarked } from "../shapes.ts";
 import { assert, assertEquals, assertStringIncludes } from "../std.ts";
 import { sh } from "../commands.ts";
+import { HELD_DEADLINE, holdTimers } from "../held_timers.ts";
 
-/** What is shown on a terminal where a script is run, in the foreground or not, and this is typed as soon as it runs. */
+/** Only a program that hangs lives this long, in milliseconds. */
+const LIMIT = 60_000;
+const CTRL_C = "\x03";
+
+type Where = "foreground" | "contained";
+
+/** A program on a terminal, with a run of a script. */
+interface OnTerminal {
+  readonly live: RunningProcess;
+  readonly keyboard: ProcessStdin;
+  /** Creates the file whose path replaces `GATE` in the script. */
+  open(): Promise<void>;
+}
+
+/** Runs a script on a terminal, calls `type` once the script has reached `READY`, and returns all that the terminal shows. */
 async function shown(
-  where: "foreground" | "contained",
+  where: Where,
   script: string,
-  typed: string,
+  type: (terminal: OnTerminal) => Promise<void>,
 ): Promise<string> {
   const { program, args } = scriptWords(
     runtimeName,
     "tests/fixtures/on_terminal.ts",
   );
   await using folder = await temporaryFolder();
-  const ready = folder.file("ready");
+  const [ready, gate] = [folder.file("ready"), folder.file("gate")];
   const line = new Command(program, [
     ...args,
     where,
-    script.replace("READY", `: >${ready}`),
+    script.replace("READY", `: >${ready}`).replace("GATE", gate),
   ]).commandLine();
-  const { readable, writable } = new TransformStream<Uint8Array>();
-  const running = new Command("script", ["-qec", `exec ${line}`, "/dev/null"])
-    .env("NO_COLOR", "1").stdin(readable).timeout(30_000).run();
+  await using live = await new Command("script", [
+    "-qec",
+    `exec ${line}`,
+    "/dev/null",
+  ]).env("NO_COLOR", "1").keepStdinOpen().timeout(LIMIT).start();
   await eventually(
-    "the script runs",
+    "the script is ready",
     () => access(ready).then(() => true, () => false),
   );
-  const writer = writable.getWriter();
-  // The script may not wait for it.
-  await writer.write(new TextEncoder().encode(typed)).catch(() => {});
-  const text = await running;
-  await writer.abort().catch(() => {});
-  return text;
+  await type({
+    live,
+    keyboard: live.takeStdin()!,
+    open: () => writeFile(gate, ""),
+  });
+  return (await live.outputString()).ensureSuccess().stdout;
 }
 
-test("a run in the foreground can read its terminal, and its streams are the caller's", async () => {
+test("a run in the foreground reads from the caller's terminal and prints to it", async () => {
   const text = await shown(
     "foreground",
     'READY; read answer </dev/tty; echo "got $answer"; read more; echo "and $more"',
-    "yes\nindeed\n",
+    ({ keyboard }) => keyboard.write("yes\nindeed\n"),
   );
   assertStringIncludes(text, "got yes");
   assertStringIncludes(text, "and indeed");
@@ -54,29 +76,47 @@ test("a run in the foreground can read its terminal, and its streams are the cal
   );
 });
 
-test("a run that is contained has no terminal", async () => {
+test("a contained run has no terminal", async () => {
   const text = await shown(
     "contained",
     "READY; read answer </dev/tty || echo none",
-    "yes\n",
+    // The script may have exited before the keys are pressed.
+    ({ keyboard }) => keyboard.write("yes\n").catch(() => {}),
   );
   assertStringIncludes(text, '"stdout":"none\\n"');
 });
 
-test("Ctrl-C reaches a run in the foreground, and a contained one not", async () => {
-  const script =
-    'trap "echo interrupted; exit 3" INT; READY; sleep 1.5 & wait; echo whole';
-  const foreground = await shown("foreground", script, "\x03");
-  assertStringIncludes(foreground, "interrupted");
-  assertStringIncludes(foreground, '"code":3');
-  assertStringIncludes(foreground, "the owner was interrupted");
-  const contained = await shown("contained", script, "\x03");
-  assertStringIncludes(contained, "the owner was interrupted");
-  assertStringIncludes(contained, '"stdout":"whole\\n"');
+const UNTIL_GATE =
+  'trap "echo interrupted; exit 3" INT; READY; until [ -e GATE ]; do sleep 0.02; done; echo whole';
+
+test("Ctrl-C reaches a run in the foreground", async () => {
+  const text = await shown(
+    "foreground",
+    UNTIL_GATE,
+    ({ keyboard }) => keyboard.write(CTRL_C),
+  );
+  assertStringIncludes(text, "interrupted");
+  assertStringIncludes(text, '"code":3');
+  assertStringIncludes(text, "the owner received SIGINT");
 });
 
-test("a run in the foreground is in the caller's own session and group, and is ended with what it started", async () => {
-  const mark = newMark();
+test("Ctrl-C does not reach a contained run", async () => {
+  const text = await shown(
+    "contained",
+    UNTIL_GATE,
+    async ({ live, keyboard, open }) => {
+      await keyboard.write(CTRL_C);
+      await live.waitForLine(
+        (line) => line.includes("the owner received SIGINT"),
+        LIMIT,
+      );
+      await open();
+    },
+  );
+  assertStringIncludes(text, '"stdout":"whole\\n"');
+});
+
+test("a run in the foreground stays in the caller's session and process group", async () => {
   const fields = await new JobRunner().outputString(
     sh("cut -d' ' -f5,6 /proc/$$/stat /proc/$PPID/stat").foreground()
       .stdin("").stdout("piped"),
@@ -84,13 +124,20 @@ test("a run in the foreground is in the caller's own session and group, and is e
   const [own, parents] = fields.stdout.trim().split("\n");
   assert(own !== "");
   assertEquals(own, parents);
-  const run = sh('setsid sleep "$1" & sleep "$1" & wait', mark).foreground()
-    .stdin("").timeout(500);
-  assertEquals((await run.outputString()).outcome, { kind: "timed-out" });
-  await untilNobodyHas(mark);
 });
 
-test("nothing is left of a run in the foreground whose owner was killed", async () => {
+test("a run in the foreground that times out leaves no process behind", async () => {
+  const mark = newMark();
+  using deadline = holdTimers(HELD_DEADLINE);
+  const run = sh('setsid sleep "$1" & sleep "$1" & wait', mark).foreground()
+    .stdin("").timeout(HELD_DEADLINE).outputString();
+  await untilMarked(mark, 3);
+  deadline.fire();
+  assertEquals((await run).outcome, { kind: "timed-out" });
+  await untilNoneMarked(mark);
+});
+
+test("a run in the foreground whose owner is killed leaves no process behind", async () => {
   const mark = newMark();
   const { program, args } = scriptWords(
     runtimeName,
@@ -99,5 +146,5 @@ test("nothing is left of a run in the foreground whose owner was killed", async 
   const { outcome } = await new JobRunner({ containment: "none" })
     .outputString(new Command(program, [...args, mark]));
   assertEquals(outcome, { kind: "signalled", signal: 9 });
-  await untilNobodyHas(mark);
+  await untilNoneMarked(mark);
 });

@@ -1,4 +1,4 @@
-// Several runs with one fate.
+// What a ProcessGroup does with its runs.
 
 import { readFile } from "node:fs/promises";
 import {
@@ -12,8 +12,9 @@ import {
   UnsupportedError,
 } from "../../mod.ts";
 import { failureOf, sh, sleep } from "../commands.ts";
-import { eventually, temporaryFolder, test } from "../harness.ts";
-import { marked, newMark, untilNobodyHas } from "../shapes.ts";
+import { eventually, isAlive, temporaryFolder, test } from "../harness.ts";
+import { HELD_DEADLINE, holdTimers, withinAMinute } from "../held_timers.ts";
+import { marked, newMark, untilMarked, untilNoneMarked } from "../shapes.ts";
 import {
   assert,
   assertEquals,
@@ -24,7 +25,22 @@ import {
 
 const MECHANISMS = ["process-group", "cgroup"] as const;
 
-/** The state letters that the system shows for the members of a group, each once. */
+/** A grace that no test waits for, in milliseconds. */
+const LONG_GRACE = 600_000;
+
+/** Ignores SIGTERM from when it has printed "ready". */
+const STUBBORN = 'trap "" TERM; echo ready; while :; do sleep 0.05; done';
+
+/** A promise of a command's first line, and a handler that fulfils it. */
+function firstLine(): {
+  heard: Promise<string>;
+  hear: (line: string) => void;
+} {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  return { heard: promise, hear: resolve };
+}
+
+/** The state letters that `/proc` shows for the members of a group, each once. */
 async function statesIn(group: ProcessGroup): Promise<string> {
   const states = new Set<string>();
   for (const pid of await group.members()) {
@@ -35,7 +51,7 @@ async function statesIn(group: ProcessGroup): Promise<string> {
 }
 
 for (const containment of MECHANISMS) {
-  test(`a group, under ${containment}, is a runner whose verbs are like any other's`, async () => {
+  test(`a group has the verbs of any other runner, under ${containment}`, async () => {
     await using group = await ProcessGroup.create({ containment });
     assertEquals(group.mechanism, containment);
     assertEquals(
@@ -63,7 +79,7 @@ for (const containment of MECHANISMS) {
     assertEquals(await group.members(), []);
   });
 
-  test(`a child, under ${containment}, has the environment and the name that it was given`, async () => {
+  test(`a child has the environment and the name that its command sets, under ${containment}`, async () => {
     await using runner = new JobRunner({ containment });
     assertEquals(runner.mechanism, containment);
     const alone = new Command("env").envClear().env({ A: "1", PATH: "/bin" });
@@ -79,14 +95,14 @@ for (const containment of MECHANISMS) {
     assertEquals(await runner.run(strange), "|a b|$x|-c|'|");
   });
 
-  test(`a child, under ${containment}, has variables whose names no shell would take`, async () => {
+  test(`a child has variables whose names are not valid in a shell, under ${containment}`, async () => {
     await using runner = new JobRunner({ containment });
     const command = new Command("cat", ["/proc/self/environ"]).env({
       "a.b": "1",
       "my-var": "a b",
       IFS: "x",
       OPTIND: "5",
-      _: "nobody's",
+      _: "c",
     });
     const [contained, bare] = await Promise.all(
       [runner, new JobRunner({ containment: "none" })].map(async (runner) =>
@@ -97,91 +113,105 @@ for (const containment of MECHANISMS) {
     assertEquals(contained, bare);
   });
 
-  test(`who moved to a group of its own, under ${containment}, is found when the run's own is empty`, async () => {
+  test(`a process that moved to another process group is found when the run's own group is empty, under ${containment}`, async () => {
     const mark = newMark();
     await using group = await ProcessGroup.create({ containment });
     const moves =
       'timeout 3600 sleep "$1" >/dev/null 2>&1 & until pgrep -P $! >/dev/null; do sleep 0.01; done';
     await group.run(sh(moves, mark));
-    // By then the group has looked at what is left of the run.
+    // 20 ms after the run's end the group looks at what is left of it.
     await sleep(100);
     assertEquals((await group.members()).length, 2);
     group.killAll();
-    await untilNobodyHas(mark);
+    await untilNoneMarked(mark);
 
+    const { heard, hear } = firstLine();
+    // Holds as well the 2 s that an inherited pipe may be idle.
+    using deadline = holdTimers(1000);
     await using runner = new JobRunner({ containment });
+    // The process that moved holds stdout open after the shell has exited.
     const holding = runner.outputString(
-      sh('timeout 3600 sleep "$1" & sleep 0.2', mark).timeout(500),
+      sh('timeout 3600 sleep "$1" & echo $$ >&2', mark).timeout(HELD_DEADLINE)
+        .onStderrLine(hear),
     );
+    const shell = Number(await heard);
+    await untilMarked(mark, 2);
+    await eventually("the shell has exited", async () => !await isAlive(shell));
+    deadline.fire();
     assertEquals((await holding).outcome, { kind: "timed-out" });
-    await untilNobodyHas(mark);
+    await untilNoneMarked(mark);
   });
 
-  test(`what a run leaves behind, under ${containment}, stays a member until its group ends`, async () => {
+  test(`a process that a run leaves behind stays a member until its group ends, under ${containment}`, async () => {
     const mark = newMark();
     const group = await ProcessGroup.create({ containment });
     await group.run(sh('sleep "$1" >/dev/null 2>&1 &', mark));
-    const [left] = await marked(mark);
+    const [left] = marked(mark);
     assertEquals(await group.members(), [left]);
     const running = group.outputString(sh('sleep "$1"; :', mark));
     await eventually(
-      "both are there",
+      "three processes are members",
       async () => (await group.members()).length === 3,
     );
     group.killAll();
     group.killAll();
     assertEquals((await running).outcome, { kind: "signalled", signal: 9 });
     await eventually(
-      "all are gone",
+      "no process is a member",
       async () => (await group.members()).length === 0,
     );
     assertEquals(await group.run(sh("echo usable")), "usable");
     await group.run(sh('sleep "$1" >/dev/null 2>&1 &', mark));
     await group[Symbol.asyncDispose]();
-    assertEquals(await marked(mark), []);
+    assertEquals(marked(mark), []);
   });
 
-  test(`a group, under ${containment}, can be signalled, suspended and resumed`, async () => {
+  test(`a group can be signalled, suspended and resumed, under ${containment}`, async () => {
     await using folder = await temporaryFolder();
     await using group = await ProcessGroup.create({ containment });
     const script =
       'trap "echo usr1 >>$1" USR1; trap "echo term; exit 0" TERM; echo ready >$1; while :; do sleep 0.02; done';
     const running = group.outputString(sh(script, folder.file("log")));
-    const logged = () => readFile(folder.file("log"), "utf8").catch(() => "");
-    await eventually("it is ready", async () => await logged() === "ready\n");
-    group.signal("SIGUSR1");
-    await eventually(
-      "the signal was handled",
-      async () => await logged() === "ready\nusr1\n",
-    );
+    const logged = async () =>
+      (await readFile(folder.file("log"), "utf8").catch(() => "")).split("\n");
+    const handlesSignal = async () => {
+      const { length } = await logged();
+      group.signal("SIGUSR1");
+      await eventually(
+        "the signal is handled",
+        async () => (await logged()).length > length,
+      );
+    };
+    await eventually("ready", async () => (await logged())[0] === "ready");
+    await handlesSignal();
     group.suspend();
-    // A frozen process only sleeps, and uses no processor time. One that waits for
-    // what it has just forked, and that was stopped before it executes, shows a D.
-    await eventually("it has stopped", async () => {
+    // A frozen process shows the state of a sleeping one, but uses no processor time. Of a
+    // stopped group at least one process shows T; one shows D if the child that it has just
+    // forked was stopped before its exec.
+    await eventually("the group has stopped", async () => {
       const before = await group.stats();
       await sleep(100);
       const after = await group.stats();
       return after.cpuTime === before.cpuTime &&
-        (containment === "cgroup" || /^[DT]+$/.test(await statesIn(group)));
+        (containment === "cgroup" || /^(T|DT|TD)$/.test(await statesIn(group)));
     });
     group.resume();
-    await sleep(100);
-    assert((await group.members()).length > 0);
+    await handlesSignal();
     group.suspend();
-    const report = await group.shutdown({ grace: 5000 });
+    const report = await group.shutdown({ grace: LONG_GRACE });
     assertEquals(report.ending, "drained");
     assertEquals((await running).stdout, "term\n");
     assertThrows(() => group.signal("SIGNOPE" as "SIGTERM"), TypeError);
   });
 
-  test(`a shutdown, under ${containment}, reports what came of it`, async () => {
+  test(`a shutdown reports its members, its signal and its ending, under ${containment}`, async () => {
     const group = await ProcessGroup.create({ containment });
     const heeding = group.outputString(new Command("sleep", ["100"]));
     await eventually(
-      "it is there",
+      "the sleep is a member",
       async () => (await group.members()).length === 1,
     );
-    const first = await group.shutdown({ grace: 10_000 });
+    const first = await group.shutdown({ grace: LONG_GRACE });
     assertEquals(
       [
         first.signalSent,
@@ -191,7 +221,7 @@ for (const containment of MECHANISMS) {
       ],
       [true, 1, [], "drained"],
     );
-    assert(first.elapsed < 5000, String(first.elapsed));
+    assert(first.elapsed < LONG_GRACE / 10, String(first.elapsed));
     assertEquals((await heeding).outcome, { kind: "signalled", signal: 15 });
     const refused = await failureOf(group.run(new Command("true")));
     assertInstanceOf(refused, SpawnError);
@@ -200,14 +230,9 @@ for (const containment of MECHANISMS) {
     await group[Symbol.asyncDispose]();
 
     await using stubborn = await ProcessGroup.create({ containment });
-    const running = stubborn.outputString(
-      sh('trap "" TERM; while :; do sleep 0.05; done'),
-    );
-    // Until its sleep is there, its trap may not be.
-    await eventually(
-      "it is ready",
-      async () => (await stubborn.members()).length === 2,
-    );
+    const { heard, hear } = firstLine();
+    const running = stubborn.outputString(sh(STUBBORN).onStdoutLine(hear));
+    await heard;
     const left = await stubborn.shutdown({ grace: 100, escalate: false });
     assertEquals([left.signalSent, left.ending], [true, "left"]);
     assert(left.membersAfter.length > 0);
@@ -220,13 +245,13 @@ for (const containment of MECHANISMS) {
     await assertRejects(() => stubborn.shutdown({ grace: -1 }), RangeError);
   });
 
-  test(`stats, under ${containment}, tell of processes, processor time and memory`, async () => {
+  test(`stats count processes, processor time and memory, under ${containment}`, async () => {
     await using group = await ProcessGroup.create({ containment });
     assertEquals((await group.stats()).processes, 0);
     const running = group.outputString(
       sh("sleep 100 & while :; do :; done"),
     );
-    await eventually("it has used some", async () => {
+    await eventually("processor time and memory are used", async () => {
       const { processes, cpuTime, memory } = await group.stats();
       return processes === 2 && (cpuTime ?? 0) >= 50 && (memory ?? 0) > 100_000;
     });
@@ -234,37 +259,46 @@ for (const containment of MECHANISMS) {
     await running;
   });
 
-  test(`who left the group, under ${containment}, and does not heed the signal is killed after the grace all the same`, async () => {
+  test(`a process that left the group and ignores the signal is killed after the grace, under ${containment}`, async () => {
     const mark = newMark();
-    const stubborn = 'trap "" TERM; while :; do sleep 0.05; done';
+    const { heard, hear } = firstLine();
+    using deadline = holdTimers(HELD_DEADLINE);
     await using runner = new JobRunner({ containment });
-    const { outcome } = await runner.outputString(
-      sh('setsid sh -c "$2" "$1" & wait', mark, stubborn).timeout(400)
-        .timeoutGrace(300),
+    const running = runner.outputString(
+      sh('setsid sh -c "$2" "$1" & wait', mark, STUBBORN)
+        .timeout(HELD_DEADLINE).timeoutGrace(300).onStdoutLine(hear),
     );
-    assertEquals(outcome, { kind: "timed-out" });
-    await untilNobodyHas(mark);
+    await heard;
+    deadline.fire();
+    assertEquals((await running).outcome, { kind: "timed-out" });
+    await untilNoneMarked(mark);
   });
 }
 
-test("a timeout whose tree heeds the signal does not wait for its grace", async () => {
-  const { outcome } = await sh("sleep 100 & wait").timeout(100).timeoutGrace(
-    60_000,
-  ).outputString();
+test("a timeout does not wait for its grace when every process has heeded the signal", async () => {
+  const { heard, hear } = firstLine();
+  using deadline = holdTimers(HELD_DEADLINE);
+  const running = sh("echo ready; sleep 3600 & wait").timeout(HELD_DEADLINE)
+    .timeoutGrace(LONG_GRACE).onStdoutLine(hear).outputString();
+  await heard;
+  deadline.fire();
+  const { outcome } = await withinAMinute(running);
   assertEquals(outcome, { kind: "timed-out" });
 });
 
 test("an abort does not wait for a grace that has begun", async () => {
+  const { heard, hear } = firstLine();
+  using deadline = holdTimers(HELD_DEADLINE);
   const aborting = new AbortController();
-  const started = Date.now();
-  const run = sh('trap "" TERM; while :; do sleep 0.05; done').timeout(100)
-    .timeoutGrace(60_000).cancelOn(aborting.signal).outputString();
-  setTimeout(() => aborting.abort(), 300);
-  assertInstanceOf(await failureOf(run), CancelledError);
-  assert(Date.now() - started < 30_000);
+  const run = sh(STUBBORN).timeout(HELD_DEADLINE).timeoutGrace(LONG_GRACE)
+    .cancelOn(aborting.signal).onStdoutLine(hear).outputString();
+  await heard;
+  deadline.fire();
+  aborting.abort();
+  assertInstanceOf(await withinAMinute(failureOf(run)), CancelledError);
 });
 
-test("an unknown containment, and one that is not there, are refused", async () => {
+test("an unknown containment, and killOnParentDeath without containment, are refused", async () => {
   await assertRejects(
     () => ProcessGroup.create({ containment: "none" as "auto" }),
     TypeError,
@@ -283,7 +317,7 @@ test("an unknown containment, and one that is not there, are refused", async () 
   );
 });
 
-test("a group takes the strongest there is, and the host's report says the same", async () => {
+test("a group takes the strongest mechanism there is, as the host's report says", async () => {
   await using group = await ProcessGroup.create();
   await using runner = new JobRunner();
   const report = hostContainment();

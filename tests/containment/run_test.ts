@@ -1,4 +1,7 @@
-// What is left of a run, however it ends.
+// What a run leaves behind, in every way to end it.
+//
+// The full matrix is every way to end, every shape of process tree, and every containment.
+// The sample takes every way with each containment, and some shapes for each of them.
 
 import { writeFile } from "node:fs/promises";
 import {
@@ -7,24 +10,24 @@ import {
   ProcessGroup,
   type ProcessRunner,
 } from "../../mod.ts";
-import { failureOf, sh } from "../commands.ts";
-import { eventually, runtimeName, temporaryFolder, test } from "../harness.ts";
+import { failureOf, sh, signal } from "../commands.ts";
+import { eventually, temporaryFolder, test } from "../harness.ts";
+import { HELD_DEADLINE, holdTimers } from "../held_timers.ts";
 import {
   marked,
   newMark,
+  sampledShapes,
   type Shape,
   shapes,
   untilComplete,
-  untilNobodyHas,
+  untilNoneMarked,
 } from "../shapes.ts";
 import { assert, assertEquals, assertInstanceOf } from "../std.ts";
 
-type Mechanism = "process-group" | "cgroup";
+const CONTAINMENTS = ["process-group", "cgroup"] as const;
+type Mechanism = typeof CONTAINMENTS[number];
 
-/**
- * What a normal end leaves behind under a process group: the README's table says
- * why. Nothing else may be left, anywhere.
- */
+/** What a run that ends by itself leaves behind under a process group, as the README's table says. */
 const LEFT_BY_NORMAL_END: readonly string[] = [
   "one that called setsid",
   "one under timeout",
@@ -37,15 +40,15 @@ function commandsOf(trees: ReadonlyMap<string, Shape>): Command[] {
   );
 }
 
-/** Every end of a run: starts the trees, ends them. */
-const ENDS: Record<
+/** Every way to end runs: starts the trees, waits until they are complete, and ends them. */
+const WAYS_TO_END: Record<
   string,
   (
     containment: Mechanism,
     trees: ReadonlyMap<string, Shape>,
   ) => Promise<unknown>
 > = {
-  async abort(containment, trees) {
+  async "an abort"(containment, trees) {
     await using runner = new JobRunner({ containment });
     const aborting = new AbortController();
     const runs = Promise.allSettled(
@@ -58,16 +61,18 @@ const ENDS: Record<
     for (const { status } of await runs) assertEquals(status, "rejected");
   },
 
-  async timeout(containment, trees) {
+  async "a timeout"(containment, trees) {
+    using deadline = holdTimers(HELD_DEADLINE);
     await using runner = new JobRunner({ containment });
     const runs = commandsOf(trees).map((command) =>
-      runner.outputString(command.timeout(3000).timeoutGrace(300))
+      runner.outputString(command.timeout(HELD_DEADLINE).timeoutGrace(100))
     );
     await untilComplete(trees);
+    deadline.fire();
     for (const { timedOut } of await Promise.all(runs)) assert(timedOut);
   },
 
-  async "disposal of its group"(containment, trees) {
+  async "the disposal of their group"(containment, trees) {
     const group = await ProcessGroup.create({ containment });
     const runs = startAll(group, trees);
     await untilComplete(trees);
@@ -76,7 +81,7 @@ const ENDS: Record<
     await runs;
   },
 
-  async "disposal of its runner"(containment, trees) {
+  async "the disposal of their runner"(containment, trees) {
     const runner = new JobRunner({ containment });
     const runs = startAll(runner, trees);
     await untilComplete(trees);
@@ -84,7 +89,7 @@ const ENDS: Record<
     await runs;
   },
 
-  async "a throw through await using"(containment, trees) {
+  async "an exception through await using"(containment, trees) {
     let runs: Promise<unknown> | undefined;
     const failure = await failureOf((async () => {
       await using group = await ProcessGroup.create({ containment });
@@ -96,11 +101,11 @@ const ENDS: Record<
     await runs;
   },
 
-  async "a shutdown of its group"(containment, trees) {
+  async "a shutdown of their group"(containment, trees) {
     await using group = await ProcessGroup.create({ containment });
     const runs = startAll(group, trees);
     await untilComplete(trees);
-    const report = await group.shutdown({ grace: 300 });
+    const report = await group.shutdown({ grace: 100 });
     assertEquals(report.membersAfter, []);
     assertEquals(report.ending, "escalated");
     await runs;
@@ -116,24 +121,25 @@ function startAll(
   );
 }
 
-for (const containment of ["process-group", "cgroup"] as const) {
-  for (const [name, end] of Object.entries(ENDS)) {
-    test(`nothing is left of runs that end by ${name}, under ${containment}`, async () => {
+for (const [row, containment] of CONTAINMENTS.entries()) {
+  for (const [column, [name, end]] of Object.entries(WAYS_TO_END).entries()) {
+    test(`runs that end by ${name} leave no process behind, under ${containment}`, async () => {
       const mark = newMark();
-      await end(containment, shapes(runtimeName, (index) => mark + index));
-      await untilNobodyHas(mark);
+      const names = sampledShapes(row * 6 + column);
+      await end(containment, shapes(mark, names));
+      await untilNoneMarked(mark);
     });
   }
 
-  test(`what is left of a run that ends by itself, under ${containment}, is what the table says`, async () => {
+  test(`a run that ends by itself leaves behind what the README's table says, under ${containment}`, async () => {
     const mark = newMark();
-    const trees = shapes(runtimeName, (index) => mark + index);
+    const trees = shapes(mark);
     await using folder = await temporaryFolder();
     const gate = folder.file("gate");
     {
       await using runner = new JobRunner({ containment });
       const runs = commandsOf(trees).map(({ invocation }) =>
-        // The tree is started in the background, with nothing of the run's.
+        // The tree runs in the background and holds none of the run's pipes.
         runner.outputString(
           sh(
             'gate=$1; shift; "$@" </dev/null >/dev/null 2>&1 & until [ -e "$gate" ]; do sleep 0.02; done',
@@ -147,17 +153,16 @@ for (const containment of ["process-group", "cgroup"] as const) {
       await writeFile(gate, "");
       for (const { success } of await Promise.all(runs)) assert(success);
     }
-    const left: string[] = [];
-    await eventually("only those are left", async () => {
-      left.length = 0;
-      for (const [name, shape] of trees) {
-        if ((await marked(shape.mark)).length > 0) left.push(name);
-      }
-      return left.length <= (containment === "cgroup" ? 0 : 2);
-    }, 3000);
-    assertEquals(left, containment === "cgroup" ? [] : LEFT_BY_NORMAL_END);
-    for (const pid of await marked(mark)) {
-      await new Command("kill", ["-9", String(pid)]).exitCode();
-    }
+    const expected = containment === "cgroup" ? [] : LEFT_BY_NORMAL_END;
+    const left = () =>
+      [...trees].flatMap(([name, shape]) =>
+        marked(shape.mark).length > 0 ? [name] : []
+      );
+    await eventually(
+      "no other process is left",
+      () => left().length <= expected.length,
+    );
+    assertEquals(left(), expected);
+    for (const pid of marked(mark)) signal(pid, "SIGKILL");
   });
 }

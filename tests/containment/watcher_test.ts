@@ -1,21 +1,29 @@
-// The watcher: what it does to the program it is for, and to others.
+// The watcher: what it ends after its owner, and what it leaves alone.
 
 import { readdir, readFile } from "node:fs/promises";
 import {
+  CancelledError,
   Command,
   JobRunner,
   ProcessGroup,
-  Stdin,
   UnsupportedError,
 } from "../../mod.ts";
+import { cgroupBase } from "../../src/containment/cgroup.ts";
+import { statFields } from "../../src/containment/proc_stat.ts";
 import { WATCHER_NAME } from "../../src/containment/watcher_process_scan.ts";
 import { watcherScript } from "../../src/containment/watcher_script.ts";
-import { failureOf, sh, sleep } from "../commands.ts";
-import { eventually, runtimeName, test } from "../harness.ts";
+import { runtime } from "../../src/runtime/detect.ts";
+import { failureOf, sh, signal } from "../commands.ts";
+import { eventually, runtimeName, temporaryFolder, test } from "../harness.ts";
+import { withinAMinute } from "../held_timers.ts";
 import { watchersOf } from "../watchers.ts";
 import { outcomeIn, PROGRAMS, scriptWords } from "../runtimes.ts";
-import { marked, newMark, untilNobodyHas } from "../shapes.ts";
-import { assert, assertEquals, assertInstanceOf } from "../std.ts";
+import { marked, newMark, untilNoneMarked } from "../shapes.ts";
+import { sized } from "../size.ts";
+import { assert, assertEquals, assertInstanceOf, join } from "../std.ts";
+
+/** Only a program that hangs lives this long, in milliseconds. */
+const LIMIT = 60_000;
 
 const bare = new JobRunner({ containment: "none" });
 
@@ -27,219 +35,245 @@ const { process } = globalThis as unknown as {
   };
 };
 
-/** Runs the watcher's script by itself, with these lines for its input. */
-function watch(
-  facts: "proc" | "ps",
-  lines: AsyncIterable<string>,
-): Promise<unknown> {
-  return bare.checked(
-    new Command("sh", ["-c", watcherScript(facts), "", WATCHER_NAME])
-      .stdin(Stdin.fromAsyncLines(lines)).timeout(30_000),
+/** Runs a fixture, which gets these arguments, without containment. */
+function runFixture(name: string, ...args: string[]) {
+  const words = scriptWords(runtimeName, `tests/fixtures/${name}`);
+  return bare.outputString(
+    new Command(words.program, [...words.args, ...args])
+      .env("PROCESSKIT_TEST_DENO", PROGRAMS.deno).timeout(LIMIT),
   );
 }
 
-/** Starts a process that leads a session; resolves to its number and to its end. */
-async function leader(
+/** The watcher's program, which also prints each line that it has read and acted on. */
+function talkingWatcher(facts: "proc" | "ps"): string {
+  const act = 'heed "$what" "$kind" "$name"; done';
+  const script = watcherScript(facts);
+  assert(script.includes(act));
+  return script.replace(
+    act,
+    act.replace("done", 'echo "$what $kind $name"; done'),
+  );
+}
+
+/** Starts the watcher's program by itself. */
+async function startWatcher(facts: "proc" | "ps"): Promise<
+  {
+    /** Writes lines to the watcher, and waits until it has acted on them. */
+    tell(...lines: string[]): Promise<void>;
+    /** Lets the watcher see the end of its input, and waits until it has exited. */
+    finish(): Promise<void>;
+  } & AsyncDisposable
+> {
+  const live = await bare.start(
+    new Command("sh", ["-c", talkingWatcher(facts), "", WATCHER_NAME])
+      .keepStdinOpen().timeout(LIMIT),
+  );
+  const stdin = live.takeStdin()!;
+  return {
+    async tell(...lines) {
+      await stdin.write(lines.map((line) => `${line}\n`).join(""));
+      await live.waitForLine((line) => line === lines.at(-1), LIMIT);
+    },
+    async finish() {
+      await stdin.finish();
+      assertEquals(await live.wait(), { kind: "exited", code: 0 });
+    },
+    [Symbol.asyncDispose]: () => live[Symbol.asyncDispose](),
+  };
+}
+
+/** Starts a process that leads a session. */
+async function startLeader(
   script: string,
   mark: string,
 ): Promise<{ pid: number; ended: Promise<unknown> }> {
   const ended = bare.outputString(
-    new Command("setsid", ["-w", "sh", "-c", script, mark]).timeout(60_000)
+    new Command("setsid", ["-w", "sh", "-c", script, mark]).timeout(LIMIT)
       .stdout("null").stderr("null"),
   );
-  let pid = 0;
-  await eventually("it is there", async () => {
-    for (const candidate of await marked(mark)) {
-      const stat = await readFile(`/proc/${candidate}/stat`, "utf8")
-        .catch(() => "");
-      const session = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3];
-      // The first one: it may have started others that lead one.
-      if (Number(session) === candidate) pid ||= candidate;
+  let pid: number | undefined;
+  await eventually("the leader is there", async () => {
+    for (const candidate of marked(mark)) {
+      const [, , , session] = await statOf(candidate);
+      // The first one: the script may start other leaders.
+      if (Number(session) === candidate) pid ??= candidate;
     }
-    return pid !== 0;
+    return pid !== undefined;
   });
-  return { pid, ended };
+  return { pid: pid!, ended };
 }
 
-test("an owner's own handlers, its recovery from an error and its exit code are as without the library", async () => {
-  const { program, args } = scriptWords(
-    runtimeName,
-    "tests/fixtures/handlers.ts",
-  );
-  const outcomes = await Promise.all(
-    ["without", "with runs"].map(async (runs) => {
-      const { outcome, stdout } = await bare.outputString(
-        new Command(program, [...args, runs]).timeout(30_000),
-      );
+/** The fields of `/proc/<pid>/stat` from the state on; none if the process is gone. */
+async function statOf(pid: number): Promise<string[]> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => null);
+  return text === null ? [] : statFields(text);
+}
+
+/** A set of signals of `/proc/<pid>/status`, as a bit mask. */
+async function signalsOf(
+  pid: number,
+  set: "SigIgn" | "SigPnd" | "ShdPnd",
+): Promise<bigint> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return BigInt(`0x${new RegExp(`^${set}:\\s*(\\w+)$`, "m").exec(status)![1]}`);
+}
+
+test("the library does not change an owner's signal handlers, error handlers or exit code", async () => {
+  const [withoutRuns, withRuns] = await Promise.all(
+    ["without runs", "with runs"].map(async (runs) => {
+      const { outcome, stdout } = await runFixture("handlers.ts", runs);
       return { outcome, stdout };
     }),
   );
-  assertEquals(outcomes[0], {
+  assertEquals(withoutRuns, {
     outcome: { kind: "exited", code: 9 },
     stdout:
       "caught and recovered from\ninterrupts 1\nlisteners [ 0, 0, 0, 0, 0 ]\n",
   });
-  assertEquals(outcomes[1], outcomes[0]);
+  assertEquals(withRuns, withoutRuns);
 });
 
-test("one watcher serves all runners, in a session of its own, and goes with the last of them", async () => {
-  const before = (await watchersOf(process.pid)).length;
+test("one watcher serves all runners, in a session of its own, until the last of them is disposed of", async () => {
+  const before = watchersOf(process.pid).length;
   const group = await ProcessGroup.create({ killOnParentDeath: true });
-  const [watcher] = await watchersOf(process.pid);
+  const [watcher] = watchersOf(process.pid);
   await group.run(new Command("true"));
   {
     await using runner = new JobRunner();
     await runner.run(new Command("true"));
-    assertEquals(await watchersOf(process.pid), [watcher]);
+    assertEquals(watchersOf(process.pid), [watcher]);
   }
-  const stat = await readFile(`/proc/${watcher}/stat`, "utf8");
-  const [, , processGroup, session, terminal] = stat.slice(
-    stat.lastIndexOf(")") + 2,
-  ).split(" ");
+  const SIGUSR2 = 12n;
+  await eventually(
+    "the watcher has set its traps, the last one for SIGUSR2",
+    async () => (await signalsOf(watcher, "SigIgn") >> (SIGUSR2 - 1n) & 1n) > 0,
+  );
+  const [, , processGroup, session, terminal] = await statOf(watcher);
   assertEquals([processGroup, session, terminal], [
     String(watcher),
     String(watcher),
     "0",
   ]);
-  for (const signal of ["INT", "TERM", "HUP", "QUIT", "TSTP"]) {
-    await bare.run(new Command("kill", ["-s", signal, String(watcher)]));
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP"]) {
+    signal(watcher, name);
+    // A signal that is not ignored is pending until the process ends by it.
+    assertEquals(await signalsOf(watcher, "ShdPnd"), 0n, name);
   }
-  assertEquals(await watchersOf(process.pid), [watcher]);
+  assertEquals(watchersOf(process.pid), [watcher]);
   await group[Symbol.asyncDispose]();
-  assertEquals((await watchersOf(process.pid)).length, before);
+  assertEquals(watchersOf(process.pid).length, before);
 });
 
-test("a watcher that somebody killed is replaced by the next run, and told of all that is watched", async () => {
+test("a watcher that was killed is replaced at the next run, and the new one ends what the old one watched", async () => {
   const mark = newMark();
-  const { program, args } = scriptWords(
-    runtimeName,
-    "tests/fixtures/killed_watcher.ts",
-  );
-  await bare.run(new Command(program, [...args, mark]));
-  await eventually(
-    "what was started before is gone with its owner",
-    async () => (await marked(mark)).length === 0,
-    3000,
-  );
+  const { outcome } = await runFixture("killed_watcher.ts", mark);
+  assertEquals(outcome, { kind: "exited", code: 0 });
+  await untilNoneMarked(mark);
 });
 
-test("no child inherits what the watcher is reached by: it sees the owner's end while a child lives on", async () => {
+test("the watcher sees its owner's end while a child of the owner lives on", async () => {
   const mark = newMark();
-  const { program, args } = scriptWords(runtimeName, "tests/fixtures/heir.ts");
-  await bare.run(
-    new Command(program, [...args, mark]).env(
-      "PROCESSKIT_TEST_DENO",
-      PROGRAMS.deno,
-    ),
-  );
-  // One sleep was contained, the other was not, and was started after the watcher.
-  await eventually(
-    "the contained one is gone",
-    async () => (await marked(`${mark}1`)).length === 0,
-    3000,
-  );
-  const heirs = await marked(`${mark}2`);
+  const { outcome } = await runFixture("heir.ts", mark);
+  assertEquals(outcome, { kind: "exited", code: 0 });
+  // The first sleep was contained. The second one was not, and was started after the
+  // watcher, whose pipe it must not have inherited.
+  await untilNoneMarked(`${mark}1`);
+  const heirs = marked(`${mark}2`);
   assertEquals(heirs.length, 1);
-  await bare.run(new Command("kill", ["-9", String(heirs[0])]));
+  signal(heirs[0], "SIGKILL");
 });
 
 for (const facts of ["proc", "ps"] as const) {
-  test(`the watcher, by way of ${facts}, ends groups and processes, and not those that were withdrawn`, async () => {
+  test(`the watcher, by way of ${facts}, ends groups and processes except the withdrawn ones`, async () => {
     const marks = [newMark(), newMark(), newMark(), newMark()];
     const [kept, ended, withdrawn, single] = await Promise.all([
-      leader('sleep "$0" & setsid sleep "$0" & wait', marks[0]),
-      leader(
-        'sleep "$0" & while [ -d /proc/$$ ]; do sleep 0.1; done',
-        marks[1],
-      ),
-      leader('sleep "$0"; :', marks[2]),
-      leader('sleep "$0" & wait', marks[3]),
+      startLeader('sleep "$0" & setsid sleep "$0" & wait', marks[0]),
+      startLeader('sleep "$0" & while :; do sleep 0.1; done', marks[1]),
+      startLeader('sleep "$0"; :', marks[2]),
+      startLeader('sleep "$0" & wait', marks[3]),
     ]);
-    await watch(
-      facts,
-      (async function* () {
-        // More than it remembers before it tidies up; no process has such a number.
-        for (let number = 9_000_000; number < 9_000_150; number++) {
-          yield `+ g ${number}`;
-          yield `- g ${number}`;
-        }
-        yield `+ g ${kept.pid}`;
-        yield `+ g ${ended.pid}`;
-        yield `+ g ${withdrawn.pid}`;
-        yield `+ p ${single.pid}`;
-        await sleep(200);
-        await bare.run(new Command("kill", ["-9", String(ended.pid)]));
-        await ended.ended;
-        yield `~ g ${ended.pid}`;
-        yield `- g ${withdrawn.pid}`;
-        await sleep(200);
-      })(),
+    await using watcher = await startWatcher(facts);
+    // The watcher forgets withdrawn numbers once it has read 100. `ps` takes long for
+    // each of them, and no process has such a number.
+    const strangers = facts === "proc" ? 150 : sized(10, 150);
+    for (let number = 9_000_000; number < 9_000_000 + strangers; number++) {
+      await watcher.tell(`+ g ${number}`, `- g ${number}`);
+    }
+    await watcher.tell(
+      `+ g ${kept.pid}`,
+      `+ g ${ended.pid}`,
+      `+ g ${withdrawn.pid}`,
+      `+ p ${single.pid}`,
     );
-    const left = await Promise.all(
-      marks.map(async (mark) => (await marked(mark)).length),
-    );
-    // The shell and its sleep.
-    assertEquals(left, [0, 0, 2, 0]);
-    await bare.run(new Command("kill", ["-9", "--", `-${withdrawn.pid}`]));
+    signal(ended.pid, "SIGKILL");
+    await ended.ended;
+    await watcher.tell(`~ g ${ended.pid}`, `- g ${withdrawn.pid}`);
+    await watcher.finish();
+    // The shell of the withdrawn group and its sleep.
+    assertEquals(marks.map((mark) => marked(mark).length), [0, 0, 2, 0]);
+    signal(-withdrawn.pid, "SIGKILL");
     await Promise.all([kept, withdrawn, single].map(({ ended }) => ended));
   });
 }
 
-test("the watcher ends no stranger who was given the number of one that it watched", async () => {
-  const [mark, strangersMark] = [newMark(), newMark()];
-  const watched = await leader('sleep "$0"', mark);
-  const isStranger = async () =>
-    (await marked(strangersMark)).includes(watched.pid);
-  const others: Promise<unknown>[] = [];
-  await watch(
-    "proc",
-    (async function* () {
-      yield `+ g ${watched.pid}`;
-      await sleep(200);
-      await bare.run(new Command("kill", ["-9", "--", `-${watched.pid}`]));
-      await watched.ended;
-      // The system is told which number was the last one given; only root may. The
-      // stranger leads a group too.
-      const script =
-        'echo "$1" >/proc/sys/kernel/ns_last_pid; setsid sleep "$0" & sleep "$0"';
-      for (let attempt = 0; attempt < 100 && !await isStranger(); attempt++) {
-        const args = ["-c", script, strangersMark, String(watched.pid - 1)];
-        others.push(bare.outputString(new Command("sh", args)));
-        await sleep(20);
-      }
-    })(),
+/** Has a group watched, ends it, and gives its number to another group. Prints both numbers, and whether the other group survived the watcher. */
+const REUSE = `
+mkfifo lines answers
+sh -c "$1" '' "$2" <lines >answers & watcher=$!
+exec 5>lines 6<answers
+setsid sleep 3600 5>&- 6>&- & watched=$!
+echo "+ g $watched" >&5
+read -r answer <&6
+# A process is known by its number and by a time in hundredths of a second.
+sleep 0.05
+kill -9 $watched
+wait $watched
+echo $((watched - 1)) >/proc/sys/kernel/ns_last_pid
+setsid sleep 3600 5>&- 6>&- & stranger=$!
+exec 5>&-
+wait $watcher
+read -r stat </proc/$stranger/stat
+case $stat in *') Z '*) fate=ended ;; *) fate=survived ;; esac
+echo "$watched $stranger $fate"`;
+
+test("the watcher does not end another group that was given the number of a watched one", async () => {
+  await using folder = await temporaryFolder();
+  // In a PID namespace of its own, where no other process takes the number. The number
+  // that is given next can be set by root only, as can a namespace.
+  const { stdout } = await bare.checked(
+    new Command("unshare", ["--pid", "--fork", "--kill-child", "--mount-proc"])
+      .args(["sh", "-c", REUSE, "sh", talkingWatcher("proc"), WATCHER_NAME])
+      .cwd(folder.path).timeout(LIMIT),
   );
-  assert(await isStranger(), "the number is in use, by somebody else");
-  await bare.run(new Command("pkill", ["-9", "-f", strangersMark]));
-  await Promise.all(others);
+  const [watched, stranger, fate] = stdout.trim().split(" ");
+  assertEquals([stranger, fate], [watched, "survived"]);
 });
 
 for (const containment of ["process-group", "cgroup"]) {
-  test(`nothing is left of an owner that is gone in the turn of its start, under ${containment}`, async () => {
-    for (const door of ["exit", "SIGKILL"]) {
+  for (const way of ["exit", "SIGKILL"]) {
+    test(`an owner that ends by ${way} in the turn of its starts leaves no process behind, under ${containment}`, async () => {
       const mark = newMark();
-      const { program, args } = scriptWords(
-        runtimeName,
-        "tests/fixtures/sudden.ts",
-      );
-      const { stdout, success } = await bare.outputString(
-        new Command(program, [...args, containment, door, mark]),
+      const { stdout, success } = await runFixture(
+        "sudden.ts",
+        containment,
+        way,
+        mark,
       );
       assert(!success);
-      await untilNobodyHas(mark);
+      await untilNoneMarked(mark);
       await eventually(
-        "its cgroups are gone",
-        async () => (await cgroups(Number(stdout))).length === 0,
+        "the cgroups of the owner are gone",
+        async () => (await cgroupsOf(Number(stdout))).length === 0,
       );
-    }
-  });
+    });
+  }
 }
 
 test("killOnParentDeath leaves no watcher behind in a test", async () => {
   assertEquals(await new Command("true").killOnParentDeath().exitCode(), 0);
 });
 
-test("killOnParentDeath is refused where no watcher can be", async () => {
+test("killOnParentDeath is refused where there can be no watcher", async () => {
   const insisting = { program: "true", killOnParentDeath: true };
   const refused = await outcomeIn("deno", insisting, ["--allow-run=true"]);
   assertEquals(refused.error, "UnsupportedError");
@@ -255,7 +289,7 @@ test("killOnParentDeath is refused where no watcher can be", async () => {
   assertEquals(uncontained.operation, "killOnParentDeath");
 });
 
-test("two hundred runs leave no descriptor, child, cgroup or listener", async () => {
+test("many runs leave no descriptor, child, cgroup or listener behind", async () => {
   const listeners = () =>
     [...process.eventNames()].map((name) => [
       String(name),
@@ -265,47 +299,57 @@ test("two hundred runs leave no descriptor, child, cgroup or listener", async ()
   for (const containment of ["process-group", "cgroup"] as const) {
     await using runner = new JobRunner({ containment });
     await runner.run(new Command("true"));
-    const before = await cgroups(process.pid);
-    for (let run = 0; run < 10; run++) {
+    const before = await cgroupsOf(process.pid);
+    for (let batch = 0; batch < sized(2, 10); batch++) {
       await Promise.all(
         Array.from({ length: 20 }, () => runner.run(sh("echo hello"))),
       );
     }
-    assertEquals(await cgroups(process.pid), before);
+    assertEquals(await cgroupsOf(process.pid), before);
     assertEquals(listeners(), listenersBefore);
   }
-  assertEquals(await cgroups(process.pid), []);
+  assertEquals(await cgroupsOf(process.pid), []);
 });
 
-/** The cgroups of a program, and those in them. */
-async function cgroups(owner: number): Promise<string[]> {
-  const mount = (await readFile("/proc/self/mountinfo", "utf8")).split("\n")
-    .find((line) => line.includes(" - cgroup2 "))!.split(" ")[4];
-  const names = await readdir(mount, { recursive: true }).catch(() => [
-    `processkit-${owner}-, of which something is just being removed`,
-  ]);
-  return names.filter((name) =>
-    name.startsWith(`processkit-${owner}-`) && !name.includes(".")
+const CGROUP_BASE = cgroupBase(runtime().system);
+
+/** The names of a program's cgroups, and of the cgroups in them. */
+async function cgroupsOf(owner: number): Promise<string[]> {
+  assert("path" in CGROUP_BASE);
+  const { path } = CGROUP_BASE;
+  const own = (await readdir(path)).filter((name) =>
+    name.startsWith(`processkit-${owner}-`)
   );
+  const inner = own.map(async (name) => {
+    // A cgroup of an owner that has ended may be removed meanwhile.
+    const entries = await readdir(join(path, name), { withFileTypes: true })
+      .catch(() => []);
+    return entries.filter((entry) => entry.isDirectory())
+      .map((entry) => join(name, entry.name));
+  });
+  return [...own, ...(await Promise.all(inner)).flat()];
 }
 
-test("a hundred runs that are aborted at random moments leave nobody", async () => {
+test("runs that are aborted at any step of their start leave no process behind", async () => {
   const mark = newMark();
   await using runner = new JobRunner();
-  const runs = Array.from({ length: 100 }, async (_, index) => {
+  // Prints the number of each step once it is done.
+  const script = 'echo 1; sleep "$0" & echo 2; setsid sleep "$0" & echo 3; ' +
+    'timeout 3600 sleep "$0" & echo 4; wait';
+  const STEPS = 5;
+  const runs = Array.from({ length: sized(25, 100) }, async (_, index) => {
+    const step = index % STEPS;
     const aborting = new AbortController();
-    const timer = setTimeout(() => aborting.abort(), Math.random() * 300);
-    const script =
-      'sleep "$0" & setsid sleep "$0" & timeout 100 sleep "$0" & wait';
-    await failureOf(
-      runner.run(
-        new Command("sh", ["-c", script, mark + index]).cancelOn(
-          aborting.signal,
-        ),
-      ),
+    const own = mark + String(index).padStart(3, "0");
+    const run = runner.run(
+      new Command("sh", ["-c", script, own]).cancelOn(aborting.signal)
+        .onStdoutLine((line) => {
+          if (line === String(step)) aborting.abort();
+        }),
     );
-    clearTimeout(timer);
+    if (step === 0) aborting.abort();
+    assertInstanceOf(await withinAMinute(failureOf(run)), CancelledError);
   });
   await Promise.all(runs);
-  await untilNobodyHas(mark);
+  await untilNoneMarked(mark);
 });

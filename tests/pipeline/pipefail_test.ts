@@ -1,5 +1,5 @@
-// The table of the README, row by row: with real programs joined by pipes, with real
-// ones whose output is passed on because somebody listens, and scripted.
+// The table of the README, row by row: with real programs that are joined by pipes, with
+// real programs whose output goes through line handlers, and with scripted programs.
 
 import { readFile, symlink } from "node:fs/promises";
 import {
@@ -11,12 +11,14 @@ import {
 } from "../../mod.ts";
 import { Pipeline } from "../../mod.ts";
 import { runtimeName, temporaryFolder, test } from "../harness.ts";
+import { HELD_DEADLINE, holdTimers } from "../held_timers.ts";
 import { ROOT } from "../runtimes.ts";
 import { assert, assertEquals, join } from "../std.ts";
 
 interface Row {
   readonly stages: readonly string[];
-  readonly toBlame: string;
+  /** The position of the stage whose failure is reported, or "nobody". */
+  readonly reported: string;
   readonly result: string;
 }
 
@@ -32,7 +34,7 @@ async function table(): Promise<Row[]> {
   assertEquals(head, [...POSITIONS, "to blame", "result"]);
   return body.map((cells) => ({
     stages: cells.slice(0, 3),
-    toBlame: cells[3],
+    reported: cells[3],
     result: cells[4],
   }));
 }
@@ -63,12 +65,12 @@ const REPLIES: Readonly<Record<string, Reply>> = {
   "never ends": Reply.pending(),
 };
 
-/** What a cell of the table says, without what the pipeline makes of it. */
+/** How the program of a cell ends, without what the pipeline makes of it. */
 function actOf(cell: string): string {
   return cell.replace(/, (unchecked|which is ok)$/, "");
 }
 
-/** The command of a cell; its program, and what it says on stderr, is its position. */
+/** The command of a cell. The name of its program, and its only line of stderr, is its position. */
 function commandOf(cell: string, position: string, program: string): Command {
   let command = new Command(program, [
     "-c",
@@ -76,7 +78,7 @@ function commandOf(cell: string, position: string, program: string): Command {
   ]);
   if (cell.endsWith(", unchecked")) command = command.uncheckedInPipe();
   if (cell.endsWith(", which is ok")) command = command.okCodes([0, 3]);
-  return actOf(cell) === "times out" ? command.timeout(300) : command;
+  return actOf(cell) === "times out" ? command.timeout(HELD_DEADLINE) : command;
 }
 
 function textOf(outcome: Outcome): string {
@@ -90,13 +92,15 @@ function textOf(outcome: Outcome): string {
   }
 }
 
+/** A way to run the rows. */
 interface Way {
   readonly programOf: (position: string) => string;
   readonly change?: (command: Command) => Command;
+  /** A runner of scripted programs; real programs without it. */
   readonly runnerFor?: (row: Row) => ProcessRunner;
-  /** What a result may be instead. */
+  /** Another result that is right as well. */
   readonly also?: (result: string) => string;
-  /** The rows that do not hold. */
+  /** Whether a row does not hold. */
   readonly except?: (row: Row) => boolean;
 }
 
@@ -105,34 +109,41 @@ async function checkRows(way: Way): Promise<void> {
   assert(rows.length > 20);
   for (const row of rows) {
     if (way.except?.(row)) continue;
+    using deadline = holdTimers(HELD_DEADLINE);
     const stages = row.stages.map((cell, index) => {
       const position = POSITIONS[index];
       const command = commandOf(cell, position, way.programOf(position));
-      return way.change?.(command) ?? command;
+      const changed = way.change?.(command) ?? command;
+      return actOf(cell) === "times out" && !way.runnerFor
+        ? changed.onStderrLine(() => deadline.fire())
+        : changed;
     });
     let pipeline = new Pipeline(stages).timeout(60_000);
     if (way.runnerFor) pipeline = pipeline.withRunner(way.runnerFor(row));
     const result = await pipeline.outputString();
-    const about = row.toBlame === "nobody" ? "third" : row.toBlame;
+    const isSuccess = row.reported === "nobody";
+    const about = isSuccess ? "third" : row.reported;
     const found = {
       ...row,
       about: result.program.split("/").at(-1),
       stderr: result.stderr.split("\n")[0],
       result: textOf(result.outcome),
       success: result.success,
+      handlerErrors: result.handlerErrors(),
     };
     const expected = {
       ...row,
       about,
       stderr: about,
-      success: row.toBlame === "nobody",
+      success: isSuccess,
+      handlerErrors: [],
     };
     if (found.result === way.also?.(row.result)) found.result = row.result;
     assertEquals(found, expected);
   }
 }
 
-/** A folder in which the shell has the name of each position. */
+/** A folder with the shell under the name of each position. */
 async function shells(): Promise<
   { programOf: Way["programOf"] } & AsyncDisposable
 > {
@@ -151,13 +162,13 @@ test("every row of the pipefail table holds", async () => {
   await checkRows({ programOf: folder.programOf });
 });
 
-test("every row of the pipefail table holds when somebody hears every line in between", async () => {
+test("every row of the pipefail table holds when line handlers hear the output of every stage", async () => {
   await using folder = await shells();
   await checkRows({
     programOf: folder.programOf,
     change: (command) => command.onStdoutLine(() => {}),
-    // Bun gives a child a socket, and to lose the reader of one is another error to
-    // `yes`, which fails by it like any other: the README says so.
+    // Bun gives a child a socket. When its reader is gone, `yes` gets another error than
+    // SIGPIPE and fails like any other program, as the README says.
     except: ({ stages: [first, second, third] }) =>
       runtimeName === "bun" && first.startsWith("loses its reader") &&
       second === "leaves early" && third === "exits 4",
@@ -168,7 +179,7 @@ test("every row of the pipefail table holds when somebody hears every line in be
   });
 });
 
-test("every row of the pipefail table holds for stages that are scripted", async () => {
+test("every row of the pipefail table holds for scripted stages", async () => {
   await checkRows({
     programOf: (position) => position,
     runnerFor({ stages }) {

@@ -5,7 +5,7 @@ import { temporaryFolder, test } from "../harness.ts";
 import { PROGRAMS, ROOT } from "../runtimes.ts";
 import { assertEquals } from "../std.ts";
 
-/** Imports the bundle and tells what its first uses end in. */
+/** Imports the bundle and prints what its first uses come to. */
 const PROBE = `
   const { Command, RecordReplayRunner, ScriptedRunner, Reply } = await import("./bundle.js");
   const tell = async (run) => await run().then((text) => text, (error) => error.kind + ": " + error.name);
@@ -17,14 +17,14 @@ const PROBE = `
   console.log(lines.join("\\n"));
 `;
 
-test("elsewhere than in Deno and Bun the import works, and the first use that needs them says so", async () => {
+test("outside of Deno and Bun the import works, and a run is an UnsupportedError", async () => {
   const missing = await failureOf(
     new Command("node", ["--version"]).run().then(() =>
       Promise.reject("there")
     ),
   );
   if (isNotFound(missing)) {
-    return console.log("not tried: there is no node here to try it with");
+    return console.log("skipped: there is no node");
   }
   await using folder = await temporaryFolder();
   await sh(
@@ -35,7 +35,7 @@ test("elsewhere than in Deno and Bun the import works, and the first use that ne
   ).run();
   await writeFile(folder.file("package.json"), '{"type":"module"}');
   await writeFile(folder.file("node.js"), PROBE);
-  // As much of a browser as matters here: no global says where it is.
+  // Like a browser, which has no global of Node.js.
   await writeFile(
     folder.file("browser.js"),
     `delete globalThis.process; delete globalThis.Buffer; ${PROBE}`,

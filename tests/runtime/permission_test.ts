@@ -1,5 +1,5 @@
-// What Deno's permissions allow, seen from outside: in a Deno of its own, whichever
-// runtime the suite is running in.
+// What the library can do with some of Deno's permissions. Each case is a Deno program of
+// its own, in whichever runtime the suite runs.
 
 import { Command } from "../../mod.ts";
 import { isAlive, temporaryFolder, test } from "../harness.ts";
@@ -11,13 +11,17 @@ import {
   assertStringIncludes,
 } from "../std.ts";
 
+/** Only a program that hangs lives this long, in milliseconds. */
+const LIMIT = 60_000;
+
+/** A command that prints the PID of its background process and then times out. */
 const GRANDCHILD = {
   program: "sh",
-  args: ["-c", "sleep 5 & echo $!; wait"],
-  timeout: 400,
+  args: ["-c", "sleep 600 & echo $!; wait"],
+  timesOutAfterLine: true,
 };
 
-/** Runs a script on a terminal, where Deno would ask for what was not granted; all that is shown. */
+/** Runs a script on a terminal, where Deno asks for a permission that was not granted. Returns what the terminal shows. */
 async function shownOnTerminal(
   script: string,
   permissions: readonly string[],
@@ -31,43 +35,46 @@ async function shownOnTerminal(
     `${ROOT}${script}`,
     ...args,
   ]).commandLine();
-  // `script` gives it a terminal; that a question would hang is what the timeout is for.
-  return (await new Command("script", ["-qec", line, "/dev/null"]).env(
-    "NO_COLOR",
-    "1",
-  ).timeout(30_000).checked())
-    .combined;
+  // `script` provides the terminal. A question of Deno's would wait for an answer.
+  const onTerminal = new Command("script", ["-qec", line, "/dev/null"])
+    .env("NO_COLOR", "1").timeout(LIMIT);
+  return (await onTerminal.checked()).combined;
 }
 
-test("importing the library and describing a run asks for nothing", async () => {
+/** Kills a background process, unless it has ended with its terminal. */
+async function killLeftover(pid: number): Promise<void> {
+  await new Command("kill", ["-9", String(pid)]).exitCode();
+}
+
+test("importing the library and describing a run asks for no permission", async () => {
   assertEquals(
     (await shownOnTerminal("tests/fixtures/import_only.ts", [])).trim(),
     "git status",
   );
 });
 
-test("a terminal is where Deno asks: the means of the tests beside this one work", async () => {
-  const line = new Command(PROGRAMS.deno, [
+test("Deno asks for a permission on a terminal, so the tests beside this one can fail", async () => {
+  const state = new Command(PROGRAMS.deno, [
     "eval",
     "console.log(Deno.permissions.querySync({name:'read'}).state)",
   ]);
   assertStringIncludes(
-    await new Command("script", ["-qec", line.commandLine(), "/dev/null"])
+    await new Command("script", ["-qec", state.commandLine(), "/dev/null"])
       .run(),
     "granted",
   );
-  const asked = new Command(PROGRAMS.deno, [
+  const asking = new Command(PROGRAMS.deno, [
     "run",
     "--quiet",
     "--no-check",
     `${ROOT}tests/fixtures/ask.ts`,
   ]);
-  const shown = await new Command("script", [
+  await using live = await new Command("script", [
     "-qec",
-    asked.commandLine(),
+    asking.commandLine(),
     "/dev/null",
-  ]).timeout(3000).outputString();
-  assertMatch(shown.stdout, /read access to/);
+  ]).start();
+  await live.waitForLine((line) => /read access to/.test(line), LIMIT);
 });
 
 test("replay needs read permission alone, and never asks for more", async () => {
@@ -87,7 +94,7 @@ test("replay needs read permission alone, and never asks for more", async () => 
   assertEquals(shown.trim(), live);
 });
 
-test("with full run permission the whole group ends, whether or not the program can be looked up", async () => {
+test("with run permission for all programs a timeout ends the whole process group", async () => {
   for (
     const permissions of [["--allow-run"], [
       "--allow-run",
@@ -101,35 +108,30 @@ test("with full run permission the whole group ends, whether or not the program 
   }
 });
 
-test("with run permission for named programs the direct child is ended, and the rest is not", async () => {
+test("with run permission for named programs a timeout ends the direct child alone", async () => {
   const answer = await outcomeIn("deno", GRANDCHILD, ["--allow-run=sh"]);
   assertEquals(answer.outcome, { kind: "timed-out" });
-  const grandchild = answer.stdout?.trim() ?? "";
-  assert(await isAlive(Number(grandchild)));
-  await new Command("kill", ["-9", grandchild]).run();
+  const grandchild = Number(answer.stdout);
+  assert(await isAlive(grandchild));
+  await killLeftover(grandchild);
 });
 
-test("with run permission for named programs nothing is asked for", async () => {
+test("with run permission for named programs a run asks for no other permission", async () => {
   const shown = await shownOnTerminal("tests/fixtures/outcome.ts", [
     "--allow-run=sh",
   ], JSON.stringify(GRANDCHILD));
-  assertEquals(JSON.parse(shown).outcome, { kind: "timed-out" });
+  const { outcome, stdout } = JSON.parse(shown);
+  assertEquals(outcome, { kind: "timed-out" });
+  await killLeftover(Number(stdout));
 });
 
-test("a group is what permissions allow, says so, and nothing is asked for", async () => {
-  const answers: Record<string, unknown> = {};
-  for (const permissions of ["--allow-run=sh", "--allow-run", "-A"]) {
-    const shown = await shownOnTerminal("tests/fixtures/group.ts", [
-      permissions,
-    ]);
-    answers[permissions] = JSON.parse(shown);
-  }
+test("a group uses the mechanism that the permissions allow, reports it, and asks for no other permission", async () => {
   const common = {
     ending: "drained",
     outcome: { kind: "signalled", signal: 15 },
   };
   const leftovers = { signalSent: true, ending: "drained" };
-  assertEquals(answers, {
+  const expected = {
     "--allow-run=sh": {
       ...common,
       strongest: "child",
@@ -157,10 +159,21 @@ test("a group is what permissions allow, says so, and nothing is asked for", asy
       members: 2,
       tellsUsage: true,
     },
-  });
+  };
+  await Promise.all(
+    Object.entries(expected).map(async ([permissions, answer]) => {
+      const shown = JSON.parse(
+        await shownOnTerminal("tests/fixtures/group.ts", [permissions]),
+      );
+      assertEquals(shown.answer, answer, permissions);
+      // A background process of the command.
+      if (answer.mechanism !== "child") assert(!await isAlive(shown.pid));
+      else await killLeftover(shown.pid);
+    }),
+  );
 });
 
-test("a missing program is itself with any permissions", async () => {
+test("a missing program is a NotFoundError with any permissions", async () => {
   const missing = { program: "no-such-program" };
   for (
     const permissions of [["--allow-run"], ["--allow-run=no-such-program"], [
@@ -174,7 +187,7 @@ test("a missing program is itself with any permissions", async () => {
   assert(searched.includes("/usr/bin"));
 });
 
-test("a run that is not permitted is SpawnError, and says what to grant", async () => {
+test("a run that is not permitted is a SpawnError that names the permission to grant", async () => {
   const answer = await outcomeIn("deno", { program: "true" }, []);
   assertEquals(answer.error, "SpawnError");
   assertStringIncludes(answer.message ?? "", "--allow-run");
@@ -184,7 +197,7 @@ test("a run that is not permitted is SpawnError, and says what to grant", async 
   );
 });
 
-test("a variable that may not be read is UnsupportedError, and says what to grant", async () => {
+test("a variable that may not be read is an UnsupportedError that names the permission to grant", async () => {
   const inherits = { program: "env", inheritEnv: ["HOME"] };
   const refused = await outcomeIn("deno", inherits, ["--allow-run"]);
   assertEquals(refused.error, "UnsupportedError");
@@ -204,7 +217,7 @@ test("a variable that may not be read is UnsupportedError, and says what to gran
   );
 });
 
-test("a program that Deno was told to deny is not started by way of another", async () => {
+test("a denied program is not started through setsid", async () => {
   const granted = [
     "--allow-run",
     "--deny-run=rm",
@@ -222,7 +235,7 @@ test("a program that Deno was told to deny is not started by way of another", as
   assert(!await isAlive(Number(answer.stdout)));
 });
 
-test("where setsid is denied, a run is contained without it", async () => {
+test("a run is contained without setsid where that is denied", async () => {
   const granted = [
     "--allow-run",
     "--deny-run=setsid",
@@ -234,7 +247,7 @@ test("where setsid is denied, a run is contained without it", async () => {
   assert(!await isAlive(Number(answer.stdout)));
 });
 
-test("a file for a child's output takes the permission to write to it, and nobody is asked", async () => {
+test("a file for stdout needs permission to write to it, and Deno does not ask for it", async () => {
   await using folder = await temporaryFolder();
   const request = {
     program: "echo",

@@ -1,6 +1,7 @@
-// Supervision of real processes, by the time as it passes.
+// Supervision of real processes, on the real clock.
 
-import { readFile, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { access, readFile, rm, writeFile } from "node:fs/promises";
 import {
   Command,
   JobRunner,
@@ -8,16 +9,29 @@ import {
   ProcessGroup,
   type RunningProcess,
   SpawnError,
+  type SupervisionSession,
   Supervisor,
 } from "../../mod.ts";
+import { statFields } from "../../src/containment/proc_stat.ts";
 import { sh, signal, sleep } from "../commands.ts";
 import { eventually, temporaryFolder, test } from "../harness.ts";
-import { marked, newMark, untilNobodyHas } from "../shapes.ts";
+import { withinAMinute } from "../held_timers.ts";
+import { marked, newMark, untilMarked, untilNoneMarked } from "../shapes.ts";
 import { assert, assertEquals, assertInstanceOf } from "../std.ts";
 
-const LONG = 20_000;
+/** A grace that no test waits for, in milliseconds. */
+const LONG_GRACE = 600_000;
 
-test("a supervised child that is killed ten times comes back ten times, and leaves nothing", async () => {
+/** Waits until the supervisor has seen its program start, which may run before that. */
+function untilRunning(session: SupervisionSession): Promise<void> {
+  return eventually("running", () => session.status().state === "running");
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false);
+}
+
+test("a supervised program that is killed ten times is started again ten times, and leaves no process behind", async () => {
   const mark = newMark();
   const tree = sh('sleep "$1" >/dev/null 2>&1 & exec sleep "$1"', mark);
   const pids = new Set<number>();
@@ -25,11 +39,11 @@ test("a supervised child that is killed ten times comes back ten times, and leav
     await using session = new Supervisor(tree).backoff(10, 1).start();
     for (let kills = 0; kills <= 10; kills++) {
       let pid: number | null = null;
-      await eventually(`it has come back ${kills} times`, async () => {
+      await eventually(`${kills} restarts`, () => {
         const { state, restarts } = session.status();
         ({ pid } = session.status());
         return state === "running" && restarts === kills && pid !== null &&
-          (await marked(mark)).length >= 2;
+          marked(mark).length >= 2;
       });
       assert(!pids.has(pid!));
       pids.add(pid!);
@@ -38,17 +52,24 @@ test("a supervised child that is killed ten times comes back ten times, and leav
     const { reason, restarts, result } = await session.stop(0);
     assertEquals([reason, restarts, result?.signal], ["stopped", 10, 9]);
   }
-  await untilNobodyHas(mark);
+  await untilNoneMarked(mark);
 });
 
-test("a wedged program is ended as at its deadline, and has crashed even if it then exits with 0", async () => {
+test("a program that fails its health check gets SIGTERM, and has crashed even if it then exits with 0", async () => {
   await using folder = await temporaryFolder();
-  const runs = folder.file("runs");
-  // The first one is wedged, and goes politely when it is asked to.
+  const [runs, ready] = [folder.file("runs"), folder.file("ready")];
+  // The first run does not exit by itself, and fails its checks once its trap is set.
   const script = 'echo x >>"$1"; test "$(wc -l <"$1")" -gt 1 && exit 0; ' +
-    'trap "exit 0" TERM; echo up; while :; do sleep 0.05; done';
-  const supervisor = new Supervisor(sh(script, runs).timeoutGrace(LONG))
-    .backoff(10).healthCheck(() => false, { every: 100, failures: 2 });
+    'trap "exit 0" TERM; : >"$2"; while :; do sleep 0.05; done';
+  const command = sh(script, runs, ready).timeoutGrace(LONG_GRACE);
+  let wedged: number | null = null;
+  const supervisor = new Supervisor(command).backoff(10).healthCheck(
+    async ({ pid }) => {
+      wedged ??= pid;
+      return pid !== wedged || !await exists(ready);
+    },
+    { every: 20, within: LONG_GRACE, failures: 2 },
+  );
   const outcome = await supervisor.stopWhen(({ success }) => success).run();
   assertEquals([outcome.reason, outcome.restarts, outcome.livenessKills], [
     "stop-when",
@@ -57,56 +78,65 @@ test("a wedged program is ended as at its deadline, and has crashed even if it t
   ]);
   assertEquals(await readFile(runs, "utf8"), "x\nx\n");
   await writeFile(runs, "");
+  await rm(ready);
+  wedged = null;
   const once = await supervisor.maxRestarts(0).run();
   assertEquals([once.reason, once.result?.code], ["max-restarts", 0]);
   assertInstanceOf(once.error, NotReadyError);
 });
 
-test("a program that answers its checks is left alone, and checks end with it", async () => {
+test("a program that passes its health checks is not ended, and the checks end with it", async () => {
+  await using folder = await temporaryFolder();
+  const gate = folder.file("gate");
   let checks = 0;
-  const outcome = await new Supervisor(sh("sleep 0.5")).healthCheck(() => {
-    checks++;
+  const waiting = sh('until [ -e "$1" ]; do sleep 0.02; done', gate);
+  const outcome = await new Supervisor(waiting).healthCheck(async () => {
+    if (++checks === 3) await writeFile(gate, "");
     return true;
-  }, { every: 50, failures: 1 }).run();
+  }, { every: 20, within: LONG_GRACE, failures: 1 }).run();
   assertEquals([outcome.reason, outcome.livenessKills], ["policy", 0]);
-  assert(checks > 1);
+  assert(checks >= 3);
   const whenEnded = checks;
-  await sleep(150);
+  await sleep(100);
   assertEquals(checks, whenEnded);
 });
 
-test("stop leaves the program its grace, and a second call may shorten it", async () => {
+test("stop gives the program a grace to exit by itself", async () => {
+  await using folder = await temporaryFolder();
+  const ready = folder.file("ready");
   const polite = sh(
-    "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done",
+    "trap 'echo bye; exit 3' TERM; echo up; : >\"$1\"; while :; do sleep 0.05; done",
+    ready,
   );
   const session = new Supervisor(polite).start();
-  await eventually("it runs", () => session.status().pid !== null);
-  await sleep(200);
-  const { reason, result } = await session.stop(LONG);
+  await eventually("the trap is set", () => exists(ready));
+  await untilRunning(session);
+  const { reason, result } = await session.stop(LONG_GRACE);
   assertEquals([reason, result?.stdout, result?.code], [
     "stopped",
     "up\nbye\n",
     3,
   ]);
   assertEquals(session.status().pid, null);
-
-  const mark = newMark();
-  const stubborn = new Supervisor(
-    sh('trap "" TERM; sleep "$1"; sleep "$1"', mark),
-  )
-    .start();
-  await eventually("it runs", async () => (await marked(mark)).length > 1);
-  await sleep(200);
-  const started = performance.now();
-  const slow = stubborn.stop(60_000);
-  await sleep(50);
-  assertEquals((await stubborn.stop(100)).result?.signal, 9);
-  assertEquals((await slow).reason, "stopped");
-  assert(performance.now() - started < LONG);
-  await untilNobodyHas(mark);
 });
 
-test("a program that cannot be started is tried again", async () => {
+test("a second stop shortens the grace of the first", async () => {
+  const mark = newMark();
+  const stubborn = sh('trap "" TERM; sleep "$1"; sleep "$1"', mark);
+  const session = new Supervisor(stubborn).start();
+  // The shell and its first sleep: the trap is set.
+  await untilMarked(mark, 2);
+  await untilRunning(session);
+  const first = session.stop(LONG_GRACE);
+  const second = session.stop(100);
+  const [{ reason }, { result }] = await withinAMinute(
+    Promise.all([first, second]),
+  );
+  assertEquals([reason, result?.signal], ["stopped", 9]);
+  await untilNoneMarked(mark);
+});
+
+test("a program that cannot be started is started again", async () => {
   await using folder = await temporaryFolder();
   const outcome = await new Supervisor(
     new Command("true").cwd(folder.file("missing")),
@@ -115,12 +145,26 @@ test("a program that cannot be started is tried again", async () => {
   assertInstanceOf(outcome.error, SpawnError);
 });
 
-test("what a crashed run has left behind is gone before the next one starts", async () => {
+/** Whether a process has exited, or is about to by a SIGKILL that it was sent. */
+function isKilled(pid: number): boolean {
+  const [SIGKILL, PF_EXITING] = [9n, 0x4];
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const pending = BigInt(`0x${/^SigPnd:\s*(\w+)$/m.exec(status)![1]}`);
+    if ((pending >> (SIGKILL - 1n) & 1n) === 1n) return true;
+    const flags = statFields(readFileSync(`/proc/${pid}/stat`, "utf8"))[6];
+    return (Number(flags) & PF_EXITING) !== 0;
+  } catch {
+    return true;
+  }
+}
+
+test("the processes that a crashed run left behind are killed before the next run starts", async () => {
   const mark = newMark();
-  const found: number[] = [];
+  const alive: number[] = [];
   class Counting extends JobRunner {
     override async start(command: Command): Promise<RunningProcess> {
-      found.push((await marked(mark)).length);
+      alive.push(marked(mark).filter((pid) => !isKilled(pid)).length);
       return await super.start(command);
     }
   }
@@ -129,11 +173,11 @@ test("what a crashed run has left behind is gone before the next one starts", as
   const outcome = await new Supervisor(leaky).withRunner(runner).backoff(0)
     .maxRestarts(3).run();
   assertEquals([outcome.restarts, outcome.result?.code], [3, 1]);
-  assertEquals(found, [0, 0, 0, 0]);
-  await untilNobodyHas(mark);
+  assertEquals(alive, [0, 0, 0, 0]);
+  await untilNoneMarked(mark);
 });
 
-test("the waits are those of the clock", async () => {
+test("the supervisor waits for the back-off in real time", async () => {
   const started = performance.now();
   const outcome = await new Supervisor(sh("exit 1")).backoff(100, 2).jitter(0)
     .maxRestarts(2).run();
@@ -141,15 +185,18 @@ test("the waits are those of the clock", async () => {
   assert(performance.now() - started >= 300);
 });
 
-test("a group, and a runner of one's own, run a supervised program", async () => {
+test("a supervised program runs in the group or runner that it is given", async () => {
   await using group = await ProcessGroup.create();
   const session = new Supervisor(new Command("sleep", ["600"])).restart(
     "always",
   )
     .backoff(10).withRunner(group).start();
-  await eventually("it runs", async () => (await group.members()).length === 1);
+  await eventually(
+    "the program runs",
+    async () => (await group.members()).length === 1,
+  );
   group.killAll();
-  await eventually("it has come back", () => session.status().restarts === 1);
+  await eventually("one restart", () => session.status().restarts === 1);
   await session[Symbol.asyncDispose]();
   assertEquals(await group.members(), []);
   await using runner = new JobRunner();

@@ -1,5 +1,5 @@
-// The state machine, by a scripted runner, a clock by which nobody waits, and chance
-// that is known; what needs real processes is in real_test.ts.
+// The supervisor's state machine, with a scripted runner, a clock that does not wait, and
+// known random numbers. Real processes are in real_test.ts.
 
 import {
   CancelledError,
@@ -25,7 +25,7 @@ import {
   UnsupportedError,
 } from "../../mod.ts";
 import { countedSignal, failureOf, never, sh } from "../commands.ts";
-import { temporaryFolder, test } from "../harness.ts";
+import { eventually, temporaryFolder, test } from "../harness.ts";
 import {
   assert,
   assertEquals,
@@ -37,7 +37,7 @@ import {
 
 const x = new Command("x");
 
-/** A clock whose sleeps take no time, and are remembered. */
+/** A clock whose sleeps take no time, and that records them. */
 class TestClock implements Clock {
   readonly slept: number[] = [];
   #now = 1000;
@@ -50,13 +50,13 @@ class TestClock implements Clock {
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     this.slept.push(ms);
-    // Others have their turn, as they would have if it took its time.
+    // Other tasks run meanwhile, as during a real sleep.
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (!signal.aborted) this.#now += ms;
   }
 }
 
-/** A supervisor of `x`, which answers with these replies one after the other; a number is how long a run lasts. */
+/** A supervisor of `x`, which answers with these replies one after the other. A number is the duration of a run in milliseconds. */
 function scripted(...script: (Reply | [Reply, number])[]): {
   supervisor: Supervisor;
   clock: TestClock;
@@ -81,7 +81,7 @@ function scripted(...script: (Reply | [Reply, number])[]): {
 const crash = Reply.fail(1, "no\n");
 const success = Reply.ok("done\n");
 
-test("on-crash starts it again until it succeeds", async () => {
+test("by default a program that crashes is started again until it succeeds", async () => {
   const { supervisor, calls, clock } = scripted(
     crash,
     Reply.signalled(9),
@@ -104,7 +104,7 @@ test("on-crash starts it again until it succeeds", async () => {
   assertEquals(clock.slept, [500, 1000, 2000, 4000, 8000]);
 });
 
-test("okCodes say what a crash is", async () => {
+test("an exit code among okCodes is no crash", async () => {
   const { calls, clock } = scripted(crash);
   const supervisor = new Supervisor(x.okCodes([1])).withRunner(calls)
     .withClock(clock);
@@ -112,7 +112,7 @@ test("okCodes say what a crash is", async () => {
   assertEquals(calls.calls().length, 1);
 });
 
-test("never starts it once, whatever comes of it", async () => {
+test("with restart never a program is started once, whatever its outcome", async () => {
   const failed = await scripted(crash).supervisor.restart("never").run();
   assertEquals([failed.reason, failed.restarts, failed.result?.code], [
     "policy",
@@ -125,21 +125,21 @@ test("never starts it once, whatever comes of it", async () => {
   assertInstanceOf(refused.error, SpawnError);
 });
 
-test("a program that is not there to begin with is not tried for ever", async () => {
+test("a program that is not found at the first start is not started again", async () => {
   const { supervisor, calls } = scripted(Reply.notFound(), success);
   await assertRejects(() => supervisor.run(), NotFoundError);
   assertEquals(calls.calls().length, 1);
 });
 
-test("always starts it again after a success, and the limit ends that", async () => {
+test("with restart always a program is started again after a success, up to maxRestarts", async () => {
   const { supervisor, clock } = scripted(success, crash, crash, success);
   const outcome = await supervisor.restart("always").maxRestarts(4).run();
   assertEquals([outcome.reason, outcome.restarts], ["max-restarts", 4]);
-  // A success begins anew: it is waited for no longer than after the first crash.
+  // A success resets the back-off: the wait is the one after a first crash.
   assertEquals(clock.slept, [500, 500, 1000, 500]);
 });
 
-test("the last of too many crashes is told: its result, or its error", async () => {
+test("after too many crashes the outcome has the result or the error of the last one", async () => {
   const failed = await scripted(crash).supervisor.maxRestarts(2).run();
   assertEquals([failed.reason, failed.restarts, failed.result?.stderr], [
     "max-restarts",
@@ -154,7 +154,7 @@ test("the last of too many crashes is told: its result, or its error", async () 
   assertInstanceOf(refused.error, SpawnError);
 });
 
-test("stopWhen ends it after a result, be that a success or a crash", async () => {
+test("stopWhen ends the supervision after a success or a crash", async () => {
   const seen: (number | null)[] = [];
   const { supervisor, calls } = scripted(
     crash,
@@ -166,11 +166,11 @@ test("stopWhen ends it after a result, be that a success or a crash", async () =
     return result.code === 7;
   }).run();
   assertEquals([outcome.reason, outcome.restarts], ["stop-when", 2]);
-  // A run that came to no result is not asked about.
+  // stopWhen is not called for a run without a result.
   assertEquals([seen, calls.calls().length], [[1, 7], 3]);
 });
 
-test("giveUpWhen ends it after a crash, and gets what the crash is", async () => {
+test("giveUpWhen gets the error of each crash, and ends the supervision", async () => {
   const seen: unknown[] = [];
   const { supervisor } = scripted(
     crash,
@@ -190,55 +190,61 @@ test("giveUpWhen ends it after a crash, and gets what the crash is", async () =>
   ]);
 });
 
-test("the gates are asked in their order", async () => {
-  const asked: string[] = [];
-  const gates = (reply: Reply, stops: boolean, givesUp: boolean) => {
-    asked.length = 0;
+test("the conditions that end a supervision are evaluated in a fixed order", async () => {
+  const called: string[] = [];
+  const conditions = (reply: Reply, stops: boolean, givesUp: boolean) => {
+    called.length = 0;
     return scripted(reply).supervisor.maxRestarts(0).stopWhen(() => {
-      asked.push("stopWhen");
+      called.push("stopWhen");
       return stops;
     }).giveUpWhen(() => {
-      asked.push("giveUpWhen");
+      called.push("giveUpWhen");
       return givesUp;
     });
   };
   // stopWhen before the policy, giveUpWhen and the limit.
   for (const reply of [success, crash]) {
-    assertEquals((await gates(reply, true, true).run()).reason, "stop-when");
-    assertEquals(asked, ["stopWhen"]);
+    assertEquals(
+      (await conditions(reply, true, true).run()).reason,
+      "stop-when",
+    );
+    assertEquals(called, ["stopWhen"]);
   }
   // The policy before giveUpWhen and the limit.
-  assertEquals((await gates(success, false, true).run()).reason, "policy");
+  assertEquals((await conditions(success, false, true).run()).reason, "policy");
   assertEquals(
-    (await gates(crash, false, true).restart("never").run()).reason,
+    (await conditions(crash, false, true).restart("never").run()).reason,
     "policy",
   );
-  assertEquals(asked, ["stopWhen"]);
+  assertEquals(called, ["stopWhen"]);
   // giveUpWhen before the limit.
-  assertEquals((await gates(crash, false, true).run()).reason, "gave-up");
-  assertEquals(asked, ["stopWhen", "giveUpWhen"]);
-  // A success is not asked about, and the limit comes last.
+  assertEquals((await conditions(crash, false, true).run()).reason, "gave-up");
+  assertEquals(called, ["stopWhen", "giveUpWhen"]);
+  // giveUpWhen is not called for a success, and the limit comes last.
   assertEquals(
-    (await gates(success, false, true).restart("always").run()).reason,
+    (await conditions(success, false, true).restart("always").run()).reason,
     "max-restarts",
   );
-  assertEquals(asked, ["stopWhen"]);
-  assertEquals((await gates(crash, false, false).run()).reason, "max-restarts");
-  // stop before all of them: none is asked.
-  const session = gates(Reply.pending(), true, true).start();
+  assertEquals(called, ["stopWhen"]);
+  assertEquals(
+    (await conditions(crash, false, false).run()).reason,
+    "max-restarts",
+  );
+  // stop before all of them: none is called.
+  const session = conditions(Reply.pending(), true, true).start();
   assertEquals((await session.stop(0)).reason, "stopped");
-  assertEquals(asked, []);
+  assertEquals(called, []);
   // An abort before that.
   const controller = new AbortController();
-  const aborted = gates(Reply.pending(), true, true)
+  const aborted = conditions(Reply.pending(), true, true)
     .cancelOn(controller.signal).start();
   controller.abort("enough");
   const stopped = aborted.stop(0);
   assertInstanceOf(await failureOf(stopped), CancelledError);
-  assertEquals(asked, []);
+  assertEquals(called, []);
 });
 
-test("the wait grows with every crash in a row, up to its bound, and a run that lasted begins anew", async () => {
+test("the back-off grows with every crash in a row up to maxBackoff, and resets after a long run", async () => {
   const { supervisor, clock } = scripted(
     crash,
     crash,
@@ -258,19 +264,19 @@ test("the wait grows with every crash in a row, up to its bound, and a run that 
   assertEquals(steep.clock.slept.at(-1), 5);
 });
 
-test("jitter takes a part of the wait by chance", async () => {
-  const chances = [0, 0.5, 0.9];
+test("jitter shortens the back-off by a random part", async () => {
+  const randoms = [0, 0.5, 0.9];
   const waits = async (fraction: number) => {
     const { supervisor, clock } = scripted(crash, crash, crash, success);
     let index = 0;
     await supervisor.backoff(1000, 1).jitter(fraction)
-      .withRandom(() => chances[index++]).run();
+      .withRandom(() => randoms[index++]).run();
     return clock.slept.map(Math.round);
   };
   assertEquals(await waits(0), [1000, 1000, 1000]);
   assertEquals(await waits(0.5), [1000, 750, 550]);
   assertEquals(await waits(1), [1000, 500, 100]);
-  // Without a word of it there is some, by real chance.
+  // The default is a jitter of a half, by real random numbers.
   const { calls, clock } = scripted(crash, crash, crash, success);
   await new Supervisor(x).withRunner(calls).withClock(clock).run();
   clock.slept.forEach((ms, index) => {
@@ -279,7 +285,7 @@ test("jitter takes a part of the wait by chance", async () => {
   });
 });
 
-test("without a wait there is none, after any number of crashes", async () => {
+test("a back-off of 0 stays 0 after any number of crashes", async () => {
   const slept: number[] = [];
   const clock: Clock = {
     now: () => 0,
@@ -290,7 +296,7 @@ test("without a wait there is none, after any number of crashes", async () => {
   assertEquals(slept, Array.from({ length: 1100 }, () => 0));
 });
 
-test("a storm of crashes is paused for, and one that is forgotten is not", async () => {
+test("crashes in quick succession lead to a storm pause, and crashes far apart do not", async () => {
   const fast = scripted(crash, crash, crash, crash, crash, crash, success);
   const outcome = await fast.supervisor.backoff(10, 1).stormPause(60_000)
     .failureThreshold(2).failureDecay(10_000).run();
@@ -307,7 +313,7 @@ test("a storm of crashes is paused for, and one that is forgotten is not", async
     .failureThreshold(2).failureDecay(10_000).run();
   assertEquals([calm.stormPauses, calm.restarts], [0, 20]);
 
-  // Successes add nothing, and without a pause there is none.
+  // Successes add nothing, and a stormPause of 0 means no pauses.
   const busy = await scripted(success).supervisor.restart("always")
     .stormPause(60_000).failureThreshold(1).maxRestarts(5).run();
   assertEquals(busy.stormPauses, 0);
@@ -316,13 +322,13 @@ test("a storm of crashes is paused for, and one that is forgotten is not", async
   assertEquals(unpaused.clock.slept, Array.from({ length: 9 }, () => 1));
 });
 
-test("a storm pause is never shorter than the wait would be", async () => {
+test("a storm pause is never shorter than the back-off", async () => {
   const { supervisor, clock } = scripted(crash, success);
   await supervisor.backoff(5000).stormPause(10).failureThreshold(0).run();
   assertEquals(clock.slept, [5000]);
 });
 
-test("a program whose health check fails is ended, and that is a crash", async () => {
+test("a program that fails its health checks is ended, and has crashed", async () => {
   const { supervisor, clock } = scripted(Reply.pending(), success);
   const seen: unknown[] = [];
   const answers = [true, false, true, false, false];
@@ -351,7 +357,7 @@ test("a program whose health check fails is ended, and that is a crash", async (
   assertStringIncludes(seen[0].message, "2 times in a row");
 });
 
-test("a check that throws, rejects or takes too long has failed", async () => {
+test("a health check that throws, rejects or takes too long has failed", async () => {
   const checks: (() => boolean | Promise<boolean>)[] = [
     () => {
       throw new Error("no");
@@ -366,7 +372,7 @@ test("a check that throws, rejects or takes too long has failed", async () => {
   }
 });
 
-test("it is stopped while it runs, while it waits, and before it is there", async () => {
+test("a supervision is stopped while its program runs, while it waits, and before the first start", async () => {
   const running = scripted(Reply.pending()).supervisor.start();
   await untilState(running, "running");
   const whileRunning = await running.stop(1000);
@@ -409,22 +415,26 @@ test("it is stopped while it runs, while it waits, and before it is there", asyn
   assertEquals((await stopping).reason, "stopped");
 });
 
-test("it is stopped, and aborted, while a start is pending that never comes to anything", async () => {
+test("a supervision is stopped, and aborted, while a start is pending for ever", async () => {
   class Never extends ScriptedRunner {
     override start(): Promise<RunningProcess> {
       return never() as Promise<never>;
     }
   }
   const supervisor = new Supervisor(x).withRunner(new Never());
-  const { reason, result, error } = await supervisor.start().stop(0);
-  assertEquals([reason, result, error], ["stopped", null, null]);
   const controller = new AbortController();
   const aborted = supervisor.cancelOn(controller.signal).start();
   controller.abort();
-  await assertRejects(() => aborted.wait(), CancelledError);
+  // Each of them waits for 1 s for the start to notice.
+  const [{ reason, result, error }, failure] = await Promise.all([
+    supervisor.start().stop(0),
+    failureOf(aborted.wait()),
+  ]);
+  assertEquals([reason, result, error], ["stopped", null, null]);
+  assertInstanceOf(failure, CancelledError);
 });
 
-test("an abort ends it while it runs and while it waits, and before it starts", async () => {
+test("an abort ends a supervision while its program runs, while it waits, and before the first start", async () => {
   const controller = new AbortController();
   const { supervisor, calls } = scripted(Reply.pending());
   const session = supervisor.cancelOn(controller.signal).start();
@@ -449,7 +459,7 @@ test("an abort ends it while it runs and while it waits, and before it starts", 
   await assertRejects(() => waiting.wait(), CancelledError);
 });
 
-test("nobody listens to an abort signal any more when a supervision is over", async () => {
+test("a finished supervision leaves no listener on its abort signal", async () => {
   const { signal, listeners } = countedSignal();
   const { supervisor } = scripted(crash, crash, success);
   await supervisor.cancelOn(signal).healthCheck(() => true, { every: 10 })
@@ -457,7 +467,7 @@ test("nobody listens to an abort signal any more when a supervision is over", as
   assertEquals(listeners(), 0);
 });
 
-test("the status tells where it stands", async () => {
+test("the status shows the state and the counts", async () => {
   const seen: SupervisionStatus[] = [];
   const { calls, clock } = scripted(crash, crash, success);
   class Looking extends TestClock {
@@ -486,7 +496,7 @@ test("the status tells where it stands", async () => {
   assertEquals(session.status().restarts, 2);
 });
 
-test("a gate may take its time", async () => {
+test("stopWhen and giveUpWhen may be asynchronous", async () => {
   const { supervisor } = scripted(crash, crash, success);
   const later = async (answer: boolean) => {
     await new Promise((resolve) => setTimeout(resolve, 1));
@@ -497,7 +507,7 @@ test("a gate may take its time", async () => {
   assertEquals([outcome.reason, outcome.restarts], ["stop-when", 2]);
 });
 
-test("a replay of what keeps crashing can be stopped", async () => {
+test("a replayed supervision of a program that always crashes can be stopped", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("cassette.json");
   const supervisor = new Supervisor(sh("exit 1"));
@@ -508,14 +518,14 @@ test("a replay of what keeps crashing can be stopped", async () => {
   );
   const replayer = await RecordReplayRunner.replay(path);
   const session = supervisor.withRunner(replayer).start();
-  await untilState(session, "backing-off");
+  await eventually("three restarts", () => session.status().restarts >= 3);
   assertEquals((await session.stop(0)).reason, "stopped");
 });
 
-test("what no new start can mend ends it at once", async () => {
+test("an error that a restart cannot fix ends the supervision at once", async () => {
   class Unable extends ProcessRunner {
     override outputString(): Promise<ProcessResult<string>> {
-      return Promise.reject(new Error("not asked"));
+      return Promise.reject(new Error("not called"));
     }
   }
   await assertRejects(
@@ -539,7 +549,7 @@ test("what no new start can mend ends it at once", async () => {
   assertEquals((await once.restart("never").run()).reason, "policy");
 });
 
-test("what is out of range is refused where it is said", () => {
+test("an option that is out of range is refused by its setter", () => {
   const supervisor = new Supervisor(x);
   const wrong: (() => unknown)[] = [
     () => supervisor.maxRestarts(-1),
@@ -583,7 +593,7 @@ test("a supervisor is immutable", async () => {
   assertEquals(calls.calls().length, 2);
 });
 
-test("of a run that is long, the end of the output is kept, unless the command says otherwise", async () => {
+test("the last MiB of a run's output is kept, unless the command sets outputBuffer", async () => {
   const long = Reply.ok(`${"x".repeat(1023)}\n`.repeat(2000));
   const runner = new ScriptedRunner().fallback(long);
   const kept = await new Supervisor(x).withRunner(runner).run();
@@ -596,7 +606,7 @@ test("of a run that is long, the end of the output is kept, unless the command s
   assertEquals(own.result?.stdout.length, 3 * 1024);
 });
 
-test("a supervision replays from a cassette as it was recorded, without its waits", async () => {
+test("a supervision replays from a cassette as recorded, without its waits", async () => {
   await using folder = await temporaryFolder();
   const path = folder.file("cassette.json");
   const marker = folder.file("marker");
@@ -614,19 +624,16 @@ test("a supervision replays from a cassette as it was recorded, without its wait
   const replayed = await supervisor.backoff(day).maxBackoff(day)
     .withRunner(replayer).run();
   assertEquals(replayed, recorded);
-  // What was not recorded is no crash that a new start would mend.
+  // A run that was not recorded is no crash that a restart could fix.
   await assertRejects(
     () => new Supervisor(x).withRunner(replayer).run(),
     CassetteMissError,
   );
 });
 
-async function untilState(
+function untilState(
   session: { status(): SupervisionStatus },
   state: string,
 ): Promise<void> {
-  for (let turn = 0; session.status().state !== state; turn++) {
-    if (turn > 1000) throw new Error(`still ${session.status().state}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  return eventually(state, () => session.status().state === state);
 }
