@@ -59,10 +59,11 @@ export class LeakCheck {
     for (const descriptor of await readdir("/proc/self/fd")) {
       const target = await readlink(`/proc/self/fd/${descriptor}`)
         .catch(() => "");
-      // The runtime's own event queues come and go with its threads.
+      // The runtime's own event queues come and go with its threads, and so do the files
+      // of Deno's caches, which another Deno may have replaced.
       if (
         target !== "" && !target.startsWith("anon_inode:") &&
-        !/^\/proc\/\d+\/fd$/.test(target)
+        !/^\/proc\/\d+\/fd$|_cache_v\d/.test(target)
       ) {
         descriptors.add(`${descriptor} (${target})`);
       }

@@ -117,7 +117,6 @@ export class Output {
     this.#transcript = options.transcribes
       ? new TranscriptTarget(encoding)
       : null;
-    if (this.#transcript !== null) this.#others.unshift(this.#transcript);
     this.finished = this.#read();
     // Whoever waits for it still sees a failure; until somebody does, it is nobody's fault.
     this.finished.catch(() => {});
@@ -361,6 +360,8 @@ export class Output {
   }
 
   #push(piece: Uint8Array): void | Promise<void> {
+    // First: a slow handler must not delay the time that is recorded for the piece.
+    this.#transcript?.push(piece);
     if (!(this.#main instanceof LinesTarget)) this.#count?.add(piece);
     const waiting = this.#main.push(piece);
     this.#wake();

@@ -5,6 +5,7 @@ import type { HostEnvironment } from "./runtime.ts";
 /** What surrounds the program, by way of what Bun has of Node's modules. */
 export const bunEnvironment: HostEnvironment = {
   variable: (name) => bunProcess().env[name] ?? null,
+  hasExactStacks: false,
   canReadVariable: () => true,
   folder(which) {
     if (which === "cwd") return bunProcess().cwd();

@@ -6,6 +6,7 @@ import type { HostEnvironment } from "./runtime.ts";
 /** What surrounds the program, by way of Deno's own calls. */
 export const denoEnvironment: HostEnvironment = {
   variable,
+  hasExactStacks: true,
   canReadVariable,
   folder(which) {
     if (which === "cwd") return Deno.cwd();

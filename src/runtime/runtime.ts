@@ -209,6 +209,11 @@ export interface System {
 export interface HostEnvironment {
   /** An environment variable's value; `null` if there is none, or it cannot be read. */
   variable(name: string): string | null;
+  /**
+   * Whether a stack trace has a frame for every caller. JavaScriptCore replaces the frame
+   * of a function that returns the result of another call.
+   */
+  readonly hasExactStacks: boolean;
   /** Whether an environment variable can be read, if it is there. */
   canReadVariable(name: string): boolean;
   /**

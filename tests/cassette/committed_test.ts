@@ -18,7 +18,7 @@ test("the committed cassette replays the recorded output of git", async () => {
   assertInstanceOf(error, ExitError);
   assertEquals(
     error.message,
-    "`git` exited with code 128: fatal: Needed a single revision",
+    "`git rev-parse --verify no-such-branch` exited with code 128\nstderr:\n  fatal: Needed a single revision",
   );
 });
 

@@ -198,7 +198,7 @@ test("check runs the commands again and reports changed results as a diff", asyn
   assertStringIncludes(missing.diff, "NotFoundError");
   assertStringIncludes(
     killed.diff,
-    "it reached its deadline, and now it was ended by signal 9",
+    "it reached its deadline, and now it was killed by SIGKILL (9)",
   );
   assertStringIncludes(killed.diff, "-gone");
   assertStringIncludes(String(report), "1 unchanged, 4 changed, 0 skipped");

@@ -83,6 +83,7 @@ test("without options, withCassette runs real programs", async () => {
 test("the mode is taken from the option, then PROCESSKIT_CASSETTES, then CI, and is auto otherwise", async () => {
   await using folder = await temporaryFolder();
   const inner = answering("x");
+  const own = testIn(folder.path);
   const modeWith = (
     variables: Record<string, string | undefined>,
     options: WithCassetteOptions<ScriptedRunner> = {},
@@ -90,8 +91,8 @@ test("the mode is taken from the option, then PROCESSKIT_CASSETTES, then CI, and
     withVariables(
       { ...NO_VARIABLES, ...variables },
       () =>
-        withCassette(testIn(folder.path), { inner, ...options }, (runner) => {
-          runner.discard();
+        withCassette(own, { inner, ...options }, async (runner) => {
+          await runner.run(TOOL);
           return runner.mode;
         }),
     );
@@ -329,14 +330,14 @@ test("different test names have different file names, which are valid on every s
       ...["x".repeat(300), `${"x".repeat(300)}y`, "a\nb", "a\0b", '"<>|*?'],
     ].filter((name) => name !== "");
     const inner = answering("x");
-    for (const name of names) {
-      await withCassette(
+    const answerOf = (name: string) =>
+      withCassette(
         testIn(folder.path, name),
         { inner },
         (runner) =>
           runner.run(new Command("tool", [String(names.indexOf(name))])),
       );
-    }
+    for (const name of names) await answerOf(name);
     const files = await readdir(folder.file("__cassettes__/some_test.ts"));
     assertEquals(files.length, names.length);
     assertEquals(
@@ -355,13 +356,7 @@ test("different test names have different file names, which are valid on every s
     // On Windows these are names of devices, with any extension.
     assert(!files.some((file) => /^(?:con|nul)\./i.test(file)));
     for (const name of names) {
-      const index = await withCassette(
-        testIn(folder.path, name),
-        { inner },
-        (runner) =>
-          runner.run(new Command("tool", [String(names.indexOf(name))])),
-      );
-      assertEquals(index, "x");
+      assertEquals(await answerOf(name), "x");
     }
   });
 });

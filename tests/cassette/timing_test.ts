@@ -569,3 +569,24 @@ test("unknown fields within the timing are kept to the digit", () => {
   assertStringIncludes(printed, '"more": 18446744073709551615');
   assertEquals(Cassette.parse(printed).toString(), printed);
 });
+
+test("a slow line handler does not change the times that are recorded", async () => {
+  await using folder = await temporaryFolder();
+  const path = folder.file("c.json");
+  const isPrinted = Promise.withResolvers<void>();
+  // The handler of stdout is done only after the line of stderr has come.
+  const command = sh("echo one; sleep 0.1; echo two >&2")
+    .onStdoutLine(() => isPrinted.promise)
+    .onStderrLine(() => void setTimeout(isPrinted.resolve, 50));
+  await RecordReplayRunner.recording(
+    path,
+    new JobRunner(),
+    (runner) => runner.outputString(command),
+    { timing: true },
+  );
+  const [{ timing }] = (await Cassette.read(path)).entries;
+  assertEquals(
+    timing?.output.map(({ stream, text }) => [stream, text]),
+    [["stdout", "one\n"], ["stderr", "two\n"]],
+  );
+});
