@@ -13,7 +13,7 @@ const NOBODY = 2 ** 30;
 const first: Go = async () => {
   const share = new WatcherRef(host);
   const time = await duration(() => void share.watch(`g ${NOBODY}`));
-  share.forget(`g ${NOBODY}`);
+  share.unwatch(`g ${NOBODY}`);
   await share.release();
   return time;
 };
@@ -24,7 +24,7 @@ held.start();
 /** A run is announced as soon as its number is known: for as long as this takes it is not watched. */
 const announced: Go = () => {
   const time = duration(() => void held.watch(`g ${NOBODY}`));
-  held.forget(`g ${NOBODY}`);
+  held.unwatch(`g ${NOBODY}`);
   return later(time);
 };
 
@@ -32,7 +32,7 @@ const announced: Go = () => {
 const next: Go = () =>
   later(duration(() => {
     held.watch(`g ${NOBODY}`);
-    held.forget(`g ${NOBODY}`);
+    held.unwatch(`g ${NOBODY}`);
   }));
 
 printHead("the watcher", "", "cost");

@@ -3,43 +3,49 @@ import type { Child, System } from "../runtime/runtime.ts";
 import type { RunTree } from "./tree.ts";
 import type { Usage } from "./usage.ts";
 
-/** The folder in which this program may make cgroups, or why there is none. */
+/** The folder in which this program may create cgroups, or why there is none. */
 export type CgroupBase = { readonly path: string } | { readonly why: string };
 
 /**
- * Finds where this program may make cgroups: below its own, in the version 2
- * hierarchy, wherever that is mounted. A folder is made and removed to be sure.
+ * Finds the folder in which this program may create cgroups: its own cgroup in the version 2
+ * hierarchy, wherever that is mounted. Creates and removes a cgroup to check the permissions.
  */
 export function cgroupBase(system: System): CgroupBase {
-  if (system.kind !== "linux") return { why: "cgroups are Linux's" };
+  if (system.kind !== "linux") return { why: "cgroups exist only on Linux" };
   const mounts = system.readText("/proc/self/mountinfo");
   const own = system.readText("/proc/self/cgroup");
   if (mounts === null || own === null) {
-    return { why: "/proc cannot be read; Deno needs --allow-all for that" };
+    return { why: "/proc cannot be read; on Deno, grant --allow-all" };
   }
   const path = ownCgroup(mounts, own);
   if (path === null) {
-    return { why: "this process's own cgroup, of version 2, is not mounted" };
+    return { why: "the version 2 cgroup of this process is not mounted" };
   }
   if (!system.mayWrite(`${path}/cgroup.procs`)) {
-    return { why: `${path} was not delegated to this user` };
+    return {
+      why:
+        `this user may not write to ${path}; the cgroup must be delegated to the user`,
+    };
   }
   try {
-    const trial = newFolder(system, path);
-    const canKill = system.mayWrite(`${trial}/cgroup.kill`);
-    system.removeFolder(trial);
+    const probe = createCgroup(system, path);
+    const canKill = system.mayWrite(`${probe}/cgroup.kill`);
+    system.removeFolder(probe);
     if (!canKill) {
       return {
-        why: "the kernel has no cgroup.kill, which came with Linux 5.14",
+        why: "the kernel has no cgroup.kill; it needs Linux 5.14 or later",
       };
     }
   } catch (error) {
-    return { why: `no cgroup can be made in ${path}: ${messageOf(error)}` };
+    return { why: `no cgroup can be created in ${path}: ${messageOf(error)}` };
   }
   return { path };
 }
 
-/** The path of this process's cgroup, by the mount table and what it says of itself. */
+/**
+ * Returns the folder of this process's cgroup, from the contents of `mountinfo` and
+ * `cgroup` in `/proc/self`.
+ */
 function ownCgroup(mounts: string, own: string): string | null {
   const inHierarchy = /^0::(\/.*)$/m.exec(own)?.[1];
   if (inHierarchy === undefined) return null;
@@ -47,7 +53,7 @@ function ownCgroup(mounts: string, own: string): string | null {
     const [mount, filesystem = ""] = line.split(" - ");
     if (!filesystem.startsWith("cgroup2 ")) continue;
     const [root, mountPoint] = mount.split(" ").slice(3, 5).map(unescapeOctal);
-    // What is mounted may be a part of the hierarchy.
+    // In a container, the mount may show only a part of the hierarchy.
     const prefix = root === "/" ? "" : root;
     if (!`${inHierarchy}/`.startsWith(`${prefix}/`)) continue;
     const below = inHierarchy.slice(prefix.length);
@@ -56,7 +62,7 @@ function ownCgroup(mounts: string, own: string): string | null {
   return null;
 }
 
-/** The mount table writes a space as \\040. */
+/** Decodes the escapes of `mountinfo`, such as `\\040` for a space. */
 function unescapeOctal(text: string): string {
   return text.replaceAll(
     /\\([0-7]{3})/g,
@@ -64,42 +70,46 @@ function unescapeOctal(text: string): string {
   );
 }
 
-let made = 0;
+let cgroupCount = 0;
 
-/** Makes a cgroup whose name tells whose it is. */
-function newFolder(system: System, base: string): string {
+/** Creates a cgroup whose name has the process id of this program, and returns its path. */
+function createCgroup(system: System, base: string): string {
   for (let attempts = 100;; attempts--) {
-    const path = `${base}/processkit-${system.pid}-${++made}`;
+    const path = `${base}/processkit-${system.pid}-${++cgroupCount}`;
     try {
       system.createFolder(path);
       return path;
     } catch (error) {
-      // Somebody else's, of the same number in another container or earlier.
-      if (attempts === 0 || system.folders(path) === null) throw error;
+      // The name may be in use: by an earlier process with this id, or by a process with this
+      // id in another container.
+      if (attempts === 0 || system.subfolders(path) === null) throw error;
     }
   }
 }
 
-/** A cgroup, in which every run has one of its own. */
+/** The cgroup of a runner or a group. Each run has a cgroup of its own inside it. */
 export class Cgroup {
   readonly path: string;
   readonly #system: System;
   #runs = 0;
 
-  /** Makes it; throws the runtime's own error. */
+  /** Creates the cgroup. Throws the runtime's own error. */
   constructor(system: System, base: string) {
     this.#system = system;
-    this.path = newFolder(system, base);
+    this.path = createCgroup(system, base);
   }
 
-  /** Makes the cgroup of one run, and returns its path. */
-  folderForRun(): string {
+  /** Creates the cgroup of one run, and returns its path. */
+  createForRun(): string {
     const path = `${this.path}/run-${++this.#runs}`;
     this.#system.createFolder(path);
     return path;
   }
 
-  /** What `cpu.stat` and `memory.current` say; `null` where they are not there. */
+  /**
+   * Returns the resources that `cpu.stat` and `memory.current` report; `null` where a file
+   * is missing.
+   */
   usage(): Usage {
     const cpu = this.#system.readText(`${this.path}/cpu.stat`);
     const memory = this.#system.readText(`${this.path}/memory.current`);
@@ -110,13 +120,16 @@ export class Cgroup {
     };
   }
 
-  /** Ends everyone in it and removes it. */
+  /**
+   * Kills every process in the cgroup, and removes it. Gives up after 1000 attempts, which
+   * take at least 2 seconds.
+   */
   remove(): Promise<void> {
-    return remove(this.#system, this.path);
+    return killAndRemove(this.#system, this.path);
   }
 }
 
-/** The tree of a run that has a cgroup of its own. */
+/** The tree of a run in its own cgroup. */
 export class CgroupTree implements RunTree {
   readonly #system: System;
   readonly #child: Child;
@@ -124,7 +137,10 @@ export class CgroupTree implements RunTree {
   readonly #keepsLeftovers: boolean;
   #childHasExited = false;
 
-  /** The tree of `child`, in the cgroup at `path`. What it leaves behind may be kept for its group's own end. */
+  /**
+   * Makes the tree of `child` in the cgroup at `path`. `keepsLeftovers` lets leftovers
+   * stay until the whole containment is closed.
+   */
   constructor(
     system: System,
     child: Child,
@@ -138,9 +154,9 @@ export class CgroupTree implements RunTree {
   }
 
   signal(name: string): void {
-    const members = membersIn(this.#system, this.#path);
+    const members = processesIn(this.#system, this.#path);
     for (const pid of members) this.#system.signal(pid, name);
-    // It may not have entered yet; then it has no children either.
+    // A child that has not entered the cgroup yet has no children either.
     if (!members.includes(this.#child.pid)) this.#child.signal(name);
   }
 
@@ -158,7 +174,7 @@ export class CgroupTree implements RunTree {
   }
 
   members(): number[] {
-    const members = membersIn(this.#system, this.#path);
+    const members = processesIn(this.#system, this.#path);
     const hasEntered = this.#childHasExited ||
       members.includes(this.#child.pid);
     return hasEntered ? members : [this.#child.pid, ...members];
@@ -184,38 +200,41 @@ export class CgroupTree implements RunTree {
 
   close(): void | Promise<void> {
     if (this.#system.removeFolder(this.#path) || this.#keepsLeftovers) return;
-    return remove(this.#system, this.#path);
+    return killAndRemove(this.#system, this.#path);
   }
 }
 
-/** How often, and after how many milliseconds each, a cgroup is looked at that has to become empty. */
-const PATIENCE = { attempts: 1000, ms: 2 };
+/**
+ * How often a cgroup is checked that must become empty, and the pause between two checks
+ * in milliseconds.
+ */
+const REMOVAL = { attempts: 1000, intervalMs: 2 };
 
-/** Ends everyone in a cgroup, and removes it with those below it. */
-async function remove(system: System, path: string): Promise<void> {
-  for (let left = PATIENCE.attempts; left > 0; left--) {
+/** Kills every process in a cgroup and in the cgroups inside it, and removes them. */
+async function killAndRemove(system: System, path: string): Promise<void> {
+  for (let left = REMOVAL.attempts; left > 0; left--) {
     killAll(system, path);
-    if (isEmpty(system, path) && removeTree(system, path)) return;
-    await new Promise((resolve) => setTimeout(resolve, PATIENCE.ms));
+    if (isEmpty(system, path) && removeFolders(system, path)) return;
+    await new Promise((resolve) => setTimeout(resolve, REMOVAL.intervalMs));
   }
 }
 
-function removeTree(system: System, path: string): boolean {
-  for (const below of foldersIn(system, path)) removeTree(system, below);
+function removeFolders(system: System, path: string): boolean {
+  for (const inner of cgroupsIn(system, path)) removeFolders(system, inner);
   return system.removeFolder(path);
 }
 
-/** The cgroups right below one. */
-function foldersIn(system: System, path: string): string[] {
-  return (system.folders(path) ?? []).map((name) => `${path}/${name}`);
+/** Returns the cgroups directly inside a cgroup. */
+function cgroupsIn(system: System, path: string): string[] {
+  return (system.subfolders(path) ?? []).map((name) => `${path}/${name}`);
 }
 
-function membersIn(system: System, path: string): number[] {
+function processesIn(system: System, path: string): number[] {
   const procs = system.readText(`${path}/cgroup.procs`) ?? "";
   const own = procs.split("\n").filter((line) => line !== "").map(Number);
   return [
     ...own,
-    ...foldersIn(system, path).flatMap((below) => membersIn(system, below)),
+    ...cgroupsIn(system, path).flatMap((inner) => processesIn(system, inner)),
   ];
 }
 
@@ -232,7 +251,10 @@ function freeze(system: System, path: string, frozen: boolean): void {
   write(system, `${path}/cgroup.freeze`, frozen ? "1" : "0");
 }
 
-/** A cgroup that was removed has nobody in it: there is nothing to be done to it. */
+/**
+ * Writes to a control file. Does nothing if the cgroup was removed, because no process is
+ * in it then.
+ */
 function write(system: System, path: string, text: string): void {
   try {
     system.writeText(path, text);

@@ -1,12 +1,12 @@
 import type { Child } from "../runtime/runtime.ts";
 import type { RunTree } from "./tree.ts";
 
-/** A child alone: whatever it starts is not looked for. */
+/** The tree of a run whose descendants are not looked for: the child alone. */
 export class ChildTree implements RunTree {
   readonly #child: Child;
   #childHasExited = false;
 
-  /** The tree that is `child`. */
+  /** Makes the tree of `child`. */
   constructor(child: Child) {
     this.#child = child;
   }

@@ -10,12 +10,19 @@ import { TaskkillTree } from "./taskkill.ts";
 import type { RunTree } from "./tree.ts";
 import { WatcherRef } from "./watcher.ts";
 
-/** A mechanism asked for by name; `"auto"` is the strongest there is. */
+/**
+ * The containment to use for runs. `"auto"` selects the strongest mechanism that is available.
+ * `"none"` contains nothing: only the child itself is signalled and killed.
+ */
 export type ContainmentChoice = "auto" | "cgroup" | "process-group" | "none";
 
 const CHOICES: readonly unknown[] = ["auto", "cgroup", "process-group", "none"];
 
-/** Refuses a choice that is none. */
+/**
+ * Returns `choice`.
+ *
+ * @throws {TypeError} if it is not one of `choices`
+ */
 export function checkedContainment<T extends ContainmentChoice>(
   choice: T | undefined,
   choices = CHOICES,
@@ -28,48 +35,51 @@ export function checkedContainment<T extends ContainmentChoice>(
   );
 }
 
-/** What one run asks of its containment. */
-export interface ContainedStart {
-  /** Whether the child stays in the caller's own session and group. */
+/** The settings of a command that concern containment. */
+export interface ContainmentRequest {
+  /** Whether the child stays in the caller's own session and process group. */
   readonly foreground: boolean;
-  /** Whether the run is refused where it could outlive this program. */
+  /** Whether to refuse a run that could outlive this program. */
   readonly killOnParentDeath: boolean;
 }
 
-/** A child, and the tree that it is the first of. */
-export interface Contained {
+/** A child and its tree. */
+export interface ContainedChild {
   readonly child: Child;
   readonly tree: RunTree;
 }
 
-/** How long those who were killed may take to be gone, in milliseconds. */
-const PATIENCE_AFTER_KILL_MS = 2000;
-const LOOK_EVERY_MS = 5;
-/** How long after a run's end what it left behind is looked for, where that may stay: once for all that end meanwhile. */
-const LOOK_AFTER_MS = 20;
+/** How long to wait until killed processes have exited, in milliseconds. */
+const MAX_EXIT_WAIT_MS = 2000;
+const POLL_INTERVAL_MS = 5;
+/**
+ * How long after the end of a run its leftovers are looked for, in milliseconds. One
+ * search serves all runs that end meanwhile.
+ */
+const PRUNE_DELAY_MS = 20;
 
-/** Starts children in such a way that they can be ended together with what they start. */
+/** Starts children in such a way that they can be killed together with their descendants. */
 export class Containment {
   readonly mechanism: ContainmentMechanism | "none";
-  /** The trees of the runs that are under way, and of those whose leftovers are kept. */
+  /** The trees of the current runs, and of finished runs whose leftovers are kept. */
   readonly forest: ProcessForest;
   readonly #host: Runtime;
   readonly #keepsLeftovers: boolean;
-  readonly #base: string | null;
-  #share: WatcherRef | null = null;
-  #look: ReturnType<typeof setTimeout> | undefined;
+  readonly #cgroupBase: string | null;
+  #watcher: WatcherRef | null = null;
+  #pruneTimer: ReturnType<typeof setTimeout> | undefined;
   #cgroup: Cgroup | null = null;
-  /** Whether the watcher ends the cgroup, should the program go first. */
-  #isWatched = false;
+  /** Whether the watcher kills the processes of the cgroup if this program ends first. */
+  #isCgroupWatched = false;
 
   /**
-   * Decides on the mechanism; nothing is started. Without a choice it is the
-   * process group, or what permissions allow of it.
+   * Chooses the mechanism and starts nothing. Without a choice it is the process group, or
+   * what the permissions allow instead.
    *
-   * `keepsLeftovers` lets those whom a run leaves behind stay until the containment
-   * itself is closed.
+   * `keepsLeftovers` lets the processes that a run leaves behind stay until
+   * {@linkcode Containment.close}.
    *
-   * @throws {UnsupportedError} if what is asked for by name is not available
+   * @throws {UnsupportedError} if the chosen mechanism is not available
    */
   constructor(
     host: Runtime,
@@ -77,14 +87,14 @@ export class Containment {
     { keepsLeftovers }: { keepsLeftovers: boolean },
   ) {
     this.#host = host;
-    const { mechanism, base } = decide(host, choice);
+    const { mechanism, base } = chooseMechanism(host, choice);
     this.mechanism = mechanism;
-    this.#base = base;
+    this.#cgroupBase = base;
     this.#keepsLeftovers = keepsLeftovers;
     this.forest = new ProcessForest(host.system);
   }
 
-  /** The cgroup that everything is started in, once anything was. */
+  /** The cgroup in which all runs are started; `null` before the first one. */
   get cgroup(): Cgroup | null {
     return this.#cgroup;
   }
@@ -92,93 +102,109 @@ export class Containment {
   /**
    * Starts a child.
    *
-   * @throws what {@linkcode Runtime.spawn} throws
-   * @throws {UnsupportedError} if nothing could end the child should this program be killed, and that is insisted on
+   * @throws the errors of {@linkcode Runtime.spawn}
+   * @throws {UnsupportedError} if `killOnParentDeath` is set and there can be no watcher
    */
-  start(spec: SpawnSpec, options: ContainedStart): Contained {
-    const contained = this.#isGroup(options)
-      ? this.#startInGroup(spec, options)
-      : this.#startOtherwise(spec, options);
+  start(spec: SpawnSpec, request: ContainmentRequest): ContainedChild {
+    const contained = this.#usesGroupTree(request)
+      ? this.#startInGroup(spec, request)
+      : this.#startWithoutGroup(spec, request);
     this.forest.add(contained.tree);
     return contained;
   }
 
-  /** To be called when a run is over. */
+  /** Releases the tree of a run that is over. */
   finish(tree: RunTree): void | Promise<void> {
     if (this.#keepsLeftovers && this.forest.retire(tree)) {
-      this.#look ??= setTimeout(() => {
-        this.#look = undefined;
+      this.#pruneTimer ??= setTimeout(() => {
+        this.#pruneTimer = undefined;
         this.forest.prune();
-      }, LOOK_AFTER_MS);
+      }, PRUNE_DELAY_MS);
       return;
     }
     this.forest.remove(tree);
     return tree.close();
   }
 
-  /** Whether a child is to be in a group of its own, or to be ended in the same way where it is. */
-  #isGroup({ foreground }: ContainedStart): boolean {
+  /**
+   * Tests whether a child gets a {@linkcode GroupTree}. A foreground child does not lead a
+   * group, but its descendants are found in the same way.
+   */
+  #usesGroupTree({ foreground }: ContainmentRequest): boolean {
     if (!foreground) return this.mechanism === "process-group";
-    // Who may not signal groups may not signal anybody but a child.
-    return withoutCgroup(this.#host).mechanism === "process-group";
+    // Without the permission to signal groups, only the child can be signalled.
+    return mechanismWithoutCgroup(this.#host).mechanism === "process-group";
   }
 
-  #startOtherwise(spec: SpawnSpec, options: ContainedStart): Contained {
-    if (options.killOnParentDeath) {
-      const share = this.mechanism === "none" ? null : this.#sharedWatcher;
-      this.#insist(share, spec.program);
+  #startWithoutGroup(
+    spec: SpawnSpec,
+    request: ContainmentRequest,
+  ): ContainedChild {
+    if (request.killOnParentDeath) {
+      const watcher = this.mechanism === "none" ? null : this.#sharedWatcher;
+      this.#startWatcher(watcher, spec.program);
     }
-    return this.mechanism === "cgroup" && !options.foreground
+    return this.mechanism === "cgroup" && !request.foreground
       ? this.#startInCgroup(spec)
       : this.#startChild(spec);
   }
 
-  /** Has the watcher be there, or throws. */
-  insistOnWatcher(): void {
-    this.#insist(this.#sharedWatcher, undefined);
+  /**
+   * Starts the watcher if it is not running.
+   *
+   * @throws {UnsupportedError} if there can be no watcher
+   */
+  requireWatcher(): void {
+    this.#startWatcher(this.#sharedWatcher, undefined);
   }
 
-  /** Ends everyone, waits until they are gone, and releases the watcher. */
+  /**
+   * Kills all processes, waits up to 2 seconds until they have exited, and releases the
+   * watcher.
+   */
   async close(): Promise<void> {
     this.forest.kill();
-    await this.untilEmpty();
+    await this.waitUntilEmpty();
     await this.forest.close();
-    // Runs that ended meanwhile were still to be looked after.
-    clearTimeout(this.#look);
-    this.#look = undefined;
+    // A run may have ended since, and have set the timer.
+    clearTimeout(this.#pruneTimer);
+    this.#pruneTimer = undefined;
     const cgroup = this.#cgroup;
     this.#cgroup = null;
     if (cgroup !== null) {
       await cgroup.remove();
-      this.#sharedWatcher.forget(`c ${cgroup.path}`);
+      this.#sharedWatcher.unwatch(`c ${cgroup.path}`);
     }
-    const share = this.#share;
-    this.#share = null;
-    await share?.release();
+    const watcher = this.#watcher;
+    this.#watcher = null;
+    await watcher?.release();
   }
 
-  /** Waits until nobody is left; not for ever, since there are those who may not be killed. */
-  async untilEmpty(): Promise<void> {
-    const end = performance.now() + PATIENCE_AFTER_KILL_MS;
+  /**
+   * Waits until all trees are empty, for up to 2 seconds: this program may not be
+   * permitted to kill some processes.
+   */
+  async waitUntilEmpty(): Promise<void> {
+    const end = performance.now() + MAX_EXIT_WAIT_MS;
     while (!this.forest.isEmpty() && performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
     }
   }
 
   get #sharedWatcher(): WatcherRef {
-    return this.#share ??= new WatcherRef(this.#host);
+    return this.#watcher ??= new WatcherRef(this.#host);
   }
 
-  #insist(share: WatcherRef | null, program: string | undefined): void {
-    const why = share === null
+  #startWatcher(watcher: WatcherRef | null, program: string | undefined): void {
+    const why = watcher === null
       ? "nothing is contained here; leave containment at its default"
-      : share.start();
+      : watcher.start();
     if (why !== null) {
       throw new UnsupportedError("killOnParentDeath", why, { program });
     }
   }
 
-  #startChild(spec: SpawnSpec): Contained {
+  #startChild(spec: SpawnSpec): ContainedChild {
     const child = this.#host.spawn({ ...spec, ownGroup: false });
     const tree = this.mechanism === "taskkill"
       ? new TaskkillTree(this.#host, child)
@@ -186,40 +212,50 @@ export class Containment {
     return { child, tree };
   }
 
-  /** A group's number is known only when it is there: the watcher hears of it right after. */
+  /**
+   * Starts a child with a group tree. Its process id is not known before, so the watcher
+   * is told right afterwards.
+   */
   #startInGroup(
     spec: SpawnSpec,
-    { foreground, killOnParentDeath }: ContainedStart,
-  ): Contained {
-    const share = this.#shareForRun();
+    { foreground, killOnParentDeath }: ContainmentRequest,
+  ): ContainedChild {
+    const watcher = this.#watcherForRun();
+    const ownsWatcher = watcher !== this.#watcher;
     try {
-      if (killOnParentDeath) this.#insist(share, spec.program);
+      if (killOnParentDeath) this.#startWatcher(watcher, spec.program);
       const child = this.#host.spawn({ ...spec, ownGroup: !foreground });
       const tree = new GroupTree(this.#host.system, child, {
-        share,
-        watched: (pid) => `${foreground ? "p" : "g"} ${pid}`,
-        ownsShare: share !== this.#share,
+        watcher,
+        watchTarget: `${foreground ? "p" : "g"} ${child.pid}`,
+        ownsWatcher,
         keepsLeftovers: this.#keepsLeftovers,
       });
       return { child, tree };
     } catch (error) {
-      if (share !== this.#share) share?.release();
+      if (ownsWatcher) watcher?.release();
       throw error;
     }
   }
 
-  /** Where a watcher that stays counts as a leak, a run that ends takes it along. */
-  #shareForRun(): WatcherRef | null {
+  /**
+   * Returns the watcher reference for a run. Where a test runner reports a running watcher as
+   * a leak, each run has a reference of its own and releases it.
+   */
+  #watcherForRun(): WatcherRef | null {
     if (this.mechanism === "none") return null;
-    return !this.#keepsLeftovers && this.#host.system.countsLeaks
+    return !this.#keepsLeftovers && this.#host.system.reportsLeakedChildren
       ? new WatcherRef(this.#host)
       : this.#sharedWatcher;
   }
 
-  /** The watcher hears of the cgroup before anybody is in it. */
-  #startInCgroup(spec: SpawnSpec): Contained {
+  /**
+   * Starts a child in a cgroup of its own. The watcher is told of the cgroup before a
+   * process is in it.
+   */
+  #startInCgroup(spec: SpawnSpec): ContainedChild {
     const { system } = this.#host;
-    const folder = this.#folderForRun(spec.program);
+    const folder = this.#createRunCgroup(spec.program);
     try {
       const child = this.#host.spawn({
         ...spec,
@@ -229,7 +265,7 @@ export class Containment {
       if (!child.entersCgroup) {
         system.writeText(`${folder}/cgroup.procs`, String(child.pid));
       }
-      if (this.#isWatched) child.entrustToWatcher();
+      if (this.#isCgroupWatched) child.entrustToWatcher();
       const tree = new CgroupTree(system, child, folder, this.#keepsLeftovers);
       return { child, tree };
     } catch (error) {
@@ -238,54 +274,63 @@ export class Containment {
     }
   }
 
-  #folderForRun(program: string): string {
+  #createRunCgroup(program: string): string {
     try {
       if (this.#cgroup === null) {
-        this.#cgroup = new Cgroup(this.#host.system, this.#base!);
-        this.#isWatched = this.#sharedWatcher.watch(`c ${this.#cgroup.path}`);
+        const cgroup = new Cgroup(this.#host.system, this.#cgroupBase!);
+        this.#cgroup = cgroup;
+        this.#isCgroupWatched = this.#sharedWatcher.watch(`c ${cgroup.path}`);
       }
-      return this.#cgroup.folderForRun();
+      return this.#cgroup.createForRun();
     } catch (cause) {
       throw new SpawnError(
         program,
-        `no cgroup can be made for it: ${messageOf(cause)}`,
+        `no cgroup can be created for it: ${messageOf(cause)}`,
         { cause },
       );
     }
   }
 }
 
-/** What a choice comes to on this host; the base is where cgroups are made. */
-function decide(
+/**
+ * Returns the mechanism for a choice on this host, and the folder for cgroups if that is
+ * the mechanism.
+ */
+function chooseMechanism(
   host: Runtime,
   choice: ContainmentChoice | undefined,
 ): { mechanism: ContainmentMechanism | "none"; base: string | null } {
-  const plain = withoutCgroup(host);
+  const fallback = mechanismWithoutCgroup(host);
   switch (choice) {
     case "none":
       return { mechanism: "none", base: null };
     case undefined:
-      return { mechanism: plain.mechanism, base: null };
+      return { mechanism: fallback.mechanism, base: null };
     case "process-group":
-      if (plain.mechanism === "process-group") {
+      if (fallback.mechanism === "process-group") {
         return { mechanism: "process-group", base: null };
       }
-      throw new UnsupportedError('containment "process-group"', plain.why!);
+      throw new UnsupportedError('containment "process-group"', fallback.why!);
     case "auto":
     case "cgroup": {
       const base = cgroupBase(host.system);
       if ("path" in base) return { mechanism: "cgroup", base: base.path };
-      if (choice === "auto") return { mechanism: plain.mechanism, base: null };
+      if (choice === "auto") {
+        return { mechanism: fallback.mechanism, base: null };
+      }
       throw new UnsupportedError('containment "cgroup"', base.why);
     }
   }
 }
 
-/** The strongest mechanism below a cgroup, and why it is not the process group. */
-export function withoutCgroup(
+/**
+ * Returns the strongest mechanism other than a cgroup. `why` says why it is not the
+ * process group; `null` if it is.
+ */
+export function mechanismWithoutCgroup(
   { system }: Runtime,
 ): { mechanism: ContainmentMechanism; why: string | null } {
-  const why = system.noGroupsReason();
+  const why = system.groupsUnavailableReason();
   if (why !== null) return { mechanism: "child", why };
   return system.kind === "windows"
     ? { mechanism: "taskkill", why: "Windows has no process groups" }

@@ -1,53 +1,60 @@
 import type { Child, System } from "../runtime/runtime.ts";
 import {
   membersOf,
-  type ProcessFacts,
+  type ProcessInfo,
   processTable,
   type TreeRoot,
 } from "./process_table.ts";
 import type { RunTree } from "./tree.ts";
-import type { Watched, WatcherRef } from "./watcher.ts";
+import type { WatcherRef, WatchTarget } from "./watcher.ts";
 
-/** What becomes of a {@linkcode GroupTree} beyond its run. */
+/** The options of a {@linkcode GroupTree}. */
 export interface GroupTreeOptions {
-  /** The watcher that is to end it, should the program end first; `null` without one. */
-  readonly share: WatcherRef | null;
-  /** What the watcher is told. */
-  readonly watched: (pid: number) => Watched;
-  /** Whether the share is this tree's alone, to be released at its end. */
-  readonly ownsShare: boolean;
-  /** Whether those whom the run leaves behind may stay. */
+  /** The watcher that kills the tree if this program ends first; `null` without one. */
+  readonly watcher: WatcherRef | null;
+  /** The name of the tree in messages to the watcher. */
+  readonly watchTarget: WatchTarget;
+  /** Whether the watcher reference belongs to this tree alone, which then releases it. */
+  readonly ownsWatcher: boolean;
+  /** Whether the processes that the run leaves behind may stay. */
   readonly keepsLeftovers: boolean;
 }
 
 /**
- * A child with what it started: its process group, if it leads one, and when that
- * is not enough whoever is found by parent or by session.
+ * The tree of a child that leads a process group, or of a foreground child. Its members are
+ * the group, and outside the group the descendants that are found by parent or session.
  */
 export class GroupTree implements RunTree {
   readonly #system: System;
   readonly #child: Child;
   readonly #options: GroupTreeOptions;
-  /** Those who were signalled: by the time they have to be killed, what told of them may have ended, or they have left. */
-  readonly #signalled = new Set<ProcessFacts>();
+  /**
+   * The members that received a signal. They are remembered because they may have left the
+   * group, or their parent or session may be gone, by the time they must be killed.
+   */
+  readonly #signalled = new Set<ProcessInfo>();
   #childHasExited = false;
   #hasOutlivedChild = false;
-  /** Whether nobody was in the group after its leader had ended: it is never signalled again. */
-  #isGone = false;
-  /** Whether its number was given to somebody else, who may lead a group and a session as well. */
+  /**
+   * Whether the group was seen empty after its leader had exited. It is never signalled
+   * again then, since its number may be reused.
+   */
+  #isGroupGone = false;
+  /**
+   * Whether the number of the child belongs to another process by now, which may lead a
+   * group or a session too.
+   */
   #isPidReused = false;
 
-  /** The tree of `child`, which leads a group or does not. */
+  /** Makes the tree of `child`, and has the watcher watch it. */
   constructor(system: System, child: Child, options: GroupTreeOptions) {
     this.#system = system;
     this.#child = child;
     this.#options = options;
-    if (options.share?.watch(options.watched(child.pid))) {
-      child.entrustToWatcher();
-    }
+    if (options.watcher?.watch(options.watchTarget)) child.entrustToWatcher();
   }
 
-  /** Where the tree begins. */
+  /** The root from which members of the tree are found. */
   get root(): TreeRoot {
     return {
       pid: this.#child.pid,
@@ -86,8 +93,8 @@ export class GroupTree implements RunTree {
 
   outlivedChild(): void {
     this.#hasOutlivedChild = true;
-    const { share, watched } = this.#options;
-    share?.leaderExited(watched(this.#child.pid));
+    const { watcher, watchTarget } = this.#options;
+    watcher?.leaderExited(watchTarget);
   }
 
   killLeftovers(): void {
@@ -97,37 +104,38 @@ export class GroupTree implements RunTree {
   }
 
   close(): void | Promise<void> {
-    const { share, watched, ownsShare } = this.#options;
+    const { watcher, watchTarget, ownsWatcher } = this.#options;
     this.killLeftovers();
-    share?.forget(watched(this.#child.pid));
-    if (ownsShare) return share?.release();
+    watcher?.unwatch(watchTarget);
+    if (ownsWatcher) return watcher?.release();
   }
 
-  /** Where the tree begins, with those of its members who were signalled and are still there. */
-  rootsIn(table: readonly ProcessFacts[]): TreeRoot[] {
+  /** Returns the root, and the remembered members that are still running as further roots. */
+  rootsIn(table: readonly ProcessInfo[]): TreeRoot[] {
     const roots = [this.root];
     if (this.#signalled.size > 0) {
       const present = new Map(table.map(({ pid, started }) => [pid, started]));
-      for (const facts of this.#signalled) {
-        if (present.get(facts.pid) === facts.started) {
-          roots.push({ pid: facts.pid, leads: false, hasExited: false });
-        } else this.#signalled.delete(facts);
+      for (const member of this.#signalled) {
+        if (present.get(member.pid) === member.started) {
+          roots.push({ pid: member.pid, leads: false, hasExited: false });
+        } else this.#signalled.delete(member);
       }
     }
     return roots;
   }
 
-  /** Remembers a member who is signalled. */
-  remember(member: ProcessFacts): void {
+  /** Remembers a member that receives a signal. */
+  rememberSignalled(member: ProcessInfo): void {
     this.#signalled.add(member);
   }
 
-  /** Signals the child and the group it leads, without looking for anybody else. */
+  /** Signals the child and the group that it leads, without looking for other members. */
   signalGroup(name: string): void {
     const { leadsGroup } = this.#child;
     if (leadsGroup && this.#signalGroup(name)) return;
-    // Nobody there: the child has ended, or it has only just started and does not
-    // lead the group yet. Then it has no children either; but by now it may.
+    // The group does not exist: the child has exited, or it was just started and has not
+    // created the group yet. It has no children in the second case. It may create the group
+    // at any moment, so the group is signalled once more after the child.
     if (!this.#childHasExited) {
       this.#child.signal(name);
       if (leadsGroup) this.#signalGroup(name);
@@ -136,16 +144,17 @@ export class GroupTree implements RunTree {
 
   isKnownEmpty(): boolean {
     if (!this.#childHasExited || this.#signalled.size > 0) return false;
-    if (!this.#child.leadsGroup || this.#isGone || this.#checkPidReuse()) {
+    if (!this.#child.leadsGroup || this.#isGroupGone || this.#checkPidReuse()) {
       return true;
     }
-    this.#isGone = !this.#system.exists(-this.#child.pid);
-    return this.#isGone;
+    this.#isGroupGone = !this.#system.exists(-this.#child.pid);
+    return this.#isGroupGone;
   }
 
   /**
-   * Whether the child's number is somebody else's by now. It is given to no process
-   * while a group or a session has it: these were empty in between then.
+   * Tests whether the number of the exited child belongs to another process. The kernel does
+   * not reuse a number while a group or a session has it, so a reused number also means that
+   * the group and the session of the child are empty.
    */
   #checkPidReuse(): boolean {
     if (this.#childHasExited && !this.#isPidReused) {
@@ -154,71 +163,81 @@ export class GroupTree implements RunTree {
     return this.#isPidReused;
   }
 
+  /** Signals the group. Returns `false` if it is empty. */
   #signalGroup(name: string): boolean {
-    // Right after the child's end its number cannot be another's yet.
-    if (this.#isGone || (this.#hasOutlivedChild && this.#checkPidReuse())) {
+    // The check is left out right after the exit of the child: its number cannot be reused
+    // that soon.
+    if (
+      this.#isGroupGone || (this.#hasOutlivedChild && this.#checkPidReuse())
+    ) {
       return false;
     }
-    const isThere = this.#child.signalGroup(name);
-    if (!isThere && this.#childHasExited) this.#isGone = true;
-    return isThere;
+    const exists = this.#child.signalGroup(name);
+    if (!exists && this.#childHasExited) this.#isGroupGone = true;
+    return exists;
   }
 }
 
-/** Signals everyone in these trees. */
+/** Signals every process of these trees. */
 export function signalTrees(
   system: System,
   trees: readonly GroupTree[],
   name: string,
 ): void {
   if (trees.length === 0) return;
-  // Looked for first: who loses a parent by the signal is not found after it.
+  // The members are found first, because a process whose parent exits by the signal could not
+  // be found afterwards.
   const table = processTable(system) ?? [];
   const members = membersIn(system, table, trees);
-  const others = outsideOfGroups(members, trees);
-  remember(system, table, trees, members, others);
+  const outside = outsideGroups(members, trees);
+  rememberSignalled(system, table, trees, members, outside);
   for (const tree of trees) tree.signalGroup(name);
-  for (const { pid } of others) system.signal(pid, name);
+  for (const { pid } of outside) system.signal(pid, name);
 }
 
-/** Has each tree remember its members, of whom `others` are not in its own group. */
-function remember(
+/**
+ * Makes each tree remember its own members. `outside` are the members that are not in the
+ * group of their tree.
+ */
+function rememberSignalled(
   system: System,
-  table: readonly ProcessFacts[],
+  table: readonly ProcessInfo[],
   trees: readonly GroupTree[],
-  members: readonly ProcessFacts[],
-  others: readonly ProcessFacts[],
+  members: readonly ProcessInfo[],
+  outside: readonly ProcessInfo[],
 ): void {
   const byGroup = Map.groupBy(members, ({ group }) => group);
-  const outside = new Set(others);
+  const outsiders = new Set(outside);
   for (const tree of trees) {
-    byGroup.get(tree.root.pid)?.forEach((facts) => tree.remember(facts));
-    if (outside.size === 0) continue;
-    for (const facts of membersOf(system, table, tree.rootsIn(table))) {
-      if (outside.has(facts)) tree.remember(facts);
+    byGroup.get(tree.root.pid)?.forEach((member) =>
+      tree.rememberSignalled(member)
+    );
+    if (outsiders.size === 0) continue;
+    for (const member of membersOf(system, table, tree.rootsIn(table))) {
+      if (outsiders.has(member)) tree.rememberSignalled(member);
     }
   }
 }
 
-/** How often those who are found are looked at for children that they had meanwhile. */
-const MOST_ROUNDS = 10;
+/** How often a kill looks for processes that were started meanwhile. */
+const MAX_STOP_ROUNDS = 10;
 
 /**
- * Ends everyone in these trees. All of them are stopped first, until there is nobody
- * new: who is stopped can start nobody, nor leave a group that is killed as a whole.
+ * Kills every process of these trees. First it stops them, and looks for more members until
+ * it finds none: a stopped process can neither start a process nor leave its group.
  */
 export function killTrees(system: System, trees: readonly GroupTree[]): void {
   if (trees.length === 0) return;
   const stopped = new Set<number>();
   for (const tree of trees) tree.signalGroup("SIGSTOP");
-  for (let round = 0; round < MOST_ROUNDS; round++) {
+  for (let round = 0; round < MAX_STOP_ROUNDS; round++) {
     const table = processTable(system) ?? [];
-    const found = membersIn(system, table, trees, [...stopped]);
-    const fresh = outsideOfGroups(found, trees).filter(({ pid }) =>
+    const members = membersIn(system, table, trees, [...stopped]);
+    const running = outsideGroups(members, trees).filter(({ pid }) =>
       !stopped.has(pid)
     );
-    if (fresh.length === 0) break;
-    for (const { pid } of fresh) {
+    if (running.length === 0) break;
+    for (const { pid } of running) {
       system.signal(pid, "SIGSTOP");
       stopped.add(pid);
     }
@@ -227,7 +246,10 @@ export function killTrees(system: System, trees: readonly GroupTree[]): void {
   for (const pid of stopped) system.signal(pid, "SIGKILL");
 }
 
-/** Everyone in these trees who has not ended; the children alone where the system does not tell of others. */
+/**
+ * Returns the processes of these trees that have not exited. Where `/proc` cannot be read,
+ * these are the children alone.
+ */
 export function membersOfTrees(
   system: System,
   trees: readonly GroupTree[],
@@ -239,7 +261,7 @@ export function membersOfTrees(
   return pids.sort((one, other) => one - other);
 }
 
-/** Whether nobody is left in these trees. */
+/** Tests whether all of these trees are empty. */
 export function areEmpty(system: System, trees: readonly GroupTree[]): boolean {
   if (trees.some(({ root }) => !root.hasExited)) return false;
   if (trees.length === 0) return true;
@@ -249,8 +271,8 @@ export function areEmpty(system: System, trees: readonly GroupTree[]): boolean {
     : membersIn(system, table, trees).length === 0;
 }
 
-/** Those of these trees in which nobody is left. */
-export function emptyOf(
+/** Returns those of these trees that are empty. */
+export function emptyTreesOf(
   system: System,
   trees: readonly GroupTree[],
 ): readonly GroupTree[] {
@@ -261,23 +283,23 @@ export function emptyOf(
     : trees.filter((tree) => membersIn(system, table, [tree]).length === 0);
 }
 
-/** Everyone in these trees, or below `others`. */
+/** Returns the members of these trees, and the descendants of `others`. */
 function membersIn(
   system: System,
-  table: readonly ProcessFacts[],
+  table: readonly ProcessInfo[],
   trees: readonly GroupTree[],
   others: readonly number[] = [],
-): ProcessFacts[] {
+): ProcessInfo[] {
   const roots = trees.flatMap((tree) => tree.rootsIn(table));
   for (const pid of others) roots.push({ pid, leads: false, hasExited: false });
   return membersOf(system, table, roots);
 }
 
-/** Those who are not reached by a signal to the trees' own groups. */
-function outsideOfGroups(
-  members: readonly ProcessFacts[],
+/** Returns the members that {@linkcode GroupTree.signalGroup} does not reach. */
+function outsideGroups(
+  members: readonly ProcessInfo[],
   trees: readonly GroupTree[],
-): ProcessFacts[] {
+): ProcessInfo[] {
   const groups = new Set<number>();
   const children = new Set<number>();
   for (const { root } of trees) {

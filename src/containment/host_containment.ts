@@ -1,63 +1,70 @@
 import { runtime } from "../runtime/detect.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { cgroupBase } from "./cgroup.ts";
-import { withoutCgroup } from "./containment.ts";
+import { mechanismWithoutCgroup } from "./containment.ts";
 import { type ContainmentMechanism, REACH } from "./mechanism.ts";
-import { noWatcherReason } from "./watcher.ts";
+import { watcherUnavailableReason } from "./watcher.ts";
 
-/** What keeps runs together on this host, with these permissions. */
+/** How runs are contained on this host, with the current permissions. */
 export interface HostContainment {
-  /** What a run gets by default. */
+  /** The mechanism of a run by default. */
   readonly mechanism: ContainmentMechanism;
-  /** How far that reaches, in words. */
+  /** Which processes `mechanism` reaches, in words. */
   readonly reach: string;
-  /** What `"auto"` comes to, which is what a `ProcessGroup` gets by default. */
+  /** The mechanism that `"auto"` selects: the default of a `ProcessGroup`. */
   readonly strongest: ContainmentMechanism;
-  /** How far the strongest reaches, in words. */
+  /** Which processes `strongest` reaches, in words. */
   readonly strongestReach: string;
-  /** Every mechanism that is not available here, and why. */
+  /** The mechanisms that are not available here, each with the reason. */
   readonly unavailable: readonly {
     readonly mechanism: ContainmentMechanism;
     readonly why: string;
   }[];
-  /** Whether runs are ended when this program is killed; what `killOnParentDeath` insists on. */
+  /** Whether runs are killed if this program is killed. `killOnParentDeath` requires it. */
   readonly endsWithOwner: boolean;
-  /** Why runs are not ended then, or `null` if they are. */
+  /** Why runs are not killed with this program; `null` if they are. */
   readonly whyNotWithOwner: string | null;
 }
 
 /**
- * Tells what a run would get on this host, with these permissions: how far it
- * reaches, and why no further. Starts nothing and asks for no permission.
+ * Reports how runs are contained on this host, with the current permissions: which mechanism
+ * is used, which processes it reaches, and why a stronger one is not available. Starts no
+ * process and never prompts for a permission. To check for cgroups, it creates and removes an
+ * empty one.
  *
- * @throws {UnsupportedError} on anything but Deno and Bun
+ * @throws {UnsupportedError} outside Deno and Bun
  *
  * @example
  * ```ts
  * import { hostContainment } from "@processkit/processkit";
  *
  * const { mechanism, reach, unavailable } = hostContainment();
- * console.log(`${mechanism}: ${reach}`);
- * for (const { mechanism, why } of unavailable) console.log(`no ${mechanism}: ${why}`);
+ * console.log(`${mechanism}: ${reach}`); // such as process-group: the child's process group; …
+ * for (const { mechanism, why } of unavailable) {
+ *   console.log(`no ${mechanism}: ${why}`); // such as no taskkill: it exists only on Windows
+ * }
  * ```
  */
 export function hostContainment(): HostContainment {
   const host = runtime();
   const base = cgroupBase(host.system);
-  const plain = withoutCgroup(host);
-  const strongest = "path" in base ? "cgroup" : plain.mechanism;
+  const fallback = mechanismWithoutCgroup(host);
+  const strongest = "path" in base ? "cgroup" : fallback.mechanism;
   const unavailable: { mechanism: ContainmentMechanism; why: string }[] = [];
   if ("why" in base) unavailable.push({ mechanism: "cgroup", why: base.why });
-  if (plain.why !== null) {
-    unavailable.push({ mechanism: "process-group", why: plain.why });
+  if (fallback.why !== null) {
+    unavailable.push({ mechanism: "process-group", why: fallback.why });
   }
   if (host.system.kind !== "windows") {
-    unavailable.push({ mechanism: "taskkill", why: "it is Windows' own" });
+    unavailable.push({
+      mechanism: "taskkill",
+      why: "it exists only on Windows",
+    });
   }
-  const whyNotWithOwner = noWatcherReason(host);
+  const whyNotWithOwner = watcherUnavailableReason(host);
   return {
-    mechanism: plain.mechanism,
-    reach: reachOf(plain.mechanism, host),
+    mechanism: fallback.mechanism,
+    reach: reachOf(fallback.mechanism, host),
     strongest,
     strongestReach: reachOf(strongest, host),
     unavailable,
@@ -67,9 +74,9 @@ export function hostContainment(): HostContainment {
 }
 
 function reachOf(mechanism: ContainmentMechanism, { system }: Runtime): string {
-  const findsNobody = mechanism === "process-group" &&
-    system.processLines() === null;
-  return findsNobody
-    ? "the child's process group; who left it is not found, since /proc cannot be read"
+  const findsOnlyGroup = mechanism === "process-group" &&
+    system.processStats() === null;
+  return findsOnlyGroup
+    ? "the child's process group; a process that left the group is not found, because /proc cannot be read"
     : REACH[mechanism];
 }

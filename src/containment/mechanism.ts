@@ -1,12 +1,12 @@
 /**
- * How a tree of processes is kept together, from the one that reaches furthest:
+ * How the processes of a run are kept together, strongest first:
  *
- * - `"cgroup"`: a cgroup (version 2) that the child enters before it executes;
- *   nothing that it starts can leave
- * - `"process-group"`: a session and a process group; what a child moves elsewhere
- *   is still found by its parent, or its session, for as long as they are there
- * - `"child"`: the direct child alone
- * - `"taskkill"`: what `taskkill /T` finds, on Windows
+ * - `"cgroup"`: a cgroup (version 2) that the child enters before it executes the program.
+ *   No process that the child starts can leave it.
+ * - `"process-group"`: a session and a process group that the child leads. A descendant
+ *   that left them is still found while its parent, or the leader of its session, is running.
+ * - `"child"`: the child alone.
+ * - `"taskkill"`: the processes that `taskkill /T` finds, on Windows.
  */
 export type ContainmentMechanism =
   | "cgroup"
@@ -14,12 +14,12 @@ export type ContainmentMechanism =
   | "child"
   | "taskkill";
 
-/** How far each mechanism reaches. */
+/** The reach of each mechanism, in words. */
 export const REACH: Readonly<Record<ContainmentMechanism, string>> = {
   cgroup:
-    "everything that the child starts, whatever it does to get away; nothing of it can leave the cgroup",
+    "every process that the child starts; no process can leave the cgroup",
   "process-group":
-    "the child's process group; and when it is ended, not when it ends by itself, also whoever is found by parent or by session",
-  child: "the direct child alone",
-  taskkill: "what taskkill /T finds of the tree; unproven",
+    "the child's process group; if the run is killed, also descendants outside the group that are found by parent or session",
+  child: "the child alone",
+  taskkill: "the processes that taskkill /T finds; not tested on Windows",
 };

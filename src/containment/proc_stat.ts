@@ -1,8 +1,8 @@
 /**
- * What `/proc/<pid>/stat` tells of a process after its name, up to when it was started:
- * the state comes first, as the third field of the file.
+ * Returns the fields of `/proc/<pid>/stat` that follow the name of the process. The first is
+ * the state, which is the third field of the file. The last is the start time.
  */
 export function statFields(stat: string): string[] {
-  // A program's name may hold anything, a parenthesis among it; what follows does not.
+  // The name may contain anything, including ")". No later field does.
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ", 20);
 }

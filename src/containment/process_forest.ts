@@ -1,7 +1,7 @@
 import type { System } from "../runtime/runtime.ts";
 import {
   areEmpty,
-  emptyOf,
+  emptyTreesOf,
   GroupTree,
   killTrees,
   membersOfTrees,
@@ -9,15 +9,16 @@ import {
 } from "./group_tree.ts";
 import type { RunTree, Tree } from "./tree.ts";
 
-/** The trees of several runs, which can be ended together. */
+/** The trees of several runs, as one tree. */
 export class ProcessForest implements Tree {
   readonly #system: System;
   readonly #trees = new Set<RunTree>();
+  /** The trees of finished runs that are kept for their leftovers. */
   readonly #retired = new Set<RunTree>();
-  /** Those of them that were not looked at yet. */
-  readonly #fresh = new Set<RunTree>();
+  /** The retired trees that were not checked yet. */
+  readonly #unchecked = new Set<RunTree>();
 
-  /** An empty one. */
+  /** Makes an empty forest. */
   constructor(system: System) {
     this.#system = system;
   }
@@ -27,39 +28,39 @@ export class ProcessForest implements Tree {
     this.#trees.add(tree);
   }
 
-  /** Takes the tree of a run out again. */
+  /** Removes the tree of a run. */
   remove(tree: RunTree): void {
     this.#trees.delete(tree);
   }
 
   /**
-   * Keeps the tree of a run that is over for as long as somebody is left in it, which
-   * {@linkcode ProcessForest.prune} tells. False if it was let go of already.
+   * Marks the tree of a run that is over. It stays until {@linkcode ProcessForest.prune}
+   * finds it empty. Returns `false` if the tree was removed already.
    */
   retire(tree: RunTree): boolean {
     if (!this.#trees.has(tree)) return false;
     this.#retired.add(tree);
-    this.#fresh.add(tree);
+    this.#unchecked.add(tree);
     return true;
   }
 
-  /** Lets go of the trees whose run is over, and in which nobody is left. */
+  /** Removes and closes the retired trees that are empty. */
   prune(): void {
-    const { groups, others } = sorted(this.#retired);
-    const empty = new Set<RunTree>(emptyOf(this.#system, groups));
+    const { groups, others } = partition(this.#retired);
+    const empty = new Set<RunTree>(emptyTreesOf(this.#system, groups));
     for (const tree of others) if (tree.isKnownEmpty()) empty.add(tree);
     for (const tree of this.#retired) {
       if (empty.has(tree)) {
         this.#retired.delete(tree);
         this.#trees.delete(tree);
         tree.close();
-      } else if (this.#fresh.has(tree)) tree.outlivedChild();
+      } else if (this.#unchecked.has(tree)) tree.outlivedChild();
     }
-    this.#fresh.clear();
+    this.#unchecked.clear();
   }
 
   signal(name: string): void {
-    const { groups, others } = sorted(this.#trees);
+    const { groups, others } = partition(this.#trees);
     signalTrees(this.#system, groups, name);
     for (const tree of others) tree.signal(name);
   }
@@ -73,13 +74,13 @@ export class ProcessForest implements Tree {
   }
 
   kill(): void {
-    const { groups, others } = sorted(this.#trees);
+    const { groups, others } = partition(this.#trees);
     killTrees(this.#system, groups);
     for (const tree of others) tree.kill();
   }
 
   members(): number[] {
-    const { groups, others } = sorted(this.#trees);
+    const { groups, others } = partition(this.#trees);
     return [
       ...membersOfTrees(this.#system, groups),
       ...others.flatMap((tree) => tree.members()),
@@ -87,23 +88,26 @@ export class ProcessForest implements Tree {
   }
 
   isEmpty(): boolean {
-    const { groups, others } = sorted(this.#trees);
+    const { groups, others } = partition(this.#trees);
     return areEmpty(this.#system, groups) &&
       others.every((tree) => tree.isEmpty());
   }
 
-  /** Lets go of all of them. */
+  /** Removes and closes all trees. */
   async close(): Promise<void> {
     const trees = [...this.#trees];
     this.#trees.clear();
     this.#retired.clear();
-    this.#fresh.clear();
+    this.#unchecked.clear();
     await Promise.all(trees.map((tree) => tree.close()));
   }
 }
 
-/** Those that are looked for together, in one look at all processes; and the others. */
-function sorted(
+/**
+ * Separates the group trees, whose members are found together in one process table, from
+ * the others.
+ */
+function partition(
   trees: Iterable<RunTree>,
 ): { groups: GroupTree[]; others: RunTree[] } {
   const groups: GroupTree[] = [];

@@ -2,35 +2,38 @@ import type { System } from "../runtime/runtime.ts";
 import { statFields } from "./proc_stat.ts";
 import { WATCHER_NAME } from "./watcher_process_scan.ts";
 
-/** What the system tells of one process that has not ended. */
-export interface ProcessFacts {
+/** A process that has not exited, as `/proc` describes it. */
+export interface ProcessInfo {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
   readonly session: number;
-  /** When it was started, in the system's own count: with its number, what tells it from any other. */
+  /**
+   * The start time, in the unit of `/proc`. Together with the process id it identifies the
+   * process.
+   */
   readonly started: string;
 }
 
-/** Every process that has not ended, or `null` where the system does not tell. */
-export function processTable(system: System): ProcessFacts[] | null {
-  const lines = system.processLines();
-  if (lines === null) return null;
-  const table: ProcessFacts[] = [];
-  for (const line of lines) {
-    const facts = factsIn(line);
-    if (facts !== null) table.push(facts);
+/** Returns every process that has not exited; `null` where `/proc` cannot be read. */
+export function processTable(system: System): ProcessInfo[] | null {
+  const stats = system.processStats();
+  if (stats === null) return null;
+  const table: ProcessInfo[] = [];
+  for (const stat of stats) {
+    const info = parseStat(stat);
+    if (info !== null) table.push(info);
   }
   return table;
 }
 
-/** `null` for a process that has ended and only waits to be reaped. */
-function factsIn(line: string): ProcessFacts | null {
-  const fields = statFields(line);
+/** Parses the text of `/proc/<pid>/stat`; `null` for a zombie. */
+function parseStat(stat: string): ProcessInfo | null {
+  const fields = statFields(stat);
   const [state, parent, group, session] = fields;
   if (state === "Z" || state === "X") return null;
   return {
-    pid: Number.parseInt(line),
+    pid: Number.parseInt(stat),
     parent: Number(parent),
     group: Number(group),
     session: Number(session),
@@ -38,46 +41,49 @@ function factsIn(line: string): ProcessFacts | null {
   };
 }
 
-/** Where a tree begins. */
+/** A process from which the members of a tree are found. */
 export interface TreeRoot {
   readonly pid: number;
-  /** Whether it leads, or led, a session and a group of its own. */
+  /** Whether the process leads, or led, a session and a group of its own. */
   readonly leads: boolean;
-  /** Whether it has ended: its number is then nobody's, or a stranger's. */
+  /** Whether the process has exited. Its number is free then, or belongs to another process. */
   readonly hasExited: boolean;
 }
 
 /**
- * Everyone who belongs to the trees of these roots: by parent, or by a session or
- * group that a root leads, or by a session that another of them leads. A watcher of
- * a program in the tree is not one of them: it ends by itself, when it has ended
- * what that program left.
+ * Returns the members of the trees of these roots: the roots, the processes in a session or
+ * group that a root leads, the children of members, and the processes in a session that a
+ * member leads.
+ *
+ * The watcher of a program in the tree is not a member. It exits by itself after it has
+ * killed what that program left.
  */
 export function membersOf(
   system: System,
-  table: readonly ProcessFacts[],
+  table: readonly ProcessInfo[],
   roots: readonly TreeRoot[],
-): ProcessFacts[] {
-  const led = new Set<number>();
-  const living = new Set<number>();
-  for (const { pid, leads, hasExited: hasEnded } of roots) {
-    if (leads) led.add(pid);
-    if (!hasEnded) living.add(pid);
+): ProcessInfo[] {
+  const groups = new Set<number>();
+  const running = new Set<number>();
+  for (const { pid, leads, hasExited } of roots) {
+    if (leads) groups.add(pid);
+    if (!hasExited) running.add(pid);
   }
-  const members = new Map<number, ProcessFacts>();
+  const members = new Map<number, ProcessInfo>();
   const children = Map.groupBy(table, ({ parent }) => parent);
   const sessions = Map.groupBy(table, ({ session }) => session);
-  const pending: ProcessFacts[] = [];
-  const add = (facts: ProcessFacts) => {
-    if (members.has(facts.pid) || facts.pid === system.pid) return;
-    if (isWatcher(system, facts)) return;
-    members.set(facts.pid, facts);
-    pending.push(facts);
+  const pending: ProcessInfo[] = [];
+  const add = (info: ProcessInfo) => {
+    if (members.has(info.pid) || info.pid === system.pid) return;
+    if (isWatcher(system, info)) return;
+    members.set(info.pid, info);
+    pending.push(info);
   };
-  for (const facts of table) {
+  for (const info of table) {
     if (
-      living.has(facts.pid) || led.has(facts.group) || led.has(facts.session)
-    ) add(facts);
+      running.has(info.pid) || groups.has(info.group) ||
+      groups.has(info.session)
+    ) add(info);
   }
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     children.get(next.pid)?.forEach(add);
@@ -86,8 +92,11 @@ export function membersOf(
   return [...members.values()];
 }
 
-/** A watcher leads a session of its own, and its last argument is its name. */
-function isWatcher(system: System, { pid, session }: ProcessFacts): boolean {
+/**
+ * Tests whether a process is a watcher: it leads a session, and its last argument is the
+ * name of watchers.
+ */
+function isWatcher(system: System, { pid, session }: ProcessInfo): boolean {
   return pid === session &&
     system.readText(`/proc/${pid}/cmdline`)?.endsWith(`\0${WATCHER_NAME}\0`) ===
       true;

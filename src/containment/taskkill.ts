@@ -2,17 +2,16 @@ import type { Child, Runtime } from "../runtime/runtime.ts";
 import { ChildTree } from "./child_tree.ts";
 
 /**
- * The tree of a child on Windows, ended by `taskkill`. Written from its
- * documentation: nobody has seen it work.
+ * The tree of a child on Windows, which `taskkill` kills. Written from the documentation of
+ * `taskkill` and not tested on Windows.
  *
- * Windows has no signals to be sent and nothing to suspend a tree by: whatever is
- * to end a tree ends it at once.
+ * Windows has no signals and cannot suspend a tree, so every signal kills the tree at once.
  */
 export class TaskkillTree extends ChildTree {
   readonly #host: Runtime;
   readonly #pid: number;
 
-  /** The tree of `child`. */
+  /** Makes the tree of `child`. */
   constructor(host: Runtime, child: Child) {
     super(child);
     this.#host = host;
@@ -28,7 +27,7 @@ export class TaskkillTree extends ChildTree {
   override resume(): void {}
 
   override kill(): void {
-    // Its number may be another's by now.
+    // The number of an exited child may belong to another process.
     if (this.isEmpty()) return;
     try {
       const taskkill = this.#host.spawn({
@@ -45,7 +44,7 @@ export class TaskkillTree extends ChildTree {
       });
       taskkill.unref();
     } catch {
-      // It is not there, or may not be run: then there is the child alone.
+      // Without `taskkill`, or the permission to run it, only the child can be killed.
       super.kill();
     }
   }

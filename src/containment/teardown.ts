@@ -1,38 +1,43 @@
 import type { Tree } from "./tree.ts";
 
-/** How a {@linkcode Teardown} goes about it. */
+/** The options of a {@linkcode Teardown}. */
 export interface TeardownOptions {
-  /** What everyone is sent first. */
+  /** The first signal to every process of the tree. */
   readonly signal: string;
-  /** How long they then have, in milliseconds; with 0 they are killed at once, and sent nothing else. */
+  /**
+   * The time to exit after the first signal, in milliseconds. With 0, no signal is sent
+   * and the grace expires at once.
+   */
   readonly grace: number;
-  /** What to do when that was not enough. */
-  readonly onOverdue: () => void;
+  /** Called when the grace expires before the tree is empty. */
+  readonly onExpired: () => void;
 }
 
-/** How often a tree is looked at that has to become empty, in milliseconds. */
-const LOOK_EVERY_MS = 25;
+/** How often the tree is checked for being empty, in milliseconds. */
+const POLL_INTERVAL_MS = 25;
 
 /**
- * The one way in which a tree is ended before its time: a signal, some time for
- * everyone to go by themselves, and then the end. It is over as soon as nobody is
- * left.
+ * Ends a process tree: sends a signal, waits for the grace, and calls `onExpired` if a
+ * process is left. It finishes as soon as the tree is empty.
  */
 export class Teardown implements Disposable {
-  /** Resolves to whether everyone has gone by themselves in time. */
+  /** Resolves with `true` if the tree became empty within the grace, and otherwise with `false`. */
   readonly finished: Promise<boolean>;
   readonly #tree: Tree;
-  readonly #onOverdue: () => void;
-  readonly #finish: (inTime: boolean) => void;
+  readonly #onExpired: () => void;
+  readonly #finish: (isInTime: boolean) => void;
   #graceTimer: ReturnType<typeof setTimeout> | undefined;
-  #overdueAt = 0;
+  #expiresAt = 0;
   #pollTimer: ReturnType<typeof setTimeout> | undefined;
-  #isOver = false;
+  #isFinished = false;
 
-  /** Begins. */
-  constructor(tree: Tree, { signal, grace, onOverdue }: TeardownOptions) {
+  /** Sends the first signal, and starts the grace. */
+  constructor(
+    tree: Tree,
+    { signal, grace, onExpired }: TeardownOptions,
+  ) {
     this.#tree = tree;
-    this.#onOverdue = onOverdue;
+    this.#onExpired = onExpired;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.finished = promise;
     this.#finish = resolve;
@@ -41,45 +46,46 @@ export class Teardown implements Disposable {
       return;
     }
     tree.signal(signal);
-    this.#setOverdue(grace);
+    this.#startGrace(grace);
     this.#poll();
   }
 
-  /** Leaves everyone no more than `grace` milliseconds from now. */
+  /** Shortens the remaining grace to at most `grace` milliseconds. */
   shorten(grace: number): void {
-    if (this.#isOver || performance.now() + grace >= this.#overdueAt) return;
+    const expiresAt = performance.now() + grace;
+    if (this.#isFinished || expiresAt >= this.#expiresAt) return;
     clearTimeout(this.#graceTimer);
-    this.#setOverdue(grace);
+    this.#startGrace(grace);
   }
 
-  /** Ends the time that everyone has. */
+  /** Ends the grace now. */
   expire(): void {
-    if (this.#isOver) return;
+    if (this.#isFinished) return;
     this.#settle(false);
-    this.#onOverdue();
+    this.#onExpired();
   }
 
-  /** Waits no longer, and does nothing more. */
+  /** Stops waiting. `onExpired` is not called afterwards. */
   [Symbol.dispose](): void {
     this.#settle(false);
   }
 
-  #setOverdue(grace: number): void {
-    this.#overdueAt = performance.now() + grace;
+  #startGrace(grace: number): void {
+    this.#expiresAt = performance.now() + grace;
     this.#graceTimer = setTimeout(() => this.expire(), grace);
   }
 
-  #settle(inTime: boolean): void {
-    this.#isOver = true;
+  #settle(isInTime: boolean): void {
+    this.#isFinished = true;
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#pollTimer);
-    this.#finish(inTime);
+    this.#finish(isInTime);
   }
 
   #poll(): void {
     this.#pollTimer = setTimeout(() => {
       if (this.#tree.isEmpty()) this.#settle(true);
       else this.#poll();
-    }, LOOK_EVERY_MS);
+    }, POLL_INTERVAL_MS);
   }
 }

@@ -1,29 +1,38 @@
-/** What was started together, and can be ended together. */
+/** Processes that were started together and can be killed together. */
 export interface Tree {
-  /** Signals everyone in it that can be found. */
+  /** Signals every process of the tree that can be found. */
   signal(name: string): void;
-  /** Stops everyone in it from running, until {@linkcode Tree.resume}. */
+  /** Stops every process of the tree until {@linkcode Tree.resume}. */
   suspend(): void;
-  /** Lets everyone in it run again. */
+  /** Lets every process of the tree continue. */
   resume(): void;
-  /** Ends everyone in it, at once. */
+  /** Kills every process of the tree. */
   kill(): void;
-  /** The processes in it that have not ended. */
+  /** Returns the processes of the tree that have not exited. */
   members(): number[];
-  /** Whether nobody is left in it. */
+  /** Tests whether every process of the tree has exited. */
   isEmpty(): boolean;
 }
 
-/** The tree of one run. */
+/** The tree of one run: its child and the child's descendants. */
 export interface RunTree extends Tree {
-  /** To be told as soon as the child itself has ended, and its number is free. */
+  /** Tells the tree that its child has exited, so that the number of the child is free. */
   childExited(): void;
-  /** To be told when the run goes on for some time although its child has ended. */
+  /**
+   * Tells the tree that it is still in use some time after its child has exited: the run
+   * continues, or its leftovers are kept.
+   */
   outlivedChild(): void;
-  /** Ends those whom the run would leave behind, unless they may stay: then nothing is done. */
+  /**
+   * Kills the leftovers of the run: the processes that it would leave behind. Does nothing if
+   * they may stay.
+   */
   killLeftovers(): void;
-  /** Whether nobody is left in it, as far as that is told without looking at every process. */
+  /**
+   * Like {@linkcode Tree.isEmpty}, but checks only the child and its group or cgroup. It
+   * is faster, since it does not inspect every process.
+   */
   isKnownEmpty(): boolean;
-  /** To be called last: ends those left behind, unless they may stay, and lets go of them. */
+  /** Kills the leftovers unless they may stay, and releases the tree. Must be the last call. */
   close(): void | Promise<void>;
 }

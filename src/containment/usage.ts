@@ -1,7 +1,7 @@
 import type { System } from "../runtime/runtime.ts";
 import { statFields } from "./proc_stat.ts";
 
-/** What some processes have used; `null` where the system does not tell. */
+/** The resources that some processes use. A field is `null` where the system does not report it. */
 export interface Usage {
   /** Processor time, in milliseconds. */
   readonly cpuTime: number | null;
@@ -9,25 +9,31 @@ export interface Usage {
   readonly memory: number | null;
 }
 
-/** What a tree of processes has used. */
+/** The resources that a process tree uses. */
 export interface TreeUsage extends Usage {
-  /** The most memory that any one of them ever took, in bytes. */
+  /** The highest peak memory of any one process, in bytes. */
   readonly largest: number | null;
 }
 
-/** How much processor time one tick is, on every Linux there is. */
+/**
+ * The unit of the times in `/proc/<pid>/stat`, in milliseconds. It is 10 ms on every
+ * architecture of Deno and Bun.
+ */
 const TICK_MS = 10;
 
-/** What these processes have used, each by itself: those that ended are not in it. */
+/** Returns the resources of these processes. Processes that have exited do not count. */
 export function usageOf(system: System, pids: readonly number[]): Usage {
   if (pids.length === 0) return { cpuTime: 0, memory: 0 };
   return {
-    cpuTime: sumOf(pids, (pid) => ticksOf(system, pid, 2)),
-    memory: sumOf(pids, (pid) => memoryOf(system, pid)?.now ?? null),
+    cpuTime: sumOf(pids, (pid) => cpuTimeOf(system, pid, 2)),
+    memory: sumOf(pids, (pid) => memoryOf(system, pid)?.current ?? null),
   };
 }
 
-/** What these processes have used, and those of their children that have ended. */
+/**
+ * Returns the resources of these processes. The processor time includes their children
+ * that have exited.
+ */
 export function treeUsageOf(
   system: System,
   pids: readonly number[],
@@ -36,15 +42,15 @@ export function treeUsageOf(
     memory !== null
   );
   return {
-    cpuTime: sumOf(pids, (pid) => ticksOf(system, pid, 4)),
-    memory: sumOf(memory, ({ now }) => now),
+    cpuTime: sumOf(pids, (pid) => cpuTimeOf(system, pid, 4)),
+    memory: sumOf(memory, ({ current }) => current),
     largest: memory.length === 0
       ? null
-      : Math.max(...memory.map(({ most }) => most)),
+      : Math.max(...memory.map(({ peak }) => peak)),
   };
 }
 
-/** The sum of what is known; `null` where nothing is. */
+/** Returns the sum of the values that are not `null`; `null` if all are. */
 function sumOf<T>(
   items: readonly T[],
   valueOf: (item: T) => number | null,
@@ -57,23 +63,26 @@ function sumOf<T>(
   return sum;
 }
 
-/** In milliseconds: as user and in the kernel, and with 4 in place of 2 that of children that have ended. */
-function ticksOf(system: System, pid: number, fields: 2 | 4): number | null {
+/**
+ * Returns processor time in milliseconds. 2 fields are user and system time, 4 include
+ * those of exited children.
+ */
+function cpuTimeOf(system: System, pid: number, fields: 2 | 4): number | null {
   const stat = system.readText(`/proc/${pid}/stat`);
   if (stat === null) return null;
   const times = statFields(stat).slice(11, 11 + fields);
   return times.reduce((sum, time) => sum + Number(time), 0) * TICK_MS;
 }
 
-/** In bytes; a process that has ended and waits to be reaped has none. */
+/** Returns the current and the peak resident memory in bytes, which is 0 for a zombie. */
 function memoryOf(
   system: System,
   pid: number,
-): { now: number; most: number } | null {
+): { current: number; peak: number } | null {
   const status = system.readText(`/proc/${pid}/status`);
   if (status === null) return null;
-  const of = (field: string) =>
+  const bytesOf = (field: string) =>
     1024 *
     Number(new RegExp(`^${field}:\\s*(\\d+) kB$`, "m").exec(status)?.[1] ?? 0);
-  return { now: of("VmRSS"), most: of("VmHWM") };
+  return { current: bytesOf("VmRSS"), peak: bytesOf("VmHWM") };
 }

@@ -8,127 +8,150 @@ import type {
 import { WATCHER_NAME } from "./watcher_process_scan.ts";
 import { watcherScript } from "./watcher_script.ts";
 
-/** What a watcher is told of: `g`, the leader of a group; `p`, a process in another's group; `c`, a cgroup. */
-export type Watched = `g ${number}` | `p ${number}` | `c ${string}`;
+/**
+ * What a watcher watches: `g`, the leader of a group; `p`, a process in the group of
+ * another; `c`, a cgroup.
+ */
+export type WatchTarget = `g ${number}` | `p ${number}` | `c ${string}`;
 
 /**
- * A share in the program's one watcher: the small process that outlives it, by
- * whatever door it goes, for as long as it takes to end what it has left behind.
+ * A counted reference to the watcher of this program: a small process that outlives the
+ * program, in whatever way it ends, and kills the processes that it leaves behind.
  *
- * It is there from the first thing to be watched until the last share is released.
+ * A program has at most one watcher. It is started for the first target, and exits when the
+ * last reference is released and nothing is watched any more.
  */
 export class WatcherRef {
   readonly #host: Runtime;
   #isReleased = false;
 
-  /** Takes a share; nothing is started. */
+  /** Makes a reference, and starts nothing. */
   constructor(host: Runtime) {
     this.#host = host;
-    shares++;
+    refCount++;
   }
 
-  /** Starts the watcher, unless it is there. Returns why there can be none, or `null`. */
+  /**
+   * Starts the watcher unless it is running. Returns why there can be no watcher; `null`
+   * if it is running.
+   */
   start(): string | null {
-    return running(this.#host) === null ? whyNone : null;
+    return ensureWatcher(this.#host) === null ? unavailableReason : null;
   }
 
-  /** Has something ended once the program is gone. False if there is no watcher. */
-  watch(what: Watched): boolean {
-    // The watcher that is started now is told of everything that is watched.
+  /**
+   * Has the watcher kill `target` once this program has ended. Returns `false` if there
+   * can be no watcher.
+   */
+  watch(target: WatchTarget): boolean {
+    // A watcher that is started here gets all targets at its start.
     const wasRunning = watcher !== null;
-    watched.set(what, { hasGoneOn: false });
-    const current = running(this.#host);
-    if (wasRunning) current?.tell(`+ ${what}\n`);
+    targets.set(target, { leaderHasExited: false });
+    const current = ensureWatcher(this.#host);
+    if (wasRunning) current?.send(`+ ${target}\n`);
     return current !== null;
   }
 
-  /** Tells that the leader of a watched group has ended, and that the group goes on. */
-  leaderExited(what: Watched): void {
-    const state = watched.get(what);
+  /** Tells the watcher that the leader of a watched group has exited and the group may continue. */
+  leaderExited(target: WatchTarget): void {
+    const state = targets.get(target);
     if (state === undefined) return;
-    state.hasGoneOn = true;
-    watcher?.tell(`~ ${what}\n`);
+    state.leaderHasExited = true;
+    watcher?.send(`~ ${target}\n`);
   }
 
-  /** Takes {@linkcode WatcherRef.watch} back. */
-  forget(what: Watched): void {
-    if (!watched.delete(what)) return;
-    watcher?.tell(`- ${what}\n`);
-    endIfIdle();
+  /** Undoes {@linkcode WatcherRef.watch}. */
+  unwatch(target: WatchTarget): void {
+    if (!targets.delete(target)) return;
+    watcher?.send(`- ${target}\n`);
+    stopIfUnused();
   }
 
-  /** Gives the share back; with the last one the watcher goes. Resolves when it is gone. */
+  /** Releases the reference. If it was the last one, resolves when the watcher has exited. */
   async release(): Promise<void> {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    shares--;
-    await endIfIdle();
+    refCount--;
+    await stopIfUnused();
   }
 }
 
-/** Lets the watcher go when nobody has a share in it, and nothing is watched any more. */
-async function endIfIdle(): Promise<void> {
-  if (shares > 0 || watched.size > 0) return;
+/** Stops the watcher if no reference is left and nothing is watched. */
+async function stopIfUnused(): Promise<void> {
+  if (refCount > 0 || targets.size > 0) return;
   const last = watcher;
   watcher = null;
-  await last?.end();
+  await last?.stop();
 }
 
-let shares = 0;
+let refCount = 0;
 let watcher: Watcher | null = null;
-let whyNone: string | null = null;
-const watched = new Map<Watched, { hasGoneOn: boolean }>();
+let unavailableReason: string | null = null;
+const targets = new Map<WatchTarget, { leaderHasExited: boolean }>();
 
-/** The watcher that is there, or that is started now. */
-function running(host: Runtime): Watcher | null {
+/** Returns the watcher, which is started unless it is running; `null` if there can be none. */
+function ensureWatcher(host: Runtime): Watcher | null {
   if (watcher !== null) return watcher;
-  whyNone = noWatcherReason(host);
-  if (whyNone !== null) return null;
+  unavailableReason = watcherUnavailableReason(host);
+  if (unavailableReason !== null) return null;
   try {
-    const started = new Watcher(host, linesOfAll(host), () => {
+    const started = new Watcher(host, initialLines(host), () => {
       if (watcher === started) watcher = null;
     });
     watcher = started;
   } catch (error) {
-    whyNone = `its shell cannot be started: ${messageOf(error)}`;
+    unavailableReason = `the watcher's shell cannot be started: ${
+      messageOf(error)
+    }`;
   }
   return watcher;
 }
 
-/** What a new watcher is told of: of all that is watched, but for numbers that are a stranger's by now. */
-function linesOfAll({ system }: Runtime): string {
+/**
+ * Returns the lines that tell a new watcher of all targets. It leaves out a group whose
+ * leader has exited and whose number belongs to another process by now.
+ */
+function initialLines({ system }: Runtime): string {
   let lines = "";
-  for (const [what, { hasGoneOn }] of watched) {
-    if (!hasGoneOn) lines += `+ ${what}\n`;
-    else if (!system.exists(Number(what.slice(2)))) {
-      lines += `+ ${what}\n~ ${what}\n`;
+  for (const [target, { leaderHasExited }] of targets) {
+    if (!leaderHasExited) lines += `+ ${target}\n`;
+    else if (!system.exists(Number(target.slice(2)))) {
+      lines += `+ ${target}\n~ ${target}\n`;
     }
   }
   return lines;
 }
 
-/** Why this program can have no watcher, as far as that is known beforehand. */
-export function noWatcherReason({ system }: Runtime): string | null {
+/**
+ * Returns why this program can have no watcher; `null` if no reason is known before it is
+ * started.
+ */
+export function watcherUnavailableReason({ system }: Runtime): string | null {
   return system.kind === "windows"
-    ? "there is no POSIX shell on Windows"
-    : system.noGroupsReason();
+    ? "Windows has no POSIX shell"
+    : system.groupsUnavailableReason();
 }
 
+/** The running watcher process. */
 class Watcher {
   readonly #child: Child;
   readonly #stdin: ByteSink;
   readonly #direct: DirectSink | null;
 
-  /** Starts it and tells it `lines`; `onEnd` is called should it end before it is told to. */
-  constructor(host: Runtime, lines: string, onEnd: () => void) {
+  /**
+   * Starts the watcher with these lines. `onExit` is called when it exits, even if it was
+   * not stopped.
+   */
+  constructor(host: Runtime, lines: string, onExit: () => void) {
     const { system } = host;
-    const facts = system.kind === "linux" ? "proc" : "ps";
+    const source = system.kind === "linux" ? "proc" : "ps";
     this.#child = host.spawn({
       program: "/bin/sh",
-      // The first lines are arguments: they are there as soon as it is.
-      args: ["-c", watcherScript(facts), lines, WATCHER_NAME],
+      // The first lines are an argument, so that they arrive together with the process.
+      args: ["-c", watcherScript(source), lines, WATCHER_NAME],
       cwd: null,
-      // It needs nothing of the owner's, and would hold it in sight of others.
+      // The script needs no other variables. Those of this program may be secret, and other
+      // processes can read the environment of the watcher.
       envs: new Map([["PATH", PATH], ["LC_ALL", "C"]]),
       envCleared: true,
       envInherited: [],
@@ -140,11 +163,14 @@ class Watcher {
     this.#stdin = this.#child.stdin!;
     this.#direct = system.directStdinOf(this.#child.pid);
     this.#child.unref();
-    this.#child.status.then(onEnd);
+    this.#child.status.then(onExit);
   }
 
-  /** Writes to it, without waiting; one that is gone is noticed by its end. */
-  tell(lines: string): void {
+  /**
+   * Sends lines without waiting. A failure is ignored: if the watcher has exited, `onExit`
+   * is called.
+   */
+  send(lines: string): void {
     const bytes = ENCODER.encode(lines);
     if (this.#direct === null) {
       this.#stdin.write(bytes).catch(() => {});
@@ -153,13 +179,13 @@ class Watcher {
     try {
       this.#direct.write(bytes);
     } catch {
-      // It is gone.
+      // The watcher has exited.
     }
   }
 
-  /** Lets it see its owner's end, and waits for its own. */
-  async end(): Promise<void> {
-    // Or the program could end while it waits.
+  /** Closes the input of the watcher, and waits until it has exited. */
+  async stop(): Promise<void> {
+    // Otherwise this program could end while it waits here.
     this.#child.ref();
     this.#direct?.close();
     await this.#stdin.close();
@@ -168,5 +194,5 @@ class Watcher {
 }
 
 const ENCODER = new TextEncoder();
-/** Where what the script uses is found; the last is where NixOS has it. */
+/** The folders of the programs that the script uses. The last one is that of NixOS. */
 const PATH = "/usr/bin:/bin:/run/current-system/sw/bin";

@@ -1,30 +1,32 @@
 import { SCAN_BY_PROC, SCAN_BY_PS } from "./watcher_process_scan.ts";
 
 /**
- * The program of the watcher, for any POSIX shell. It reads what its owner starts
- * and ends from its first argument and then from its stdin, line by line, and when that
- * ends, so has the owner:
+ * Returns the script of the watcher, for any POSIX shell. The owner is the program that
+ * started the watcher. The script reads lines from its first argument, and then from stdin:
  *
- * - `+ g 12`: process 12 leads a session and a group; `- g 12`: that is over
- * - `~ g 12`: process 12 has ended, its group may go on
- * - `+ p 12`, `- p 12`: a process in somebody else's group
- * - `+ c /path`, `- c /path`: a cgroup
+ * - `+ g 12`: watch process 12, which leads a session and a group; `- g 12`: stop watching it
+ * - `~ g 12`: process 12 has exited, and its group may continue
+ * - `+ p 12`, `- p 12`: watch a process in the group of another process; stop watching it
+ * - `+ c /path`, `- c /path`: watch a cgroup; stop watching it
  *
- * A number may be a stranger's by the time the owner is gone. So a process is known
- * by its number and the time by which it had started, and a group that went on
- * without its leader by somebody who was seen in it then. Where the leader was there
- * for as long as the owner, nobody else can have had its number.
+ * The owner has ended when stdin ends. The script then kills everything that is watched.
  *
- * `facts` says where processes are looked at: in `/proc`, or by way of `ps` on
- * systems without one, which tells of no sessions.
+ * A number may belong to another process by then. So a process counts only if it was started
+ * before its `+` line was read. A group whose leader has exited counts only if it still
+ * has a member that it had when the `~` line was read. No check is needed for a leader whose
+ * exit was not announced: it existed until the owner ended, at least as a zombie, so its
+ * number was not reused.
+ *
+ * `source` says how the script inspects processes: by `/proc`, or on systems without it by
+ * `ps`, which does not report sessions.
  */
-export function watcherScript(facts: "proc" | "ps"): string {
-  return [PREPARE, facts === "proc" ? SCAN_BY_PROC : SCAN_BY_PS, WATCH]
+export function watcherScript(source: "proc" | "ps"): string {
+  return [PREPARE, source === "proc" ? SCAN_BY_PROC : SCAN_BY_PS, WATCH]
     .join("\n");
 }
 
-// What the owner had inherited is not to be held open for longer than it does, as far
-// as a shell can name it.
+// The shell closes the descriptors that the owner inherited and passed on, so that it does not
+// hold them open after the owner has ended. A POSIX shell can name only 3 to 9.
 const PREPARE = `
 trap '' HUP INT QUIT TERM TSTP TTIN TTOU PIPE ALRM USR1 USR2
 exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
@@ -34,135 +36,146 @@ nl='
 '`;
 
 const WATCH = `
-# The numbers of what is watched, and of some that are no more: tree_12 tells, "kind
-# id", then who was seen in a group without its leader. Variables, since taking a
-# text apart takes as long as the square of its length.
-trees= count=0 most=100
+# watched has the numbers of all watched processes, and of some that are no longer
+# watched. tree_12 describes process 12: "g <id>", "p <id>", or "g exited", followed by
+# the members of the group as pid:start. It is not set if 12 is not watched. listed_12 is
+# set if watched has 12. These are variables because searching one long text would take
+# quadratic time.
+watched= count=0 max_count=100
 cgroups=$nl
-note() {
+watch_process() {
   identify "$2"
   eval "tree_$2=\\"\\$1 \\$id\\" listed=\\\${listed_$2-}"
   if [ -n "$listed" ]; then return 0; fi
   eval "listed_$2=1"
-  trees="$trees $2" count=$((count + 1))
-  if [ $count -gt $most ]; then tidy_up; fi
+  watched="$watched $2" count=$((count + 1))
+  if [ $count -gt $max_count ]; then drop_unwatched; fi
 }
-tidy_up() {
-  set -- $trees
-  trees= count=0
-  for number do
-    eval "tree=\\\${tree_$number-}"
+drop_unwatched() {
+  set -- $watched
+  watched= count=0
+  for pid do
+    eval "tree=\\\${tree_$pid-}"
     if [ -z "$tree" ]; then
-      unset "listed_$number"
+      unset "listed_$pid"
     else
-      trees="$trees $number" count=$((count + 1))
+      watched="$watched $pid" count=$((count + 1))
     fi
   done
-  most=$((count * 2 + 100))
+  max_count=$((count * 2 + 100))
 }
-forget_cgroup() {
+unwatch_cgroup() {
   case $cgroups in
     *"$nl$1$nl"*) cgroups=\${cgroups%%"$nl$1$nl"*}$nl\${cgroups#*"$nl$1$nl"} ;;
   esac
 }
-went_on() {
+leader_exited() {
   eval "tree=\\\${tree_$1-}"
   case $tree in g*) ;; *) return 0 ;; esac
-  scan
-  seen=
+  scan_processes
+  members=
   for row in $rows; do
-    case $row in *:*:"$1":* | *:*:*:"$1") seen="$seen \${row%:*:*}" ;; esac
+    case $row in *:*:"$1":* | *:*:*:"$1") members="$members \${row%:*:*}" ;; esac
   done
-  eval "tree_$1=\\"g ended\\$seen\\""
+  eval "tree_$1=\\"g exited\\$members\\""
 }
 
-# Sets found, of " number:start ", to everyone who is to end, and leaders, of
-# " number:start:", to the sessions and groups that are.
-find_first() {
-  scan
+# Sets found to the processes to kill, as " pid:start pid:start ", and leaders to the
+# sessions and groups to kill, as " pid:start: pid:start: ". The start is "exited" for a
+# leader that has exited.
+find_processes() {
+  scan_processes
   set -- $table
   while [ $# -gt 0 ]; do
-    eval "start_$1=$5 leads_$1=' $3 $4 '"
+    eval "start_$1=$5 groups_$1=' $3 $4 '"
     shift 5
   done
-  for row in $ended; do
+  for row in $zombies; do
     start=\${row#*:}
     eval "start_\${row%%:*}=\${start%:}"
   done
-  for number in $trees; do
-    eval "find_root $number \\$tree_$number"
+  for pid in $watched; do
+    eval "find_tree $pid \\$tree_$pid"
   done
-  close_over
+  add_descendants
 }
-find_root() {
-  number=$1 kind=$2 id=$3
+# Adds one watched process to found and leaders: PID KIND ID MEMBER...
+find_tree() {
+  pid=$1 kind=$2 id=$3
   shift 3
-  eval "start=\\\${start_$number-}"
+  eval "start=\\\${start_$pid-}"
   if [ -n "$start" ]; then
-    # A stranger's by now, or nobody can tell.
-    [ "$id" != ended ] && is_same "$start" "$id" || return 0
-    case $rows in *" $number:"*) found="$found$number:$start " ;; esac
+    # The number belongs to another process by now, or that cannot be ruled out.
+    [ "$id" != exited ] && is_same_process "$start" "$id" || return 0
+    case $rows in *" $pid:"*) found="$found$pid:$start " ;; esac
   else
     if [ "$kind" = p ]; then return 0; fi
-    if [ "$id" = ended ]; then
-      known=
-      for member do is_known "$member" "$number"; done
-      if [ -z "$known" ]; then return 0; fi
+    if [ "$id" = exited ]; then
+      has_member=
+      for member do check_member "$member" "$pid"; done
+      if [ -z "$has_member" ]; then return 0; fi
     fi
-    start=ended
+    start=exited
   fi
-  if [ "$kind" = g ]; then leaders="$leaders$number:$start: "; fi
+  if [ "$kind" = g ]; then leaders="$leaders$pid:$start: "; fi
 }
-is_known() {
-  eval "start=\\\${start_\${1%%:*}-} led_by=\\\${leads_\${1%%:*}-}"
+# Sets has_member if MEMBER, as pid:start, is still in the group or session GROUP.
+check_member() {
+  eval "start=\\\${start_\${1%%:*}-} member_groups=\\\${groups_\${1%%:*}-}"
   [ "$start" = "\${1#*:}" ] || return 0
-  case $led_by in *" $2 "*) known=1 ;; esac
+  case $member_groups in *" $2 "*) has_member=1 ;; esac
 }
-# The same after a while: who is still there, and who has come since. A group in
-# which nobody is left is never looked at again.
-find_again() {
-  scan
-  before=$found were=$leaders
+# Updates found and leaders after some time: removes processes that have exited, and
+# adds processes that were started since. A group that was empty once is removed for
+# good, because its number may be reused.
+update_processes() {
+  scan_processes
+  previous_found=$found previous_leaders=$leaders
   found=' ' leaders=' '
-  for one in $before; do
-    case $rows in *" $one:"*) found="$found$one " ;; esac
+  for process in $previous_found; do
+    case $rows in *" $process:"*) found="$found$process " ;; esac
   done
-  for leader in $were; do
-    number=\${leader%%:*}
-    case $rows$ended in
+  for leader in $previous_leaders; do
+    pid=\${leader%%:*}
+    case $rows$zombies in
       *" $leader"*) ;;
-      *" $number:"*) continue ;;
+      *" $pid:"*) continue ;;
     esac
-    case "$led " in *" $number "*) leaders="$leaders$leader " ;; esac
+    case "$group_ids " in *" $pid "*) leaders="$leaders$leader " ;; esac
   done
-  close_over
+  add_descendants
 }
-close_over() {
-  grown=1
-  while [ -n "$grown" ]; do
-    grown=
+# Adds to found every process that belongs to it, until no more is found.
+add_descendants() {
+  added=1
+  while [ -n "$added" ]; do
+    added=
     set -- $table
     while [ $# -gt 0 ]; do
       case $found in
         *" $1:"*) ;;
-        *) if belongs "$1" "$2" "$3" "$4"; then add "$1" "$3" "$4" "$5"; fi ;;
+        *) if is_in_tree "$1" "$2" "$3" "$4"; then add_process "$1" "$3" "$4" "$5"; fi ;;
       esac
       shift 5
     done
   done
 }
-belongs() {
+# Tests whether a process belongs to found: PID PARENT GROUP SESSION. The watcher of
+# another program does not: it exits by itself, after it has done its own work.
+is_in_tree() {
   case $found in
     *" $2:"*) ;;
     *) case $leaders in *" $3:"* | *" $4:"*) ;; *) return 1 ;; esac ;;
   esac
   if [ "$1" = "$3" ] && is_watcher "$1"; then return 1; fi
 }
-add() {
+# Adds a process to found: PID GROUP SESSION START.
+add_process() {
   found="$found$1:$4 "
-  grown=1
+  added=1
   if [ "$1" = "$2" ] || [ "$1" = "$3" ]; then leaders="$leaders$1:$4: "; fi
 }
+# Signals every group of leaders, and every process of found outside those groups.
 signal_all() {
   for leader in $leaders; do kill -s "$1" -- "-\${leader%%:*}"; done 2>/dev/null
   set -- "$1" $table
@@ -176,7 +189,8 @@ signal_all() {
   done 2>/dev/null
 }
 
-in_cgroups() {
+# Calls a function with the path of each watched cgroup.
+for_each_cgroup() {
   IFS=$nl
   set -- "$1" $cgroups
   unset IFS
@@ -184,15 +198,17 @@ in_cgroups() {
   shift
   for path do "$action" "$path"; done
 }
+# Sends SIGTERM to every process of a cgroup. A space in a path becomes a wildcard, since
+# the list of paths is split at spaces.
 terminate_cgroup() {
   for procs in $(find "$1" -name cgroup.procs | tr ' ' '?'); do
     set +f
     set -- $procs
     set -f
-    while read -r number; do kill -s TERM "$number"; done <"$1" 2>/dev/null
+    while read -r pid; do kill -s TERM "$pid"; done <"$1" 2>/dev/null
   done
 }
-look_into_cgroup() {
+check_populated() {
   while read -r key value; do
     if [ "$key" = populated ] && [ "$value" = 1 ]; then populated=1; fi
   done <"$1/cgroup.events" 2>/dev/null
@@ -203,75 +219,78 @@ kill_cgroup() {
 remove_cgroup() {
   find "$1" -depth -type d -exec rmdir {} \\; 2>/dev/null
 }
-anyone_left() {
+is_any_left() {
   populated=
-  in_cgroups look_into_cgroup
-  if [ $count -gt 0 ]; then find_again; fi
+  for_each_cgroup check_populated
+  if [ $count -gt 0 ]; then update_processes; fi
   [ -n "$populated" ] || [ "$found$leaders" != '  ' ]
 }
-# Looking at everybody takes time as well: rounds could not be counted.
+# Compares times instead of counting rounds, because a scan takes time as well.
 is_before() {
-  look_at_clock
+  read_clock
   [ "$now" -lt "$1" ]
 }
 pause() {
   sleep 0.05 2>/dev/null || sleep 1
 }
 
-# Where nothing more can be started, not even a sleep, the shell ends here and now,
-# and what it knows of has to do.
-last_resort() {
-  in_cgroups kill_cgroup
+# The shell exits early if it cannot start a process, such as sleep. It then kills what it
+# knows of, with builtins alone.
+kill_with_builtins() {
+  for_each_cgroup kill_cgroup
   signal_all KILL
-  for number in $trees; do
-    eval "kill_known $number \\$tree_$number"
+  for pid in $watched; do
+    eval "kill_watched $pid \\$tree_$pid"
   done 2>/dev/null
 }
-kill_known() {
-  started "$1"
-  [ -n "$start" ] && [ "$3" != ended ] && is_same "$start" "$3" || return 0
+kill_watched() {
+  read_start_time "$1"
+  [ -n "$start" ] && [ "$3" != exited ] && is_same_process "$start" "$3" || return 0
   if [ "$2" = g ]; then kill -s KILL -- "-$1"; else kill -s KILL "$1"; fi
 }
 
-heed() {
+handle_line() {
   case $1$2 in
     +c) cgroups=$cgroups$3$nl ;;
-    -c) forget_cgroup "$3" ;;
-    +[gp]) note "$2" "$3" ;;
+    -c) unwatch_cgroup "$3" ;;
+    +[gp]) watch_process "$2" "$3" ;;
     -[gp]) unset "tree_$3" ;;
-    '~g') went_on "$3" ;;
+    '~g') leader_exited "$3" ;;
   esac
 }
+# The first lines are an argument, the others come from stdin. A name may have spaces.
 lines=$0
 while [ "$lines" != "\${lines%%"$nl"*}" ]; do
   line=\${lines%%"$nl"*}
   lines=\${lines#*"$nl"}
   name=\${line#? ? }
   kind=\${line%" $name"}
-  heed "\${kind% *}" "\${kind#* }" "$name"
+  handle_line "\${kind% *}" "\${kind#* }" "$name"
 done
-while read -r what kind name; do heed "$what" "$kind" "$name"; done
+while read -r operation kind name; do handle_line "$operation" "$kind" "$name"; done
 
+# The owner has ended. Until kill_at, every process gets SIGTERM once and may exit; then,
+# until give_up_at, what is left gets SIGKILL.
 found=' ' leaders=' ' table=
-tidy_up
-trap last_resort EXIT
-if [ $count -gt 0 ]; then find_first; fi
+drop_unwatched
+trap kill_with_builtins EXIT
+if [ $count -gt 0 ]; then find_processes; fi
 signal_all TERM
-in_cgroups terminate_cgroup
-look_at_clock
-overdue=$((now + 100)) given_up=$((now + 600))
-while is_before $overdue; do
-  anyone_left || break
+for_each_cgroup terminate_cgroup
+read_clock
+kill_at=$((now + 100)) give_up_at=$((now + 600))
+while is_before $kill_at; do
+  is_any_left || break
   pause
 done
-while is_before $given_up; do
-  in_cgroups kill_cgroup
-  anyone_left || break
-  # Who is stopped starts nobody more.
+while is_before $give_up_at; do
+  for_each_cgroup kill_cgroup
+  is_any_left || break
+  # A stopped process cannot start another one between the scan and SIGKILL.
   signal_all STOP
-  if [ $count -gt 0 ]; then find_again; fi
+  if [ $count -gt 0 ]; then update_processes; fi
   signal_all KILL
   pause
 done
-in_cgroups remove_cgroup
+for_each_cgroup remove_cgroup
 exit 0`;

@@ -73,7 +73,8 @@ export class LiveBackend implements RunBackend {
     const { system } = runtime();
     const stat = system.readText(`/proc/${this.pid}/stat`);
     if (stat !== null) return isEnding(stat);
-    return system.noGroupsReason() === null && !system.exists(this.pid);
+    return system.groupsUnavailableReason() === null &&
+      !system.exists(this.pid);
   }
 
   throwIfFailed(stderr: string): void {

@@ -115,7 +115,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     );
     this.#forest = this.#containment.forest;
     this.mechanism = this.#containment.mechanism as ContainmentMechanism;
-    if (killOnParentDeath) this.#containment.insistOnWatcher();
+    if (killOnParentDeath) this.#containment.requireWatcher();
   }
 
   /**
@@ -249,13 +249,13 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
       using teardown = new Teardown(this.#forest, {
         signal: "SIGTERM",
         grace: sendsSignal ? Math.max(grace, 1) : 0,
-        onOverdue: () => escalate && this.#forest.kill(),
+        onExpired: () => escalate && this.#forest.kill(),
       });
       // Whoever is suspended has to run to act on the signal.
       if (this.#isSuspended && sendsSignal) this.resume();
       if (!await teardown.finished) ending = escalate ? "escalated" : "left";
     }
-    if (ending === "escalated") await this.#containment.untilEmpty();
+    if (ending === "escalated") await this.#containment.waitUntilEmpty();
     return {
       signalSent: sendsSignal,
       membersBefore,

@@ -284,7 +284,7 @@ export class Run {
       this.#teardown = new Teardown(this.backend.tree, {
         signal,
         grace,
-        onOverdue: () => this.kill(),
+        onExpired: () => this.kill(),
       });
     } else if (grace === 0) this.kill();
     else this.#teardown.shorten(grace);

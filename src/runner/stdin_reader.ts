@@ -64,7 +64,7 @@ async function fileReader(path: string, program: string): Promise<StdinReader> {
       options,
     );
   try {
-    if ((await files.facts(path))?.kind === "folder") {
+    if ((await files.stat(path))?.kind === "folder") {
       throw refuse("is a folder");
     }
     const file = await files.open(path);

@@ -6,8 +6,9 @@ interface Builtins {
 }
 
 /**
- * A module that both runtimes have built in. Asked for when it is needed rather
- * than imported, so that importing this library works, and does nothing, anywhere.
+ * Returns a built-in module of the runtime. A static import would be loaded together
+ * with this library, and would fail in a browser; this call loads the module at its
+ * first use.
  */
 export function builtin<Name extends keyof Builtins>(
   name: Name,
@@ -18,7 +19,7 @@ export function builtin<Name extends keyof Builtins>(
   return process.getBuiltinModule(name);
 }
 
-/** The number of a signal that a runtime gives by name, or as a number already. */
+/** Returns the number of a signal. A runtime may report a signal by name or by number. */
 export function signalNumber(signal: string | number): number | null {
   if (typeof signal === "number") return signal;
   const numbers: Readonly<Record<string, number>> =
@@ -26,7 +27,7 @@ export function signalNumber(signal: string | number): number | null {
   return numbers[signal] ?? null;
 }
 
-/** The name of a signal on this host; `null` if the number has none. */
+/** Returns the name of a signal on this host; `null` if the number has no name. */
 export function signalNameOnHost(signal: number): string | null {
   const numbers: Readonly<Record<string, number>> =
     builtin("node:os").constants.signals;

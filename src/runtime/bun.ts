@@ -1,13 +1,13 @@
+import { bunEnvironment } from "./bun_environment.ts";
 import { bunFiles } from "./bun_files.ts";
 import { bunNetwork } from "./bun_network.ts";
-import { bunProcess } from "./bun_process.ts";
 import { bunPipes } from "./bun_pipes.ts";
+import { bunProcess } from "./bun_process.ts";
 import { bunSpawn, bunWhich } from "./bun_spawn.ts";
-import { bunEnvironment } from "./bun_environment.ts";
 import { bunSystem } from "./bun_system.ts";
 import type { Runtime } from "./runtime.ts";
 
-/** The runtime that is Bun. */
+/** Returns the implementation for Bun. */
 export function bunRuntime(): Runtime {
   return {
     spawn: bunSpawn,

@@ -3,20 +3,20 @@ import type {} from "bun-types/s3.d.ts";
 import { SpawnError } from "../outcome/errors.ts";
 import { signalNumber } from "./builtin.ts";
 import { bunSystem } from "./bun_system.ts";
-import { couldNotEnter } from "./cgroup_entry.ts";
+import { failedToEnterCgroup } from "./cgroup_entry.ts";
 import type { ByteSink, Child, ExitStatus } from "./runtime.ts";
 import { errorCode } from "./spawn_failure.ts";
 
-/** Where a stream of a child goes, in the words of `Bun.spawn`. */
+/** Where a standard stream of a child goes, as an option of `Bun.spawn`. */
 export type BunStdio = "pipe" | "inherit" | "ignore";
-/** What `Bun.spawn` returns. */
+/** The return type of `Bun.spawn`. */
 export type BunSubprocess = Subprocess<
   BunStdio | number,
   BunStdio | number,
   BunStdio | number
 >;
 
-/** A child that was started by `Bun.spawn`. */
+/** A child that `Bun.spawn` started. */
 export class BunChild implements Child {
   readonly pid: number;
   readonly leadsGroup: boolean;
@@ -28,7 +28,7 @@ export class BunChild implements Child {
   readonly #child: BunSubprocess;
   readonly #program: string;
 
-  /** Takes charge of a child in the turn in which it was started. */
+  /** Wraps a child. Call this in the turn of the event loop in which it was started. */
   constructor(
     child: BunSubprocess,
     program: string,
@@ -71,14 +71,14 @@ export class BunChild implements Child {
 
   entrustToWatcher(): void {}
 
-  // It is a socket, and Bun has begun to read it.
+  // Bun connects the child by a socket, and reads it from the start.
   releaseStdout(): null {
     return null;
   }
 
   lateFailure(status: ExitStatus, stderr: string): Error | null {
-    return this.entersCgroup && couldNotEnter(status.code, stderr)
-      ? new SpawnError(this.#program, "its cgroup was refused")
+    return this.entersCgroup && failedToEnterCgroup(status.code, stderr)
+      ? new SpawnError(this.#program, "it could not enter its cgroup")
       : null;
   }
 }
@@ -92,7 +92,8 @@ class BunSink implements ByteSink {
 
   async write(bytes: Uint8Array): Promise<boolean> {
     try {
-      // A write that cannot be finished returns a promise too, of the same failure as the flush.
+      // An incomplete write also returns a promise, which rejects for the same reason as the
+      // flush. Both are awaited so that no rejection is unhandled.
       const written = this.#sink.write(bytes);
       await Promise.all([written, this.#sink.flush()]);
       return true;
@@ -106,7 +107,7 @@ class BunSink implements ByteSink {
     try {
       await this.#sink.end();
     } catch {
-      // A pipe that broke is closed already.
+      // A broken pipe is closed already.
     }
   }
 }

@@ -2,7 +2,7 @@ import { builtin } from "./builtin.ts";
 import { bunProcess } from "./bun_process.ts";
 import type { HostEnvironment } from "./runtime.ts";
 
-/** What surrounds the program, by way of what Bun has of Node's modules. */
+/** Implements {@linkcode HostEnvironment} with the Node.js modules of Bun. */
 export const bunEnvironment: HostEnvironment = {
   variable: (name) => bunProcess().env[name] ?? null,
   hasExactStacks: false,
@@ -10,7 +10,7 @@ export const bunEnvironment: HostEnvironment = {
   folder(which) {
     if (which === "cwd") return bunProcess().cwd();
     const os = builtin("node:os");
-    // What is set while it runs, Bun's `homedir` does not see.
+    // Bun's `homedir` ignores changes of HOME that the program makes.
     return which === "home"
       ? bunProcess().env.HOME || os.homedir()
       : os.tmpdir();

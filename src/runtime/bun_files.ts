@@ -3,14 +3,14 @@ import type { FileHandle } from "node:fs/promises";
 import { builtin } from "./builtin.ts";
 import { lock } from "./bun_lock.ts";
 import { openForChild } from "./output_file.ts";
-import type { FileFacts, Files, OpenFile, PrivateFile } from "./runtime.ts";
+import type { FileInfo, Files, OpenFile, PrivateFile } from "./runtime.ts";
 import { errorCode } from "./spawn_failure.ts";
 
-/** Files by way of `node:fs`, which is what Bun has for this. */
+/** Implements {@linkcode Files} with `node:fs`. */
 export const bunFiles: Files = {
-  async facts(path, options) {
+  async stat(path, options) {
     try {
-      return factsOf(
+      return fileInfo(
         await (options?.link ? promises().lstat(path) : promises().stat(path)),
       );
     } catch (error) {
@@ -31,7 +31,7 @@ export const bunFiles: Files = {
   async createPrivate(path) {
     const file = await promises().open(path, "wx", 0o600);
     try {
-      // The umask can take bits away even from this mode.
+      // The umask may have cleared bits of the mode.
       await file.chmod(0o600);
     } catch (error) {
       await file.close();
@@ -77,7 +77,7 @@ function promises() {
 
 function openFile(file: FileHandle): OpenFile {
   return {
-    facts: async () => factsOf(await file.stat()),
+    stat: async () => fileInfo(await file.stat()),
     read: async (buffer) =>
       (await file.read(buffer, 0, buffer.length, null)).bytesRead,
     close: () => file.close(),
@@ -87,9 +87,14 @@ function openFile(file: FileHandle): OpenFile {
 function privateFile(file: FileHandle): PrivateFile {
   return {
     async write(bytes) {
-      for (let at = 0; at < bytes.length;) {
-        at +=
-          (await file.write(bytes, at, bytes.length - at, null)).bytesWritten;
+      for (let written = 0; written < bytes.length;) {
+        const { bytesWritten } = await file.write(
+          bytes,
+          written,
+          bytes.length - written,
+          null,
+        );
+        written += bytesWritten;
       }
     },
     sync: () => file.sync(),
@@ -97,13 +102,13 @@ function privateFile(file: FileHandle): PrivateFile {
   };
 }
 
-function factsOf(info: Stats): FileFacts {
-  const kind = info.isFile()
+function fileInfo(stats: Stats): FileInfo {
+  const kind = stats.isFile()
     ? "file"
-    : info.isDirectory()
+    : stats.isDirectory()
     ? "folder"
-    : info.isSymbolicLink()
+    : stats.isSymbolicLink()
     ? "symlink"
     : "other";
-  return { kind, size: info.size };
+  return { kind, size: stats.size };
 }

@@ -1,55 +1,60 @@
 import { builtin } from "./builtin.ts";
 import { bunProcess } from "./bun_process.ts";
 
-/** What is used of the C library. */
-interface Library {
+/** The functions of the C library that are used here. */
+interface CLibrary {
   readonly symbols: { flock(descriptor: number, operation: number): number };
 }
 
-interface ForeignFunctions {
+/** The parts of `bun:ffi` that are used here. */
+interface BunFfi {
   dlopen(
     path: string,
     symbols: { flock: { args: string[]; returns: string } },
-  ): Library;
+  ): CLibrary;
 }
 
+// The operations of flock(2).
 const EXCLUSIVE = 2;
-const NOT_WAITING = 4;
+const NON_BLOCKING = 4;
 const UNLOCK = 8;
 
 /** The longest pause between two attempts, in milliseconds. */
-const LONGEST_PAUSE_MS = 5;
-/** How long to try in all. */
-const PATIENCE_MS = 60_000;
+const MAX_PAUSE_MS = 5;
+/** How long to wait for the lock, in milliseconds. */
+const TIMEOUT_MS = 60_000;
 
-let library: Library | null = null;
+let library: CLibrary | null = null;
 
 /**
- * Locks a file or folder that is open, by `flock`, as Deno does; waits for who has it.
- * The kernel gives the lock back when the descriptor is closed, or its owner dies.
+ * Locks an open file or folder with `flock`, as Deno does, waiting up to 60 seconds for
+ * another holder. The kernel releases the lock when the descriptor is closed, or when the
+ * process that holds it ends.
  *
- * @throws {Error} if there is no `flock` to be had, or the lock is not for a minute
+ * @throws {Error} if `flock` is not available, or the lock is still held after 60 seconds
  */
 export async function lock(descriptor: number): Promise<void> {
   const { flock } = (library ??= load()).symbols;
-  const end = performance.now() + PATIENCE_MS;
-  // Waiting in the call itself would stop all of the program.
-  for (let pause = 1; flock(descriptor, EXCLUSIVE | NOT_WAITING) !== 0;) {
-    // Why it failed cannot be asked. To give back what one does not have succeeds, where
-    // there are locks at all.
+  const end = performance.now() + TIMEOUT_MS;
+  // A blocking `flock` would stop the whole program, so the lock is polled.
+  for (let pause = 1; flock(descriptor, EXCLUSIVE | NON_BLOCKING) !== 0;) {
+    // `errno` cannot be read reliably through `bun:ffi`. Unlocking a file that is not locked
+    // succeeds wherever the file system supports locks, so it tells the two failures apart.
     if (flock(descriptor, UNLOCK) !== 0) {
-      throw new Error("there are no locks on this file system");
+      throw new Error("the file system does not support locks");
     }
     if (performance.now() > end) {
-      throw new Error("somebody has held its lock for a minute");
+      throw new Error(
+        `the lock was not released within ${TIMEOUT_MS / 1000} seconds`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
-    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+    pause = Math.min(pause * 2, MAX_PAUSE_MS);
   }
 }
 
-function load(): Library {
-  const { dlopen } = builtin("bun:ffi") as ForeignFunctions;
+function load(): CLibrary {
+  const { dlopen } = builtin("bun:ffi") as BunFfi;
   const failures: unknown[] = [];
   for (const name of libraryNames()) {
     try {
@@ -58,10 +63,10 @@ function load(): Library {
       failures.push(error);
     }
   }
-  throw new AggregateError(failures, "there is no C library with flock");
+  throw new AggregateError(failures, "no C library with flock was found");
 }
 
-/** Where the C library is: that of glibc, of musl, or of macOS. */
+/** Returns the file names of the C library: glibc, musl, or that of macOS. */
 function libraryNames(): string[] {
   const { platform, arch } = bunProcess();
   if (platform === "darwin") return ["libSystem.B.dylib"];

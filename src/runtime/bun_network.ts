@@ -1,7 +1,7 @@
 import { builtin } from "./builtin.ts";
 import type { Network } from "./runtime.ts";
 
-/** The network by way of what Bun has of Node's modules. */
+/** Implements {@linkcode Network} with the Node.js modules of Bun. */
 export const bunNetwork: Network = {
   async canConnect({ hostname, port }, signal) {
     const hosts = hostname === undefined ? ["127.0.0.1", "::1"] : [hostname];
@@ -20,15 +20,15 @@ function connects(
   if (signal.aborted) return Promise.resolve(false);
   return new Promise((resolve) => {
     const socket = builtin("node:net").connect({ host, port });
-    const settle = (isThere: boolean) => {
+    const settle = (isConnected: boolean) => {
       signal.removeEventListener("abort", giveUp);
       socket.destroy();
-      resolve(isThere);
+      resolve(isConnected);
     };
     const giveUp = () => settle(false);
     signal.addEventListener("abort", giveUp);
     socket.on("connect", () => settle(true));
-    // Nobody listens there, or not yet.
+    // No server listens on the port, or not yet.
     socket.on("error", giveUp);
   });
 }

@@ -1,7 +1,7 @@
 import { builtin } from "./builtin.ts";
 import type { Pipe, PipeEnd } from "./runtime.ts";
 
-/** What is used of the runtime's globals. */
+/** The globals of Bun that are used here. */
 interface BunGlobals {
   readonly Bun: {
     spawnSync(
@@ -13,9 +13,9 @@ interface BunGlobals {
 }
 
 /**
- * Makes pipes of the kernel's; `null` if that fails, for whatever reason. Bun cannot,
- * but it can open a FIFO, which is one that has a name: so it is given one, for a
- * moment, where nobody else looks.
+ * Creates kernel pipes, or returns `null` if that fails for any reason. Bun has no call
+ * that creates a pipe, but it can open a FIFO, which is a pipe with a name. So `mkfifo`
+ * creates FIFOs in a private temporary folder, which is removed once they are open.
  */
 export function bunPipes(count: number): Pipe[] | null {
   if (globals().process.platform === "win32") return null;
@@ -47,7 +47,8 @@ export function bunPipes(count: number): Pipe[] | null {
 
 function open(path: string): Pipe {
   const { openSync, closeSync } = builtin("node:fs");
-  // Each end waits for the other to be opened, unless somebody has both.
+  // Opening one end of a FIFO blocks until the other end is open. A descriptor that has
+  // both ends open prevents that.
   const both = openSync(path, "r+");
   try {
     const reader = end(openSync(path, "r"));

@@ -10,7 +10,7 @@ interface ProcessGlobal {
   };
 }
 
-/** What Bun has of Node's `process`, with the types of what is used. */
+/** Returns the global `process` of Bun, typed for the members that are used here. */
 export function bunProcess(): ProcessGlobal["process"] {
   return (globalThis as unknown as ProcessGlobal).process;
 }

@@ -1,31 +1,31 @@
 import { builtin } from "./builtin.ts";
 import { BunChild, type BunStdio, type BunSubprocess } from "./bun_child.ts";
-import { enteringArgs, SHELL } from "./cgroup_entry.ts";
+import { cgroupEntryArgs, SHELL } from "./cgroup_entry.ts";
 import {
   childEnvironment,
   type ParentEnvironment,
 } from "./child_environment.ts";
 import {
+  type FileInspector,
+  HEAD_BYTES,
+  isSureToExecute,
+} from "./executable_format.ts";
+import {
   DEFAULT_PATH,
-  isRelativePath,
+  type Executability,
+  hasRelativeFolder,
   lookUpProgram,
-  type ProgramFinding,
   type ProgramLookup,
 } from "./program_lookup.ts";
-import {
-  type FileView,
-  HEAD_BYTES,
-  isPlainExecutable,
-} from "./executable_format.ts";
 import type { Child, SpawnSpec, StdioMode } from "./runtime.ts";
 import {
   errorCode,
   explainSpawnFailure,
-  foundPath,
   NO_LOOKUP_ON_WINDOWS,
+  requirePath,
 } from "./spawn_failure.ts";
 
-/** What is used of the runtime's globals; typed here so that nothing else of them is. */
+/** The globals of Bun that are used here. */
 interface BunGlobals {
   readonly Bun: {
     spawn(command: string[], options: BunSpawnOptions): BunSubprocess;
@@ -36,6 +36,7 @@ interface BunGlobals {
     readonly arch: string;
   };
 }
+
 interface BunSpawnOptions {
   argv0?: string;
   cwd?: string;
@@ -45,13 +46,14 @@ interface BunSpawnOptions {
   stderr: BunStdio | number;
   detached: boolean;
 }
-/** Starts a child by way of `Bun.spawn`. */
+
+/** Starts a child with `Bun.spawn`. */
 export function bunSpawn(spec: SpawnSpec): Child {
   const { Bun, process } = globals();
   const ownGroup = spec.ownGroup && process.platform !== "win32";
   const env = environmentOf(spec);
-  const { command, entersCgroup } = enteringCommand(spec, env) ??
-    { command: commandOf(spec), entersCgroup: false };
+  const { command, entersCgroup } = cgroupEntryCommand(spec, env) ??
+    { command: commandFor(spec), entersCgroup: false };
   try {
     const child = Bun.spawn(command, {
       argv0: entersCgroup ? SHELL : spec.program,
@@ -68,9 +70,9 @@ export function bunSpawn(spec: SpawnSpec): Child {
   }
 }
 
-/** Tells where a program would be found. */
+/** Implements {@linkcode Runtime.which}. */
 export function bunWhich(spec: SpawnSpec): string {
-  return foundPath({
+  return requirePath({
     program: spec.program,
     cwd: spec.cwd,
     cwdIsFolder: spec.cwd === null ? null : isFolder(spec.cwd),
@@ -93,17 +95,17 @@ function globals(): BunGlobals {
 }
 
 /**
- * The program and its arguments. Bun looks a name up in the `PATH` of the child;
- * where the command leaves it none, or one that Bun reads differently, the name
- * is looked up here.
+ * Returns the program and its arguments. Bun looks up a name in the `PATH` of the child.
+ * If the child has no `PATH`, or one that Bun interprets differently, the name is looked
+ * up here.
  */
-function commandOf(spec: SpawnSpec): string[] {
+function commandFor(spec: SpawnSpec): string[] {
   const { program, args } = spec;
-  const isLeftToBun = program.includes("/") ||
-    (childHasPath(spec) && !isRelativePath(pathFor(spec)));
-  const lookup = isLeftToBun ? null : lookUp(spec);
+  const isResolvedByBun = program.includes("/") ||
+    (childHasPath(spec) && !hasRelativeFolder(pathFor(spec)));
+  const lookup = isResolvedByBun ? null : lookUp(spec);
   if (lookup?.kind === "missing") throw explain(spec, null);
-  return [lookup?.kind === "found" ? lookup.word : program, ...args];
+  return [lookup?.kind === "found" ? lookup.childPath : program, ...args];
 }
 
 function childHasPath({ envs, envCleared }: SpawnSpec): boolean {
@@ -111,11 +113,13 @@ function childHasPath({ envs, envCleared }: SpawnSpec): boolean {
 }
 
 /**
- * The words that let the child enter its cgroup first; `null` if it has none, or if
- * the program may not start: then Bun, not a shell, is to say why. A shell looks a
- * name up as `execvp` does, so that it is given the name where that finds the same.
+ * Returns the command that enters the cgroup and then executes the program. Returns `null`
+ * if the child has no cgroup, or if the program may fail to start: Bun starts such a
+ * program directly and reports the reason, which a shell would hide. The shell gets the
+ * name of the program instead of its path where the name leads to the same file, so that
+ * the program sees its name as its first word.
  */
-function enteringCommand(
+function cgroupEntryCommand(
   spec: SpawnSpec,
   env: Record<string, string | undefined>,
 ): { command: string[]; entersCgroup: true } | null {
@@ -124,26 +128,26 @@ function enteringCommand(
   const lookup = lookUp(spec);
   if (lookup?.kind !== "found") return null;
   try {
-    if (!isPlainExecutable(lookup.path, fileView)) return null;
+    if (!isSureToExecute(lookup.path, fileInspector)) return null;
   } catch {
-    // It may be executed but not read.
+    // A file may be executable but not readable.
     return null;
   }
   const byName = !program.startsWith("-") && !program.includes("/") &&
     childHasPath(spec);
-  const words = [byName ? program : lookup.word, ...args];
+  const target = [byName ? program : lookup.childPath, ...args];
   return {
-    command: [SHELL, ...enteringArgs(cgroup, env, words)],
+    command: [SHELL, ...cgroupEntryArgs(cgroup, env, target)],
     entersCgroup: true,
   };
 }
 
-const fileView: FileView = {
+const fileInspector: FileInspector = {
   get arch() {
     return globals().process.arch === "x64" ? "x86_64" : "aarch64";
   },
-  isExecutable: (path) => find(path) === "executable",
-  headOf(path) {
+  isExecutable: (path) => executability(path) === "executable",
+  readHead(path) {
     const { openSync, readSync, closeSync } = builtin("node:fs");
     const file = openSync(path, "r");
     try {
@@ -159,27 +163,29 @@ function environmentOf(
   spec: SpawnSpec,
 ): Record<string, string | undefined> {
   const { env } = globals().process;
-  // Said aloud, since Bun's own default is the environment the program began with.
+  // Passed explicitly: by default Bun uses the environment that this program started with.
   if (!spec.envCleared && spec.envs.size === 0) return env;
   const parent: ParentEnvironment = {
     get: (name) => env[name],
     all: () => env,
   };
-  const { alone, variables } = childEnvironment(spec, parent);
-  return alone ? variables : Object.assign(Object.create(null), env, variables);
+  const { isComplete, variables } = childEnvironment(spec, parent);
+  return isComplete
+    ? variables
+    : Object.assign(Object.create(null), env, variables);
 }
 
-/** Looks the program up; `null` on Windows, whose rules are others. */
+/** Looks up the program; `null` on Windows, which has other rules. */
 function lookUp(spec: SpawnSpec): ProgramLookup | null {
   if (globals().process.platform === "win32") return null;
-  return lookUpProgram(spec.program, pathFor(spec), spec.cwd, find);
+  return lookUpProgram(spec.program, pathFor(spec), spec.cwd, executability);
 }
 
 function pathFor(spec: SpawnSpec): string {
   return spec.envs.get("PATH") ?? globals().process.env.PATH ?? DEFAULT_PATH;
 }
 
-function find(path: string): ProgramFinding {
+function executability(path: string): Executability {
   const fs = builtin("node:fs");
   if (!fs.existsSync(path)) return "absent";
   try {

@@ -1,9 +1,9 @@
 import { builtin } from "./builtin.ts";
 import { bunProcess } from "./bun_process.ts";
+import { isProcessNumber, type System } from "./runtime.ts";
 import { errorCode } from "./spawn_failure.ts";
-import { isProcessName, type System } from "./runtime.ts";
 
-/** The system by way of what Bun has of Node's modules. */
+/** Implements {@linkcode System} with the Node.js modules of Bun. */
 export const bunSystem: System = {
   get kind() {
     const { platform } = bunProcess();
@@ -13,27 +13,27 @@ export const bunSystem: System = {
   get pid() {
     return bunProcess().pid;
   },
-  countsLeaks: false,
-  noGroupsReason: () => null,
+  reportsLeakedChildren: false,
+  groupsUnavailableReason: () => null,
   signal: kill,
   exists: (pid) => kill(pid, 0),
 
   readText: (path) =>
     attempt(() => builtin("node:fs").readFileSync(path, "utf8")) ?? null,
 
-  processLines() {
+  processStats() {
     const { readdirSync, readFileSync } = builtin("node:fs");
-    const lines: string[] = [];
+    const stats: string[] = [];
     for (const name of attempt(() => readdirSync("/proc")) ?? []) {
-      if (!isProcessName(name)) continue;
-      const line = attempt(() => readFileSync(`/proc/${name}/stat`, "utf8"));
-      // Without it, the process has ended since the folder was read.
-      if (line !== undefined) lines.push(line);
+      if (!isProcessNumber(name)) continue;
+      const stat = attempt(() => readFileSync(`/proc/${name}/stat`, "utf8"));
+      // If it cannot be read, the process has exited since the folder was listed.
+      if (stat !== undefined) stats.push(stat);
     }
-    return lines.length === 0 ? null : lines;
+    return stats.length === 0 ? null : stats;
   },
 
-  folders(path) {
+  subfolders(path) {
     const { readdirSync } = builtin("node:fs");
     return attempt(() =>
       readdirSync(path, { withFileTypes: true }).filter((entry) =>
@@ -44,7 +44,7 @@ export const bunSystem: System = {
 
   writeText(path, text) {
     const { closeSync, constants, openSync, writeSync } = builtin("node:fs");
-    // Not "r+": what makes a cgroup do something may be written to and not read.
+    // Not "r+", because control files of a cgroup such as cgroup.kill are write-only.
     const file = openSync(path, constants.O_WRONLY);
     try {
       writeSync(file, text);

@@ -1,43 +1,55 @@
-/** The shell that lets a child enter a cgroup before the program is executed. */
+/** The shell that enters a cgroup and then executes the program. */
 export const SHELL = "/bin/sh";
 
-/** What the shell exits with, and says, when the cgroup cannot be entered. */
-const REFUSED = 125;
-const COMPLAINT = "processkit: the cgroup could not be entered";
+/** The exit code and the stderr of the shell if it cannot enter the cgroup. */
+const REFUSED_CODE = 125;
+const REFUSED_MESSAGE = "processkit: the cgroup could not be entered";
 
-// A shell gives its child a PWD of its own making, so it is told which to pass on.
-const SCRIPT =
-  `echo 0 2>/dev/null >"$0/cgroup.procs" || { echo "${COMPLAINT}" >&2; exit ${REFUSED}; }
+// A shell sets PWD by itself, so it receives the value to pass on as an argument: "=value",
+// or an empty text to remove the variable.
+const ENTRY_SCRIPT =
+  `echo 0 2>/dev/null >"$0/cgroup.procs" || { echo "${REFUSED_MESSAGE}" >&2; exit ${REFUSED_CODE}; }
 case $1 in =*) PWD=\${1#=} ;; *) unset PWD ;; esac
 shift
 exec "$@"`;
 
-/** What a shell does not pass on as it got it: names that are none of its own kind, and those that it sets itself. */
-const NOT_PASSED_ON = /^(?![A-Za-z_][A-Za-z0-9_]*$)|^(IFS|OPTIND|PPID|LINENO)$/;
+/**
+ * Variables that a shell does not pass on unchanged: names that are not valid in a shell,
+ * and those that it sets.
+ */
+const NOT_PRESERVED_BY_SHELL =
+  /^(?![A-Za-z_][A-Za-z0-9_]*$)|^(IFS|OPTIND|PPID|LINENO)$/;
 
 /**
- * The arguments with which {@linkcode SHELL}, in the child's whole `environment`,
- * enters the cgroup at `folder` and then executes `words` in its own place.
+ * Returns the arguments that make {@linkcode SHELL} enter the cgroup at `folder` and then
+ * execute `command` in its own place. `environment` is the complete environment of the
+ * child.
  */
-export function enteringArgs(
+export function cgroupEntryArgs(
   folder: string,
   environment: Readonly<Record<string, string | undefined>>,
-  words: readonly string[],
+  command: readonly string[],
 ): string[] {
-  const given: string[] = [];
+  const assignments: string[] = [];
   for (const name of Object.keys(environment)) {
-    if (NOT_PASSED_ON.test(name)) given.push(`${name}=${environment[name]}`);
+    if (NOT_PRESERVED_BY_SHELL.test(name)) {
+      assignments.push(`${name}=${environment[name]}`);
+    }
   }
-  // It would take a program with a "=" in its name for a variable.
-  const env = given.length === 0 || words[0].includes("=")
+  // `env` sets those variables again. It takes a program with a "=" in its name for another
+  // assignment, so it is left out then.
+  const env = assignments.length === 0 || command[0].includes("=")
     ? []
-    : ["/usr/bin/env", ...given];
+    : ["/usr/bin/env", ...assignments];
   const { PWD } = environment;
   const pwd = PWD === undefined ? "" : `=${PWD}`;
-  return ["-c", SCRIPT, folder, pwd, ...env, ...words];
+  return ["-c", ENTRY_SCRIPT, folder, pwd, ...env, ...command];
 }
 
-/** Whether a child ended because it could not enter its cgroup. */
-export function couldNotEnter(code: number | null, stderr: string): boolean {
-  return code === REFUSED && stderr.endsWith(`${COMPLAINT}\n`);
+/** Tests whether a child exited because it could not enter its cgroup. */
+export function failedToEnterCgroup(
+  code: number | null,
+  stderr: string,
+): boolean {
+  return code === REFUSED_CODE && stderr.endsWith(`${REFUSED_MESSAGE}\n`);
 }

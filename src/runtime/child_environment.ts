@@ -1,28 +1,34 @@
 import type { SpawnSpec } from "./runtime.ts";
 
-/** The parent's environment, as far as it may be read. */
+/** The parent's environment. Its methods may throw if a variable may not be read. */
 export interface ParentEnvironment {
-  /** One variable, or `undefined` if it is not set. */
+  /** Returns the value of one variable; `undefined` if it is not set. */
   get(name: string): string | undefined;
-  /** All of them. */
+  /** Returns all variables. */
   all(): Record<string, string | undefined>;
 }
 
-/** What a child's environment is made of. */
+/** The environment of a child. */
 export interface ChildEnvironment {
-  /** Whether the child gets nothing but {@linkcode ChildEnvironment.variables}. */
-  readonly alone: boolean;
+  /** Whether `variables` is the complete environment. Otherwise they are added to the parent's. */
+  readonly isComplete: boolean;
   readonly variables: Record<string, string>;
 }
 
-/** Works out a child's environment, asking the parent's only for what is needed of it. */
+/**
+ * Computes the environment of a child. Reads no more of the parent's environment than
+ * needed, since each variable may take a permission.
+ */
 export function childEnvironment(
   spec: SpawnSpec,
   parent: ParentEnvironment,
 ): ChildEnvironment {
   const variables = new Map<string, string>();
-  const removes = !spec.envCleared && [...spec.envs.values()].includes(null);
-  const inherited = removes ? Object.keys(parent.all()) : spec.envInherited;
+  const removesVariables = !spec.envCleared &&
+    [...spec.envs.values()].includes(null);
+  const inherited = removesVariables
+    ? Object.keys(parent.all())
+    : spec.envInherited;
   for (const name of inherited) {
     const value = parent.get(name);
     if (value !== undefined) variables.set(name, value);
@@ -31,10 +37,13 @@ export function childEnvironment(
     if (value === null) variables.delete(name);
     else variables.set(name, value);
   }
-  return { alone: spec.envCleared || removes, variables: toRecord(variables) };
+  return {
+    isComplete: spec.envCleared || removesVariables,
+    variables: toRecord(variables),
+  };
 }
 
-/** An object without a prototype: a variable may be called `__proto__`. */
+/** Returns an object without a prototype, because a variable may be named `__proto__`. */
 function toRecord(
   variables: ReadonlyMap<string, string>,
 ): Record<string, string> {

@@ -1,7 +1,7 @@
 import { SpawnError } from "../outcome/errors.ts";
 import { signalNumber } from "./builtin.ts";
-import { couldNotEnter } from "./cgroup_entry.ts";
-import { reopened } from "./deno_stdout_pipe.ts";
+import { failedToEnterCgroup } from "./cgroup_entry.ts";
+import { reopen } from "./deno_stdout_pipe.ts";
 import { denoSystem } from "./deno_system.ts";
 import type {
   ByteSink,
@@ -12,29 +12,29 @@ import type {
 } from "./runtime.ts";
 import { errorCode } from "./spawn_failure.ts";
 
-/** How a child is started. */
+/** The way in which a child is started. */
 export interface DenoStart {
   readonly program: string;
   readonly args: readonly string[];
   readonly detached: boolean;
   readonly leadsGroup: boolean;
-  /** What `setsid` is to execute; `null` without `setsid`. */
+  /** The program that `setsid` executes; `null` if the child is started without `setsid`. */
   readonly target: string | null;
   readonly entersCgroup: boolean;
 }
 
-/** What a {@linkcode DenoChild} is made of. */
+/** The arguments of {@linkcode DenoChild}. */
 export interface DenoChildParts {
   readonly child: Deno.ChildProcess;
   readonly spec: SpawnSpec;
   readonly start: DenoStart;
-  /** The descriptor of this process that the child's stdout is read from; `null` if it is not known. */
+  /** The descriptor from which this program reads the child's stdout; `null` if it is not known. */
   readonly stdoutDescriptor: number | null;
-  /** The error for a child that could not be started after all. */
+  /** Makes the error for a child that could not be started after all. */
   readonly explain: (cause: unknown) => Error;
 }
 
-/** A child that was started by `Deno.Command`. */
+/** A child that `Deno.Command` started. */
 export class DenoChild implements Child {
   readonly pid: number;
   readonly leadsGroup: boolean;
@@ -45,9 +45,9 @@ export class DenoChild implements Child {
   readonly status: Promise<ExitStatus>;
   readonly #child: Deno.ChildProcess;
   readonly #parts: DenoChildParts;
-  #keepsAlive: KeepAlive | null = null;
+  #keepAlive: KeepAlive | null = null;
 
-  /** Takes charge of a child in the turn in which it was started. */
+  /** Wraps a child. Call this in the turn of the event loop in which it was started. */
   constructor(parts: DenoChildParts) {
     const { child, spec, start } = parts;
     this.#child = child;
@@ -65,10 +65,10 @@ export class DenoChild implements Child {
     try {
       this.#child.kill(name as Deno.Signal);
     } catch (error) {
-      const hasEnded = error instanceof TypeError ||
+      const hasExited = error instanceof TypeError ||
         error instanceof Deno.errors.NotFound ||
         error instanceof Deno.errors.BadResource;
-      if (!hasEnded && !(error instanceof Deno.errors.PermissionDenied)) {
+      if (!hasExited && !(error instanceof Deno.errors.PermissionDenied)) {
         throw error;
       }
     }
@@ -78,59 +78,61 @@ export class DenoChild implements Child {
     return denoSystem.signal(-this.pid, name);
   }
 
-  // Nothing has been read of it: Deno waits until somebody asks.
+  // Deno has not read any of it yet, because it reads only on demand.
   releaseStdout(): PipeEnd | null {
     const { stdoutDescriptor } = this.#parts;
-    const end = stdoutDescriptor === null ? null : reopened(stdoutDescriptor);
-    if (end !== null) this.stdout!.cancel().catch(() => {});
-    return end;
+    const reader = stdoutDescriptor === null ? null : reopen(stdoutDescriptor);
+    if (reader !== null) this.stdout!.cancel().catch(() => {});
+    return reader;
   }
 
   unref(): void {
-    unlessEnded(() => this.#child.unref());
-    this.#keepsAlive?.[Symbol.dispose]();
+    unlessExited(() => this.#child.unref());
+    this.#keepAlive?.[Symbol.dispose]();
   }
 
   ref(): void {
-    unlessEnded(() => this.#child.ref());
+    unlessExited(() => this.#child.ref());
   }
 
-  // When a program fails, Deno kills the children that keep it alive, and with them
-  // goes what told whose children theirs are. So something else keeps it alive.
+  // When a program fails, Deno kills the children that keep its event loop alive. The
+  // watcher could then no longer find the descendants of such a child by their parent. So
+  // the child is unreferenced, and a timer keeps the event loop alive in its place.
   entrustToWatcher(): void {
     this.#child.unref();
-    const keepsAlive = new KeepAlive();
-    this.#keepsAlive = keepsAlive;
-    this.status.then(() => keepsAlive[Symbol.dispose]());
+    const keepAlive = new KeepAlive();
+    this.#keepAlive = keepAlive;
+    this.status.then(() => keepAlive[Symbol.dispose]());
   }
 
-  // `setsid` was given a program that looked sure to start. What cannot be seen
-  // beforehand (a file just being written, a security module) shows only in how
-  // it ends, and in the one line that it then prints.
+  // `setsid` starts only programs that are sure to start. Some obstacles cannot be checked
+  // beforehand, such as a file that is open for writing or a security module. They show in
+  // the exit code of `setsid` and in the one line that it prints.
   lateFailure(status: ExitStatus, stderr: string): Error | null {
     const { spec, start: { target }, explain } = this.#parts;
-    if (this.entersCgroup && couldNotEnter(status.code, stderr)) {
-      return new SpawnError(spec.program, "its cgroup was refused");
+    if (this.entersCgroup && failedToEnterCgroup(status.code, stderr)) {
+      return new SpawnError(spec.program, "it could not enter its cgroup");
     }
     if (target === null || (status.code !== 126 && status.code !== 127)) {
       return null;
     }
-    // As util-linux puts it, and as BusyBox does.
-    const beginnings = [
+    // The messages of util-linux and of BusyBox.
+    const prefixes = [
       `setsid: failed to execute ${target}: `,
       `setsid: can't execute '${target}': `,
     ];
-    const beginning = beginnings.find((beginning) =>
-      stderr.startsWith(beginning)
-    );
-    if (beginning === undefined || !stderr.endsWith("\n")) return null;
-    const reason = stderr.slice(beginning.length, -1);
+    const prefix = prefixes.find((prefix) => stderr.startsWith(prefix));
+    if (prefix === undefined || !stderr.endsWith("\n")) return null;
+    const reason = stderr.slice(prefix.length, -1);
     return reason.includes("\n") ? null : explain(new Error(reason));
   }
 }
 
-/** A child that has ended is no resource of Deno's any more: from some time before its status is told. */
-function unlessEnded(action: () => void): void {
+/**
+ * Calls `action` unless the child has exited: Deno removes an exited child from its resource
+ * table some time before `status` resolves.
+ */
+function unlessExited(action: () => void): void {
   try {
     action();
   } catch (error) {
@@ -144,7 +146,10 @@ function exitStatus({ code, signal }: Deno.CommandStatus): ExitStatus {
     : { code: null, signal: signalNumber(signal) };
 }
 
-/** Deno has no names for real-time signals and rejects instead, with the number in the message. */
+/**
+ * Returns the exit status if Deno rejects `status`. It does so for a real-time signal, for
+ * which it has no name; the message has the number.
+ */
 function exitStatusOfFailure(error: unknown): ExitStatus {
   const number = /^Invalid signal: (\d+)$/.exec(
     error instanceof Error ? error.message : "",
@@ -152,7 +157,10 @@ function exitStatusOfFailure(error: unknown): ExitStatus {
   return { code: null, signal: number === undefined ? null : Number(number) };
 }
 
-/** Keeps the program alive, as a pending operation would. */
+/**
+ * Keeps the event loop alive until disposed, as a pending operation would. All instances
+ * share a timer.
+ */
 class KeepAlive implements Disposable {
   static #count = 0;
   static #timer: ReturnType<typeof setInterval> | undefined;
@@ -176,7 +184,8 @@ class DenoSink implements ByteSink {
 
   constructor(stream: WritableStream<Uint8Array>) {
     this.#writer = stream.getWriter();
-    // A broken pipe is told by `write`; nobody needs to be told twice.
+    // `write` reports a broken pipe; without this line it would be an unhandled rejection as
+    // well.
     this.#writer.closed.catch(() => {});
   }
 
@@ -193,7 +202,7 @@ class DenoSink implements ByteSink {
   }
 
   async close(): Promise<void> {
-    // A pipe that broke is closed already.
+    // A broken pipe is closed already.
     await this.#writer.close().catch(() => {});
   }
 }

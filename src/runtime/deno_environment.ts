@@ -3,14 +3,14 @@ import { builtin } from "./builtin.ts";
 import { isGranted } from "./deno_permission.ts";
 import type { HostEnvironment } from "./runtime.ts";
 
-/** What surrounds the program, by way of Deno's own calls. */
+/** Implements {@linkcode HostEnvironment} with Deno's own functions. */
 export const denoEnvironment: HostEnvironment = {
   variable,
   hasExactStacks: true,
   canReadVariable,
   folder(which) {
     if (which === "cwd") return Deno.cwd();
-    return which === "home" ? home() : temporary();
+    return which === "home" ? home() : temporaryFolder();
   },
 };
 
@@ -22,38 +22,40 @@ function canReadVariable(name: string): boolean {
   return readVariable(name) !== null;
 }
 
-/** Its value; `undefined` if there is none, and `null` if it cannot be read. */
+/** Reads a variable: `undefined` if it is not set, `null` if it cannot be read. */
 function readVariable(name: string): string | undefined | null {
   if (!isGranted({ name: "env", variable: name })) return null;
   try {
     return Deno.env.get(name);
   } catch (error) {
-    // Its value is no UTF-8: the error has the value in it, and is not passed on.
+    // The value is not UTF-8. The message of the error contains the value, which may be a
+    // secret, so the error is not passed on.
     if (error instanceof Deno.errors.InvalidData) return null;
     throw error;
   }
 }
 
 function home(): string {
-  const named = variable("HOME") ?? variable("USERPROFILE");
-  if (named) return named;
+  const configured = variable("HOME") ?? variable("USERPROFILE");
+  if (configured) return configured;
   if (isGranted({ name: "sys", kind: "homedir" })) {
     return builtin("node:os").homedir();
   }
   throw new UnsupportedError(
-    "knowing the home folder",
+    "finding the home folder",
     "grant --allow-env=HOME",
   );
 }
 
-function temporary(): string {
+function temporaryFolder(): string {
   const names = Deno.build.os === "windows" ? ["TEMP", "TMP"] : ["TMPDIR"];
   if (!names.every(canReadVariable)) {
     throw new UnsupportedError(
-      "knowing the folder for temporary files",
+      "finding the folder for temporary files",
       `grant --allow-env=${names.join(",")}`,
     );
   }
-  const named = names.map(variable).find((folder) => folder !== null);
-  return named || (Deno.build.os === "windows" ? "C:\\Windows\\Temp" : "/tmp");
+  const configured = names.map(variable).find((folder) => folder !== null);
+  return configured ||
+    (Deno.build.os === "windows" ? "C:\\Windows\\Temp" : "/tmp");
 }

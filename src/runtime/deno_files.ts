@@ -1,11 +1,11 @@
 import { openForChild } from "./output_file.ts";
-import type { FileFacts, Files, OpenFile, PrivateFile } from "./runtime.ts";
+import type { FileInfo, Files, OpenFile, PrivateFile } from "./runtime.ts";
 
-/** Files by way of Deno's own calls. */
+/** Implements {@linkcode Files} with Deno's own functions. */
 export const denoFiles: Files = {
-  async facts(path, options) {
+  async stat(path, options) {
     try {
-      return factsOf(
+      return fileInfo(
         await (options?.link ? Deno.lstat(path) : Deno.stat(path)),
       );
     } catch (error) {
@@ -32,7 +32,7 @@ export const denoFiles: Files = {
       mode: 0o600,
     });
     try {
-      // The umask can take bits away even from this mode.
+      // The umask may have cleared bits of the mode.
       await Deno.chmod(path, 0o600);
     } catch (error) {
       file.close();
@@ -71,7 +71,7 @@ export const denoFiles: Files = {
 
 function openFile(file: Deno.FsFile): OpenFile {
   return {
-    facts: async () => factsOf(await file.stat()),
+    stat: async () => fileInfo(await file.stat()),
     read: async (buffer) => (await file.read(buffer)) ?? 0,
     close: () => Promise.resolve(file.close()),
   };
@@ -80,8 +80,8 @@ function openFile(file: Deno.FsFile): OpenFile {
 function privateFile(file: Deno.FsFile): PrivateFile {
   return {
     async write(bytes) {
-      for (let at = 0; at < bytes.length;) {
-        at += await file.write(bytes.subarray(at));
+      for (let written = 0; written < bytes.length;) {
+        written += await file.write(bytes.subarray(written));
       }
     },
     sync: () => file.sync(),
@@ -89,7 +89,7 @@ function privateFile(file: Deno.FsFile): PrivateFile {
   };
 }
 
-function factsOf(info: Deno.FileInfo): FileFacts {
+function fileInfo(info: Deno.FileInfo): FileInfo {
   const kind = info.isFile
     ? "file"
     : info.isDirectory

@@ -2,7 +2,7 @@ import { UnsupportedError } from "../outcome/errors.ts";
 import { isGranted } from "./deno_permission.ts";
 import type { Address, Network } from "./runtime.ts";
 
-/** The network by way of Deno's own calls. */
+/** Implements {@linkcode Network} with Deno's own functions. */
 export const denoNetwork: Network = {
   async canConnect(address, signal) {
     for (const hostname of hostsOf(address)) {
@@ -17,14 +17,17 @@ export const denoNetwork: Network = {
             { cause },
           );
         }
-        // Nobody listens there, or not yet, or nobody waits any more.
+        // No server listens on the port, or not yet, or the signal has fired.
       }
     }
     return false;
   },
 };
 
-/** Without a host, this machine, by either of its addresses; the second where it need not be asked for. */
+/**
+ * Returns the hosts to try. The IPv6 loopback address is tried only where it takes no
+ * further permission.
+ */
 function hostsOf({ hostname, port }: Address): readonly string[] {
   if (hostname !== undefined) return [hostname];
   const host = `[::1]:${port}`;

@@ -1,10 +1,10 @@
-/** Whether a permission is granted; asks without ever prompting. */
+/** Tests whether a permission is granted. Never prompts. */
 export function isGranted(permission: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(permission).state === "granted";
 }
 
-/** Whether a permission is granted without a part of it being denied. */
-export function isGrantedWhole(permission: Deno.PermissionDescriptor): boolean {
+/** Tests whether a permission is granted and no part of it is denied. Never prompts. */
+export function isFullyGranted(permission: Deno.PermissionDescriptor): boolean {
   const { state, partial } = Deno.permissions.querySync(permission);
   return state === "granted" && !partial;
 }

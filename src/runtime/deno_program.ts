@@ -1,112 +1,128 @@
 import { isGranted } from "./deno_permission.ts";
 import {
-  type FileView,
+  type FileInspector,
   HEAD_BYTES,
-  isPlainExecutable,
+  isSureToExecute,
 } from "./executable_format.ts";
 import {
   DEFAULT_PATH,
-  isRelativePath,
+  type Executability,
+  hasRelativeFolder,
   lookUpProgram,
-  type ProgramFinding,
   type ProgramLookup,
 } from "./program_lookup.ts";
 import type { SpawnSpec } from "./runtime.ts";
 
-// Deno's own calls, although they throw for what is not there: the first use of
-// `node:fs` costs a program some 15 ms.
+// This file uses Deno's own functions, although they throw for a missing file: the first use
+// of `node:fs` takes about 15 ms.
 
-/** `setsid` and the word by which it is sure to start a program. */
-export interface Prefix {
+/** The path of `setsid`, and the name or path of the program for it to execute. */
+export interface SetsidStart {
   readonly setsid: string;
   readonly target: string;
 }
 
 /**
- * How `setsid` can start the command's program, or `null` if it cannot, or might
- * not: it would report that as the program's own exit code.
+ * Returns how to start the program through `setsid`, or `null` if that is not sure to
+ * succeed: `setsid` would report a failure as an exit code of the program.
  *
- * `setsid` looks a name up in the child's `PATH`; here it is looked up in the
- * parent's if the child has none. Where both find the same file it is given the
- * name, so that the child sees it as its own; where they do not, the path.
+ * `setsid` looks up a name in the child's `PATH`. This library uses the parent's `PATH` if
+ * the child has none. Where both find the same file, `setsid` gets the name, so that the
+ * program sees its name as its first word. Otherwise it gets the path.
  */
-export function prefixFor(spec: SpawnSpec): Prefix | null {
+export function setsidStartFor(spec: SpawnSpec): SetsidStart | null {
   try {
-    const setsid = setsidPath();
+    const setsid = findSetsid();
     const target = setsid === null ? null : targetFor(spec);
     return setsid === null || target === null ? null : { setsid, target };
   } catch {
-    // Whatever stood in the way of finding out: the runtime itself will say what is wrong.
+    // For any other obstacle, Deno starts the program itself and reports what is wrong.
     return null;
   }
 }
 
-/** A program that was found by its name, and is sure to start for as long as `facts` hold. */
-interface Found {
+/**
+ * A program that was found by its name, and is sure to start while its file has this
+ * fingerprint.
+ */
+interface VerifiedProgram {
   readonly path: string;
-  readonly facts: string;
+  readonly fingerprint: string;
 }
 
 /**
- * Where names were found by which `setsid` is given them: looking through a long
- * `PATH` again for every run would cost more than all the rest. Should there be
- * another file of that name further up by now, `setsid` finds it all the same.
+ * The programs that `setsid` gets by name. Without this cache, searching a long `PATH` would
+ * take most of the time of a start. The cache does not fix the path: `setsid` searches
+ * `PATH` itself, and finds a file that was added in an earlier folder meanwhile.
  */
-const foundBefore = new Map<string, Found>();
-const MOST_REMEMBERED = 1000;
+const verifiedPrograms = new Map<string, VerifiedProgram>();
+const MAX_VERIFIED_PROGRAMS = 1000;
 
-/** The word by which `setsid` is sure to start the command's program, or `null`. */
+/** Returns the name or path with which `setsid` is sure to start the program, or `null`. */
 function targetFor(spec: SpawnSpec): string | null {
   const key = JSON.stringify([
     spec.program,
     pathFor(spec),
     spec.cwd,
-    childHasOurPath(spec),
+    childHasSamePath(spec),
   ]);
-  const before = foundBefore.get(key);
-  const isAsBefore = before !== undefined && mayRead(before.path) &&
-    factsOf(before.path) === before.facts;
-  if (isAsBefore) return spec.program;
+  const verified = verifiedPrograms.get(key);
+  const isUnchanged = verified !== undefined && mayRead(verified.path) &&
+    fingerprintOf(verified.path) === verified.fingerprint;
+  if (isUnchanged) return spec.program;
   const lookup = lookUp(spec);
-  if (lookup?.kind !== "found" || !isPlainExecutable(lookup.path, fileView)) {
+  if (
+    lookup?.kind !== "found" || !isSureToExecute(lookup.path, fileInspector)
+  ) {
     return null;
   }
-  if (!findsByName(spec, lookup.path)) return lookup.word;
-  if (foundBefore.size >= MOST_REMEMBERED) foundBefore.clear();
-  foundBefore.set(key, { path: lookup.path, facts: factsOf(lookup.path) });
+  if (!isFoundBySetsid(spec, lookup.path)) return lookup.childPath;
+  if (verifiedPrograms.size >= MAX_VERIFIED_PROGRAMS) verifiedPrograms.clear();
+  verifiedPrograms.set(key, {
+    path: lookup.path,
+    fingerprint: fingerprintOf(lookup.path),
+  });
   return spec.program;
 }
 
-/** What changes when a file is replaced, written to or made no longer executable. */
-function factsOf(path: string): string {
+/**
+ * Returns a text that changes when a file is replaced, written to, or loses its execute
+ * permission.
+ */
+function fingerprintOf(path: string): string {
   const { dev, ino, size, mtime, ctime } = Deno.statSync(path);
   return `${dev} ${ino} ${size} ${mtime?.getTime()} ${ctime?.getTime()}`;
 }
 
-let setsidFound: string | undefined;
+let cachedSetsidPath: string | undefined;
 
-function setsidPath(): string | null {
-  // Not finding it may be for want of a permission, which may still be granted.
-  setsidFound ??= ["/usr/bin/setsid", "/bin/setsid"].find((path) =>
-    find(path) === "executable"
+function findSetsid(): string | null {
+  // A failure is not cached: the permission to find it may be granted later.
+  cachedSetsidPath ??= ["/usr/bin/setsid", "/bin/setsid"].find((path) =>
+    executability(path) === "executable"
   );
-  return setsidFound ?? null;
+  return cachedSetsidPath ?? null;
 }
 
 /**
- * Looks the command's program up in the `PATH` that the command sets, or else in
- * the parent's; `null` if permissions do not allow it.
+ * Looks up the program in the `PATH` that the command sets, or else in the parent's.
+ * Returns `null` if the permissions do not allow that.
  */
 export function lookUp(spec: SpawnSpec): ProgramLookup | null {
   const pathVariable = pathFor(spec);
   if (pathVariable === null) return null;
-  const lookup = lookUpProgram(spec.program, pathVariable, spec.cwd, find);
+  const lookup = lookUpProgram(
+    spec.program,
+    pathVariable,
+    spec.cwd,
+    executability,
+  );
   return lookup.kind === "missing" && !isGranted({ name: "read" })
     ? null
     : lookup;
 }
 
-/** The `PATH` that counts for a name, or `null` if it may not be read, or is one of Windows. */
+/** Returns the `PATH` to search; `null` if it may not be read, and on Windows. */
 function pathFor(spec: SpawnSpec): string | null {
   if (Deno.build.os === "windows") return null;
   const own = spec.envs.get("PATH");
@@ -117,36 +133,49 @@ function pathFor(spec: SpawnSpec): string | null {
 }
 
 /**
- * What the runtime is to be given as the program when there is no prefix: the
- * program as it stands, where the runtime looks it up as it should. `null` if it
- * is not there.
+ * Returns the program to pass to `Deno.Command` for a start without `setsid`, or `null` if
+ * the program does not exist. The name is passed on unchanged where Deno looks it up as this
+ * library does.
  */
-export function programWord(spec: SpawnSpec): string | null {
+export function programForDeno(spec: SpawnSpec): string | null {
   const pathVariable = pathFor(spec);
-  const isLeftToRuntime = spec.program.includes("/") || pathVariable === null ||
-    !isRelativePath(pathVariable);
-  const lookup = isLeftToRuntime ? null : lookUp(spec);
+  const isResolvedByDeno = spec.program.includes("/") ||
+    pathVariable === null ||
+    !hasRelativeFolder(pathVariable);
+  const lookup = isResolvedByDeno ? null : lookUp(spec);
   if (lookup?.kind === "missing") return null;
-  return lookup?.kind === "found" ? lookup.word : spec.program;
+  return lookup?.kind === "found" ? lookup.childPath : spec.program;
 }
 
-/** Whether `setsid`, given the program as it stands, starts what is at `path`. */
-function findsByName(spec: SpawnSpec, path: string): boolean {
-  // It would take this for an option.
+/**
+ * Tests whether `setsid` starts the file at `path` if it gets the program as the command
+ * names it.
+ */
+function isFoundBySetsid(spec: SpawnSpec, path: string): boolean {
+  // `setsid` would take the program for an option.
   if (spec.program.startsWith("-")) return false;
-  if (spec.program.includes("/") || childHasOurPath(spec)) return true;
-  const byDefault = lookUpProgram(spec.program, DEFAULT_PATH, spec.cwd, find);
+  if (spec.program.includes("/") || childHasSamePath(spec)) return true;
+  const byDefault = lookUpProgram(
+    spec.program,
+    DEFAULT_PATH,
+    spec.cwd,
+    executability,
+  );
   return byDefault.kind === "found" && isSameFile(byDefault.path, path);
 }
 
-function childHasOurPath(spec: SpawnSpec): boolean {
+/** Tests whether the child has the same `PATH` variable that {@linkcode pathFor} returns. */
+function childHasSamePath(spec: SpawnSpec): boolean {
   const own = spec.envs.get("PATH");
   if (own !== undefined) return own !== null;
   return !spec.envCleared || spec.envInherited.includes("PATH");
 }
 
-/** Any execute bit counts: whether it is the caller's shows when the program is started. */
-function find(path: string): ProgramFinding {
+/**
+ * Inspects the file at a path. Any execute bit counts; a start shows whether it applies to
+ * this user.
+ */
+function executability(path: string): Executability {
   if (!mayRead(path)) return "absent";
   try {
     const { isFile, mode } = Deno.statSync(path);
@@ -163,20 +192,20 @@ function isSameFile(one: string, other: string): boolean {
   return first.ino === second.ino && first.dev === second.dev;
 }
 
-/** Whether the file may be looked at. */
+/** Tests whether the permissions allow reading a path. */
 export function mayRead(path: string): boolean {
   return isGranted({ name: "read" }) || isGranted({ name: "read", path });
 }
 
-const fileView: FileView = {
+const fileInspector: FileInspector = {
   get arch() {
     return Deno.build.arch;
   },
-  isExecutable: (path) => find(path) === "executable",
-  headOf,
+  isExecutable: (path) => executability(path) === "executable",
+  readHead,
 };
 
-function headOf(path: string): Uint8Array {
+function readHead(path: string): Uint8Array {
   using file = Deno.openSync(path);
   const head = new Uint8Array(HEAD_BYTES);
   return head.subarray(0, file.readSync(head) ?? 0);

@@ -1,46 +1,56 @@
 import { SpawnError, UnsupportedError } from "../outcome/errors.ts";
 import { messageOf } from "../outcome/message_text.ts";
-import { enteringArgs, SHELL } from "./cgroup_entry.ts";
+import { cgroupEntryArgs, SHELL } from "./cgroup_entry.ts";
 import {
   type ChildEnvironment,
   childEnvironment,
   type ParentEnvironment,
 } from "./child_environment.ts";
 import { DenoChild, type DenoStart } from "./deno_child.ts";
-import { isGranted, isGrantedWhole } from "./deno_permission.ts";
-import { lookUp, mayRead, prefixFor, programWord } from "./deno_program.ts";
-import { nextDescriptors, stdoutAmong } from "./deno_stdout_pipe.ts";
+import { isFullyGranted, isGranted } from "./deno_permission.ts";
+import {
+  lookUp,
+  mayRead,
+  programForDeno,
+  setsidStartFor,
+} from "./deno_program.ts";
+import {
+  nextFreeDescriptors,
+  stdoutDescriptorAmong,
+} from "./deno_stdout_pipe.ts";
 import type { Child, SpawnSpec, StdioMode } from "./runtime.ts";
 import {
   errorCode,
   explainSpawnFailure,
-  foundPath,
   NO_LOOKUP_ON_WINDOWS,
+  requirePath,
 } from "./spawn_failure.ts";
 
-/** Starts a child by way of `Deno.Command`. */
+/** Starts a child with `Deno.Command`. */
 export function denoSpawn(spec: SpawnSpec): Child {
   const environment = environmentOf(spec);
   const start = chooseStart(spec, environment);
   const command = new Deno.Command(start.program, {
     args: [...start.args],
     cwd: spec.cwd ?? undefined,
-    clearEnv: environment.alone,
+    clearEnv: environment.isComplete,
     env: environment.variables,
     stdin: stdio(spec.stdin),
     stdout: stdio(spec.stdout),
     stderr: stdio(spec.stderr),
     detached: start.detached,
   });
-  const next = spec.releasesStdout ? nextDescriptors() : null;
+  const candidates = spec.releasesStdout ? nextFreeDescriptors() : null;
   try {
     const child = command.spawn();
-    const stdout = next === null ? null : stdoutAmong(next, spec, child.pid);
+    const stdoutDescriptor = candidates === null
+      ? null
+      : stdoutDescriptorAmong(candidates, spec, child.pid);
     return new DenoChild({
       child,
       spec,
       start,
-      stdoutDescriptor: stdout,
+      stdoutDescriptor,
       explain: (cause) => explain(spec, cause),
     });
   } catch (cause) {
@@ -48,9 +58,9 @@ export function denoSpawn(spec: SpawnSpec): Child {
   }
 }
 
-/** Tells where a program would be found. */
+/** Implements {@linkcode Runtime.which}. */
 export function denoWhich(spec: SpawnSpec): string {
-  return foundPath(
+  return requirePath(
     {
       program: spec.program,
       cwd: spec.cwd,
@@ -63,20 +73,22 @@ export function denoWhich(spec: SpawnSpec): string {
   );
 }
 
-/** Deno takes a descriptor as well; its types do not know. */
+/** Converts the type of a mode: Deno also takes a descriptor, which its types do not say. */
 function stdio(mode: SpawnSpec["stdout"]): StdioMode {
   return mode as StdioMode;
 }
 
 /**
- * Chooses the cheapest way to what was asked for. `detached` makes Deno copy its
- * whole address space's table (a `fork` in place of a `vfork`), which takes
- * longer the more memory the program has; `setsid` costs one more `exec` at any
- * size, and needs to be given a program that is sure to start. It would also start
- * one that Deno was told to deny, so with any of them denied Deno itself starts all.
+ * Chooses the fastest way to start the child.
  *
- * A group that may not be signalled is worth nothing, so without full run
- * permission, which that takes, the child stays in its parent's.
+ * `detached` makes Deno use `fork` in place of `vfork`. `fork` copies the page tables of
+ * this program, so it takes longer the more memory the program has. `setsid` takes one more
+ * `exec`, whatever the memory, but only a program that is sure to start may be started
+ * through it. `setsid` would also start a program that `--deny-run` excludes, so it is not
+ * used if any program is denied.
+ *
+ * Signalling a group takes run permission for all programs. Without it a group of its own
+ * would be of no use, and the child stays in the parent's group.
  */
 function chooseStart(
   spec: SpawnSpec,
@@ -85,11 +97,11 @@ function chooseStart(
   const { args, cgroup } = spec;
   const ownGroup = spec.ownGroup && Deno.build.os !== "windows" &&
     isGranted({ name: "run" });
-  const prefix = ownGroup && isGrantedWhole({ name: "run" })
-    ? prefixFor(spec)
+  const setsidStart = ownGroup && isFullyGranted({ name: "run" })
+    ? setsidStartFor(spec)
     : null;
-  if (prefix === null) {
-    const program = programWord(spec);
+  if (setsidStart === null) {
+    const program = programForDeno(spec);
     if (program === null) throw explain(spec, null);
     return {
       program,
@@ -100,13 +112,14 @@ function chooseStart(
       entersCgroup: false,
     };
   }
-  const { setsid, target } = prefix;
-  const words = [target, ...args];
+  const { setsid, target } = setsidStart;
+  const targetCommand = [target, ...args];
   return {
     program: setsid,
-    args: cgroup === undefined
-      ? words
-      : [SHELL, ...enteringArgs(cgroup, wholeOf(environment), words)],
+    args: cgroup === undefined ? targetCommand : [
+      SHELL,
+      ...cgroupEntryArgs(cgroup, completeVariables(environment), targetCommand),
+    ],
     detached: false,
     leadsGroup: true,
     target,
@@ -114,11 +127,14 @@ function chooseStart(
   };
 }
 
-/** The whole environment of a child that enters a cgroup, for which everything has to be granted. */
-function wholeOf(
-  { alone, variables }: ChildEnvironment,
+/**
+ * Returns all variables of a child that enters a cgroup. The environment of this program can
+ * be read then: cgroups take all permissions.
+ */
+function completeVariables(
+  { isComplete, variables }: ChildEnvironment,
 ): Record<string, string> {
-  return alone ? variables : { ...Deno.env.toObject(), ...variables };
+  return isComplete ? variables : { ...Deno.env.toObject(), ...variables };
 }
 
 function environmentOf(spec: SpawnSpec): ChildEnvironment {
@@ -128,7 +144,7 @@ function environmentOf(spec: SpawnSpec): ChildEnvironment {
     if (cause instanceof UnsupportedError) throw cause;
     throw new SpawnError(
       spec.program,
-      `its environment cannot be passed on: ${messageOf(cause)}`,
+      `the environment cannot be passed on: ${messageOf(cause)}`,
       { cause },
     );
   }
@@ -141,9 +157,7 @@ function parentEnvironment(program: string): ParentEnvironment {
       throw new UnsupportedError(
         `passing on the environment variable ${name}`,
         `grant --allow-env=${name}`,
-        {
-          program,
-        },
+        { program },
       );
     },
     all() {
@@ -161,23 +175,23 @@ function explain(spec: SpawnSpec, cause: unknown): Error {
   if (cause instanceof Deno.errors.NotCapable) {
     return new SpawnError(
       spec.program,
-      `Deno was not granted --allow-run for it (${cause.message})`,
+      `the run permission does not include it; grant --allow-run (${cause.message})`,
       { cause },
     );
   }
-  const complainsOfCwd = cause instanceof Error &&
+  const isAboutCwd = cause instanceof Error &&
     /: (No such cwd|cwd is not a directory) '/.test(cause.message);
   return explainSpawnFailure({
     program: spec.program,
     cwd: spec.cwd,
-    cwdIsFolder: complainsOfCwd ? false : isFolder(spec.cwd),
+    cwdIsFolder: isAboutCwd ? false : isFolder(spec.cwd),
     lookup: lookUp(spec),
     cause,
     code: errorCode(cause),
   });
 }
 
-/** Whether a path leads to a folder; `null` if that cannot be told. */
+/** Tests whether a path is a folder; `null` if it cannot be read, or without a path. */
 function isFolder(path: string | null): boolean | null {
   if (path === null || !mayRead(path)) return null;
   try {

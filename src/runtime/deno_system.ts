@@ -1,9 +1,9 @@
 import { isGranted } from "./deno_permission.ts";
-import { type DirectSink, isProcessName, type System } from "./runtime.ts";
+import { type DirectSink, isProcessNumber, type System } from "./runtime.ts";
 
 /**
- * The system by way of Deno's own calls. Whatever `/proc` and `/sys` hold takes all
- * permissions; without them nothing there is touched.
+ * Implements {@linkcode System} with Deno's own functions. Deno allows access to `/proc` and
+ * `/sys` only with all permissions. Without them this code does not try.
  */
 export const denoSystem: System = {
   get kind() {
@@ -14,18 +14,18 @@ export const denoSystem: System = {
     return Deno.pid;
   },
 
-  // Outside of `deno test`, `Deno.test` is a stand-in: by this name, or in earlier
-  // versions without the other functions. Should that ever change, a helper is
-  // started more often than it need be, or reported by a sanitizer.
-  get countsLeaks() {
+  // Outside of `deno test`, `Deno.test` is a function named `noopTest`; in earlier versions
+  // it is a function without members. If Deno changes that, a watcher is started for each
+  // run although one would do, or a sanitizer reports the watcher.
+  get reportsLeakedChildren() {
     return Deno.test?.name !== "noopTest" &&
       typeof Deno.test?.ignore === "function";
   },
 
-  noGroupsReason() {
+  groupsUnavailableReason() {
     return isGranted({ name: "run" })
       ? null
-      : "Deno lets a process group be signalled with --allow-run for all programs only";
+      : "signalling a process group takes --allow-run for all programs";
   },
 
   signal(pid, name) {
@@ -40,7 +40,7 @@ export const denoSystem: System = {
   },
 
   exists(pid) {
-    // Deno takes the number 0 for a signal that is not sent; its types know of names only.
+    // Signal 0 sends nothing and only checks. Deno accepts it; its types have names alone.
     return denoSystem.signal(pid, 0 as unknown as string);
   },
 
@@ -48,22 +48,22 @@ export const denoSystem: System = {
     return attempt(() => Deno.readTextFileSync(path)) ?? null;
   },
 
-  processLines() {
+  processStats() {
     return attempt(() => {
-      const lines: string[] = [];
+      const stats: string[] = [];
       for (const { name } of Deno.readDirSync("/proc")) {
-        if (!isProcessName(name)) continue;
+        if (!isProcessNumber(name)) continue;
         try {
-          lines.push(Deno.readTextFileSync(`/proc/${name}/stat`));
+          stats.push(Deno.readTextFileSync(`/proc/${name}/stat`));
         } catch {
-          // It has ended since the folder was read.
+          // The process has exited since the folder was listed.
         }
       }
-      return lines.length === 0 ? null : lines;
+      return stats.length === 0 ? null : stats;
     }) ?? null;
   },
 
-  folders(path) {
+  subfolders(path) {
     return attempt(() =>
       Array.from(Deno.readDirSync(path)).filter(({ isDirectory }) =>
         isDirectory
@@ -76,8 +76,9 @@ export const denoSystem: System = {
   },
 
   directStdinOf(pid) {
-    if (!hasAll()) return null;
-    // A shell that reads a file has the file there, for as long as that takes.
+    if (!hasAllPermissions()) return null;
+    // While a shell reads a file with `<`, that file is its descriptor 0. So if something other
+    // than a pipe is there, try again.
     for (let attempts = 1000; attempts > 0; attempts--) {
       const pipe = attempt(() => openPipe(`/proc/${pid}/fd/0`));
       if (pipe) return pipe;
@@ -94,14 +95,16 @@ export const denoSystem: System = {
   },
 
   createFolder(path) {
-    if (!hasAll()) {
-      throw new Deno.errors.NotCapable("Deno needs --allow-all for this");
+    if (!hasAllPermissions()) {
+      throw new Deno.errors.NotCapable(
+        "creating this folder takes --allow-all",
+      );
     }
     Deno.mkdirSync(path);
   },
 
   removeFolder(path) {
-    if (!hasAll()) return false;
+    if (!hasAllPermissions()) return false;
     try {
       Deno.removeSync(path);
       return true;
@@ -111,27 +114,28 @@ export const denoSystem: System = {
   },
 };
 
-/** A pipe to write to; `null` if something else is there. */
+/** Opens a pipe for writing; `null` if the path leads to something else. */
 function openPipe(path: string): DirectSink | null {
   if (!Deno.statSync(path).isFifo) return null;
   const file = Deno.openSync(path, { write: true });
+  // The path may lead to another file since.
   if (!file.statSync().isFifo) {
     file.close();
     return null;
   }
   return {
     write(bytes) {
-      for (let from = 0; from < bytes.length;) {
-        from += file.writeSync(bytes.subarray(from));
+      for (let written = 0; written < bytes.length;) {
+        written += file.writeSync(bytes.subarray(written));
       }
     },
     close: () => file.close(),
   };
 }
 
-/** What `action` returns; `undefined` if it fails, or if it would be refused. */
+/** Returns the result of `action`; `undefined` if it fails, or if a permission is missing. */
 function attempt<T>(action: () => T): T | undefined {
-  if (!hasAll()) return undefined;
+  if (!hasAllPermissions()) return undefined;
   try {
     return action();
   } catch {
@@ -139,12 +143,20 @@ function attempt<T>(action: () => T): T | undefined {
   }
 }
 
-const ALL = ["read", "write", "run", "env", "sys", "net", "ffi"] as const;
+const ALL_PERMISSIONS = [
+  "read",
+  "write",
+  "run",
+  "env",
+  "sys",
+  "net",
+  "ffi",
+] as const;
 
 /**
- * Whether everything is granted. Less would not do for `/proc`, and may make Deno
- * ask at a terminal.
+ * Tests whether all permissions are granted. Deno requires them for `/proc`, and might prompt
+ * for them on a terminal otherwise.
  */
-function hasAll(): boolean {
-  return ALL.every((name) => isGranted({ name }));
+function hasAllPermissions(): boolean {
+  return ALL_PERMISSIONS.every((name) => isGranted({ name }));
 }

@@ -1,41 +1,47 @@
-/** What the system has to find before it can execute a file: a path, nothing, or one cannot tell. */
-type Loader = { readonly path: string } | "none" | "unsure";
+/**
+ * The file that the system needs to execute another: an interpreter or a loader, none, or
+ * unknown.
+ */
+type Loader = { readonly path: string } | "none" | "unknown";
 
-/** How much of a file's start is looked at; one that has it elsewhere is "unsure". */
+/**
+ * How many bytes of a file are inspected. A binary that names its loader further on is
+ * `"unknown"`.
+ */
 export const HEAD_BYTES = 4096;
 
-/** How a file is looked at. */
-export interface FileView {
-  /** The machine's architecture, as the runtimes call it. */
+/** The access to files that {@linkcode isSureToExecute} needs. */
+export interface FileInspector {
+  /** The architecture of this machine, `"x86_64"` or `"aarch64"`. */
   readonly arch: string;
   isExecutable(path: string): boolean;
-  /** The file's first {@linkcode HEAD_BYTES}, or fewer. */
-  headOf(path: string): Uint8Array;
+  /** Reads up to the first {@linkcode HEAD_BYTES} of a file. */
+  readHead(path: string): Uint8Array;
 }
 
-/** An interpreter may itself be a script, but the system follows only so many. */
-const MOST_INTERPRETERS = 4;
+/** How many interpreters of interpreters are followed. The kernel has a limit as well. */
+const MAX_INTERPRETERS = 4;
 
 /**
- * Whether the system is sure to be able to execute a file: a binary for this
- * machine whose loader is there, or a script whose interpreter is.
+ * Tests whether executing an executable file is sure to succeed: it is a binary for this
+ * machine that needs no loader or whose loader exists, or a script whose interpreter can be
+ * executed in the same sense. Returns `false` if that is not certain.
  */
-export function isPlainExecutable(
+export function isSureToExecute(
   path: string,
-  view: FileView,
-  interpretersLeft = MOST_INTERPRETERS,
+  files: FileInspector,
+  interpretersLeft = MAX_INTERPRETERS,
 ): boolean {
-  const loader = loaderOf(view.headOf(path), view.arch);
+  const loader = loaderOf(files.readHead(path), files.arch);
   if (loader === "none") return true;
-  if (loader === "unsure" || interpretersLeft === 0) return false;
-  return view.isExecutable(loader.path) &&
-    isPlainExecutable(loader.path, view, interpretersLeft - 1);
+  if (loader === "unknown" || interpretersLeft === 0) return false;
+  return files.isExecutable(loader.path) &&
+    isSureToExecute(loader.path, files, interpretersLeft - 1);
 }
 
 /**
- * What executing a file takes beside the file itself, by the file's first bytes:
- * the loader that a 64-bit binary for this machine names, or the interpreter of a
- * script. `arch` is the machine's, as the runtimes call it.
+ * Finds the file that the system needs to execute a file with these first bytes: the
+ * loader of a 64-bit binary for this machine, or the interpreter of a script.
  */
 function loaderOf(head: Uint8Array, arch: string): Loader {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
@@ -44,27 +50,27 @@ function loaderOf(head: Uint8Array, arch: string): Loader {
 }
 
 function scriptInterpreter(head: Uint8Array): Loader {
-  // The system itself reads no further than this for a first line.
+  // The kernel reads no more than this of a `#!` line.
   const text = new TextDecoder().decode(head.subarray(0, 256));
   const path = /^#![ \t]*([^ \t\n]+)[ \t\n]/.exec(text)?.[1];
-  return path?.startsWith("/") ? { path } : "unsure";
+  return path?.startsWith("/") ? { path } : "unknown";
 }
 
 function elfLoader(head: DataView, arch: string): Loader {
   const is64BitLittleEndian = head.getUint8(4) === 2 && head.getUint8(5) === 1;
-  if (!is64BitLittleEndian || head.getUint16(18, true) !== MACHINES[arch]) {
-    return "unsure";
+  if (!is64BitLittleEndian || head.getUint16(18, true) !== ELF_MACHINES[arch]) {
+    return "unknown";
   }
   const tableAt = Number(head.getBigUint64(32, true));
   const entrySize = head.getUint16(54, true);
   const entries = head.getUint16(56, true);
   for (let index = 0; index < entries; index++) {
     const at = tableAt + index * entrySize;
-    if (at + 40 > head.byteLength) return "unsure";
-    if (head.getUint32(at, true) !== NAMES_LOADER) continue;
+    if (at + 40 > head.byteLength) return "unknown";
+    if (head.getUint32(at, true) !== PT_INTERP) continue;
     const from = Number(head.getBigUint64(at + 8, true));
     const length = Number(head.getBigUint64(at + 32, true));
-    if (length < 2 || from + length > head.byteLength) return "unsure";
+    if (length < 2 || from + length > head.byteLength) return "unknown";
     const name = new Uint8Array(
       head.buffer,
       head.byteOffset + from,
@@ -75,10 +81,10 @@ function elfLoader(head: DataView, arch: string): Loader {
   return "none";
 }
 
-/** The type of the program header that names the loader. */
-const NAMES_LOADER = 3;
-/** ELF's numbers for the machines that a runtime may be on. */
-const MACHINES: Readonly<Record<string, number>> = {
+/** The type of the ELF program header that names the loader. */
+const PT_INTERP = 3;
+/** The machine numbers of ELF. */
+const ELF_MACHINES: Readonly<Record<string, number>> = {
   x86_64: 62,
   aarch64: 183,
 };

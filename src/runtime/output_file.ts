@@ -2,8 +2,8 @@ import { builtin } from "./builtin.ts";
 import type { OutputDescriptor } from "./runtime.ts";
 
 /**
- * Opens a file for a child to write to. By way of `node:fs` in either runtime: a
- * file that Deno itself opens does not tell its descriptor, and a child takes one.
+ * Opens a file for a child to write to. Uses `node:fs` on both runtimes, because a child
+ * takes a descriptor and `Deno.FsFile` does not expose its own.
  */
 export async function openForChild(
   path: string,

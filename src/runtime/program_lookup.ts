@@ -1,57 +1,65 @@
-/** What is at a path, as far as executing it goes. */
-export type ProgramFinding = "executable" | "not-executable" | "absent";
+/** Whether the file at a path may be executed. */
+export type Executability = "executable" | "not-executable" | "absent";
 
 /**
- * Where a program was found, or why not. `path` is how the caller names the file,
- * `word` how the child does, who may have another working directory.
+ * The result of looking up a program. `path` is relative to the caller's working
+ * directory, `childPath` to that of the child.
  */
 export type ProgramLookup =
-  | { readonly kind: "found"; readonly path: string; readonly word: string }
+  | {
+    readonly kind: "found";
+    readonly path: string;
+    readonly childPath: string;
+  }
   | { readonly kind: "not-executable"; readonly path: string }
   | { readonly kind: "missing"; readonly searched: readonly string[] };
 
-/** Where `execvp` looks when there is no `PATH`. */
+/** The folders that `execvp` searches if `PATH` is not set. */
 export const DEFAULT_PATH = "/bin:/usr/bin";
 
 /**
- * Looks a program up as `execvp` does: a name in the folders of `pathVariable`,
- * anything with a slash as a path. What is relative is relative to `cwd`.
+ * Looks up a program as `execvp` does: a name is searched for in the folders of
+ * `pathVariable`, and a program with a slash is a path. Relative paths are relative to
+ * `cwd`.
  */
 export function lookUpProgram(
   program: string,
   pathVariable: string,
   cwd: string | null,
-  find: (path: string) => ProgramFinding,
+  executability: (path: string) => Executability,
 ): ProgramLookup {
   const isName = !program.includes("/");
   const searched = isName ? pathVariable.split(":") : [];
   const candidates = isName
     ? searched.map((folder) => `${folder || "."}/${program}`)
     : [program];
-  let refused: string | null = null;
+  let notExecutable: string | null = null;
   for (const candidate of candidates) {
-    const path = within(cwd, candidate);
-    const finding = find(path);
-    if (finding === "executable") {
-      return { kind: "found", path, word: candidate };
+    const path = resolveIn(cwd, candidate);
+    const found = executability(path);
+    if (found === "executable") {
+      return { kind: "found", path, childPath: candidate };
     }
-    if (finding === "not-executable") refused ??= path;
+    if (found === "not-executable") notExecutable ??= path;
   }
-  return refused === null
+  return notExecutable === null
     ? { kind: "missing", searched }
-    : { kind: "not-executable", path: refused };
+    : { kind: "not-executable", path: notExecutable };
 }
 
 /**
- * Whether a `PATH` has folders that depend on a working directory. The runtimes
- * differ on whose that is, and on what an empty `PATH` is, so that they must not
- * be left to look a name up there.
+ * Tests whether a `PATH` is empty or has a relative or empty folder. The runtimes differ in
+ * the working directory that they apply to such a folder, and in the meaning of an empty
+ * `PATH`, so a name must be looked up here instead.
  */
-export function isRelativePath(pathVariable: string): boolean {
+export function hasRelativeFolder(pathVariable: string): boolean {
   return pathVariable.split(":").some((folder) => !folder.startsWith("/"));
 }
 
-/** `path`, seen from the caller's own working directory, when it is meant to be seen from `cwd`. */
-function within(cwd: string | null, path: string): string {
+/**
+ * Returns a path that is relative to `cwd` as one that is relative to the caller's working
+ * directory.
+ */
+function resolveIn(cwd: string | null, path: string): string {
   return cwd === null || path.startsWith("/") ? path : `${cwd}/${path}`;
 }

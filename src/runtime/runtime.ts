@@ -1,53 +1,62 @@
 /** Where one of a child's three standard streams goes. */
 export type StdioMode = "piped" | "inherit" | "null";
 
-/** All that a runtime needs to know to start a child. */
+/** Everything that a runtime needs to start a child. */
 export interface SpawnSpec {
   readonly program: string;
   readonly args: readonly string[];
   readonly cwd: string | null;
-  /** Set variables with their values, removed ones with `null`. */
+  /** The values of the variables to set; `null` removes a variable. */
   readonly envs: ReadonlyMap<string, string | null>;
   readonly envCleared: boolean;
-  /** The parent's variables that a child with an empty environment still gets. */
+  /** The parent's variables that a child with a cleared environment still gets. */
   readonly envInherited: readonly string[];
-  /** A number is an open descriptor of this program's, which stays open in it. */
+  /** A number is a descriptor of this process. It stays open here. */
   readonly stdin: StdioMode | number;
   /** Like {@linkcode SpawnSpec.stdin}. */
   readonly stdout: StdioMode | number;
   /** Like {@linkcode SpawnSpec.stdin}. */
   readonly stderr: StdioMode | number;
-  /** Whether the child is to lead a session and a process group of its own, if that can be had. */
+  /**
+   * Asks for a session and a process group that the child leads. Ignored where they are
+   * not available.
+   */
   readonly ownGroup: boolean;
-  /** Whether {@linkcode Child.releaseStdout} will be asked; its stdout is `"piped"` then. */
+  /** Whether the caller will call {@linkcode Child.releaseStdout}. Requires `"piped"` stdout. */
   readonly releasesStdout?: boolean;
-  /** The folder of a cgroup that the child is to enter before it executes the program, if that can be had. */
+  /**
+   * The folder of a cgroup for the child to enter before it executes the program. Ignored
+   * where that is not possible.
+   */
   readonly cgroup?: string;
 }
 
-/** How a child ended: one of the two is not `null`. */
+/** The exit status of a child. Exactly one of the two fields is not `null`. */
 export interface ExitStatus {
   readonly code: number | null;
   readonly signal: number | null;
 }
 
-/** Where a child's stdin is written to. */
+/** The writing end of a child's stdin. */
 export interface ByteSink {
-  /** Resolves once the bytes are taken: `true`, or `false` when nobody reads them any more. */
+  /**
+   * Resolves with `true` once the bytes are written, and with `false` if the reading end
+   * is closed.
+   */
   write(bytes: Uint8Array): Promise<boolean>;
-  /** Lets the child see the end of its input. Never rejects. */
+  /** Closes the stream, so that the child reads the end of its input. Never rejects. */
   close(): Promise<void>;
 }
 
-/** Where bytes are written to at once; both of its functions throw the runtime's own errors. */
+/** A synchronous sink. Both methods throw the runtime's own errors. */
 export interface DirectSink {
   write(bytes: Uint8Array): void;
   close(): void;
 }
 
 /**
- * A child that was started. Whoever may not be signalled (a child that became
- * another user) is left alone: there is no way to do more.
+ * A child that was started. Signalling a process that this program may not signal
+ * (a child that became another user) does nothing and throws nothing.
  */
 export interface Child {
   readonly pid: number;
@@ -56,45 +65,52 @@ export interface Child {
   /** Whether the child enters its cgroup by itself, before it executes the program. */
   readonly entersCgroup: boolean;
   readonly stdin: ByteSink | null;
-  /** Its reader must be taken in the turn in which the child was started: a runtime may buffer without limit until then. */
+  /**
+   * The child's stdout. Attach a reader in the turn of the event loop in which the child
+   * was started: until then a runtime may buffer without limit.
+   */
   readonly stdout: ReadableStream<Uint8Array> | null;
   /** Like {@linkcode Child.stdout}. */
   readonly stderr: ReadableStream<Uint8Array> | null;
-  /** Resolves when the child itself has ended. Never rejects. */
+  /** Resolves when the child itself has exited. Never rejects. */
   readonly status: Promise<ExitStatus>;
   /**
-   * Gives the end that its stdout is read from away, if that can be had as a descriptor:
-   * then nobody reads it here. To be called once, in the turn in which it was started,
-   * of a child that was started with {@linkcode SpawnSpec.releasesStdout}.
+   * Hands over the reading end of stdout as a descriptor, after which this program does
+   * not read it. Returns `null` if there is no such descriptor. Call it at most once, in
+   * the turn in which the child was started, and only for a child with
+   * {@linkcode SpawnSpec.releasesStdout}.
    */
   releaseStdout(): PipeEnd | null;
-  /** Signals the child itself; nothing happens if it has ended. */
+  /** Signals the child itself. Does nothing if it has exited. */
   signal(name: string): void;
-  /** Signals the group that the child leads. False if there is nobody in it. */
+  /** Signals the group that the child leads. Returns `false` if no process is in it. */
   signalGroup(name: string): boolean;
-  /** Lets the program end while the child goes on. */
+  /** Lets this program exit while the child is running. */
   unref(): void;
-  /** Takes {@linkcode Child.unref} back. */
+  /** Undoes {@linkcode Child.unref}. */
   ref(): void;
   /**
-   * To be called when somebody else ends the child should the program end before
-   * it: the runtime is not to do so by itself then.
+   * Stops the runtime from killing the child at this program's end. Call it once a
+   * watcher has taken over that task.
    */
   entrustToWatcher(): void;
-  /** The error for a child that ended because the program could not be started after all, else `null`. */
+  /**
+   * Returns the error for a child that exited because the program could not be started
+   * after all, or `null` for any other exit.
+   */
   lateFailure(status: ExitStatus, stderr: string): Error | null;
 }
 
-/** What kind of thing a path leads to, and its size in bytes. */
-export interface FileFacts {
+/** The kind of a file, and its size in bytes. */
+export interface FileInfo {
   readonly kind: "file" | "folder" | "symlink" | "other";
   readonly size: number;
 }
 
 /** A file that is open for reading. */
 export interface OpenFile {
-  facts(): Promise<FileFacts>;
-  /** Reads into `buffer`; resolves to the number of bytes, 0 at the end. */
+  stat(): Promise<FileInfo>;
+  /** Reads into `buffer`. Resolves with the number of bytes, which is 0 at the end. */
   read(buffer: Uint8Array): Promise<number>;
   close(): Promise<void>;
 }
@@ -102,18 +118,21 @@ export interface OpenFile {
 /** A file that is open for a child to write to. */
 export interface OutputDescriptor {
   readonly descriptor: number;
-  /** Equal for two that are the same file, by whatever path. */
+  /**
+   * Identifies the file: equal for two descriptors of the same file, even if their paths
+   * differ.
+   */
   readonly identity: string;
   close(): Promise<void>;
 }
 
-/** One end of a pipe, which is open in this program and in no child that is not given it. */
+/** One end of a pipe. A child inherits it only if it is passed to that child. */
 export interface PipeEnd {
   readonly descriptor: number;
   close(): void;
 }
 
-/** A pipe of the kernel's: what is written to the one end is read from the other. */
+/** A kernel pipe: bytes written to `writer` are read from `reader`. */
 export interface Pipe {
   readonly reader: PipeEnd;
   readonly writer: PipeEnd;
@@ -121,163 +140,179 @@ export interface Pipe {
 
 /** A new file that only its owner may read and write. */
 export interface PrivateFile {
-  /** Writes all of it. */
+  /** Writes all bytes. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Resolves when the content is on the disk itself. */
+  /** Resolves when the content is on disk. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A folder that is locked. */
+/** A lock that is held on a folder. */
 export interface FolderLock {
   release(): Promise<void>;
 }
 
-/** What is needed of files. Failures are the runtime's own errors. */
+/** The file operations that the library needs. They fail with the runtime's own errors. */
 export interface Files {
-  /** What is at `path`, or `null` if nothing is. A symbolic link is followed unless `link` is set. */
-  facts(path: string, options?: { link?: boolean }): Promise<FileFacts | null>;
+  /**
+   * Describes the file at `path`; `null` if there is none. Follows a symbolic link unless
+   * `link` is set.
+   */
+  stat(path: string, options?: { link?: boolean }): Promise<FileInfo | null>;
   open(path: string): Promise<OpenFile>;
-  /** The text of a file. */
+  /** Reads a file as UTF-8 text. */
   readText(path: string): Promise<string>;
-  /** Opens a file for a child to write to, creating it, and emptying it unless it is appended to. */
+  /**
+   * Opens a file for a child to write to. Creates it if it is missing, and truncates it
+   * unless `append` is set.
+   */
   openForChild(
     path: string,
     options: { append: boolean },
   ): Promise<OutputDescriptor>;
-  /** Creates a file with mode 0600 whatever the umask; fails if anything is there. */
+  /** Creates a file with mode 0600, whatever the umask is. Fails if the path exists. */
   createPrivate(path: string): Promise<PrivateFile>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Creates a folder and those above it; an existing one is fine. */
+  /** Creates a folder and its parent folders. Succeeds if the folder exists. */
   createFolder(path: string): Promise<void>;
-  /** The names of what is in a folder. */
+  /** Lists the names of the entries of a folder. */
   names(path: string): Promise<string[]>;
   /**
-   * Locks a folder against everybody else who does, in this program or another, in
-   * either runtime; waits for who has it. It is free again when it is released, or when
-   * the program ends, however it ends.
+   * Locks a folder, waiting until no other caller holds the lock. The lock excludes
+   * callers in this program and in others, under both runtimes. It is released by
+   * `release`, and by the kernel when the program ends in any way.
    */
   lockFolder(path: string): Promise<FolderLock>;
-  /** Resolves when the folder's entries are on the disk itself, where the system can tell. */
+  /** Resolves when the entries of the folder are on disk, where the system can report that. */
   syncFolder(path: string): Promise<void>;
 }
 
 /**
- * What the system tells of its processes, and lets be done to them. All of it at
- * once, and none of it ever asks for a permission: what may not be done is as if
- * it were not there.
+ * Synchronous access to the system's processes and files. No method ever prompts for a
+ * permission: without the permission a file or a process counts as missing.
  */
 export interface System {
   readonly kind: "linux" | "posix" | "windows";
-  /** This program's own process. */
+  /** The process id of this program. */
   readonly pid: number;
   /**
-   * Whether this is a test of a suite that takes a child which is still there at its
-   * end for a leak, whoever started it.
+   * Whether this code runs in a test whose runner reports every child that is still
+   * running at the end of the test as a leak.
    */
-  readonly countsLeaks: boolean;
-  /** Why groups may not be signalled, or `null` if they may be. */
-  noGroupsReason(): string | null;
-  /** Signals a process, or a whole group by its number made negative. False if nobody is there. */
+  readonly reportsLeakedChildren: boolean;
+  /** Returns why this program may not signal process groups, or `null` if it may. */
+  groupsUnavailableReason(): string | null;
+  /**
+   * Signals a process, or the group `-pid` if `pid` is negative. Returns `false` if no
+   * such process exists.
+   */
   signal(pid: number, name: string): boolean;
-  /** Whether a process, or a group by its number made negative, is there; one that waits to be reaped is. */
+  /** Tests whether a process, or the group `-pid`, exists. A zombie exists. */
   exists(pid: number): boolean;
-  /** A file's text, or `null` if it cannot be read. */
+  /** Reads a file as text; `null` if it cannot be read. */
   readText(path: string): string | null;
-  /** What `/proc` says of every process there is, in the form of `/proc/<pid>/stat`; `null` if it does not tell. */
-  processLines(): string[] | null;
-  /** The names of the folders in a folder, or `null` if it cannot be read. */
-  folders(path: string): string[] | null;
-  /** Writes over what is in a file that is there; throws the runtime's own error. */
+  /** Returns the text of `/proc/<pid>/stat` for every process; `null` if `/proc` cannot be read. */
+  processStats(): string[] | null;
+  /** Lists the names of the folders in a folder; `null` if it cannot be read. */
+  subfolders(path: string): string[] | null;
+  /** Writes to an existing file. Throws the runtime's own error. */
   writeText(path: string, text: string): void;
   /**
-   * A way to write to the stdin of a child, which is a pipe, at once: where a
-   * {@linkcode ByteSink} might wait for the event loop to turn. `null` where a sink
-   * does not, or where there is no such way.
+   * Opens the stdin of a child for synchronous writes. Returns `null` where a
+   * {@linkcode ByteSink} writes without waiting for the event loop, and where the stdin
+   * cannot be opened.
    */
   directStdinOf(pid: number): DirectSink | null;
-  /** Whether a file may be written to. */
+  /** Tests whether this program may write to a file. */
   mayWrite(path: string): boolean;
-  /** Creates a folder; throws the runtime's own error. */
+  /** Creates a folder. Throws the runtime's own error. */
   createFolder(path: string): void;
-  /** Removes an empty folder. False if it is not empty, or cannot be removed; true also if it is not there. */
+  /**
+   * Removes an empty folder. Returns whether the folder is gone, which includes a folder
+   * that did not exist.
+   */
   removeFolder(path: string): boolean;
 }
 
-/** What surrounds the program. None of it ever asks for a permission. */
+/** The environment of this program. No method ever prompts for a permission. */
 export interface HostEnvironment {
-  /** An environment variable's value; `null` if there is none, or it cannot be read. */
+  /** Returns the value of an environment variable; `null` if it is not set or cannot be read. */
   variable(name: string): string | null;
   /**
    * Whether a stack trace has a frame for every caller. JavaScriptCore replaces the frame
    * of a function that returns the result of another call.
    */
   readonly hasExactStacks: boolean;
-  /** Whether an environment variable can be read, if it is there. */
+  /** Tests whether an environment variable can be read. A variable that is not set can be. */
   canReadVariable(name: string): boolean;
   /**
-   * The program's working directory, its user's home, or where temporary files go.
+   * Returns the working directory of this program, the user's home, or the folder for
+   * temporary files.
    *
-   * @throws {UnsupportedError} if a permission is missing for it
+   * @throws {UnsupportedError} if the permission for it is missing
    */
   folder(which: "cwd" | "home" | "tmp"): string;
 }
 
-/** Where somebody may listen. */
+/** The address of a TCP server. */
 export interface Address {
-  /** Left out, this machine, by either of its loopback addresses. */
+  /** The host. If it is omitted, both loopback addresses of this machine are tried. */
   readonly hostname?: string;
   readonly port: number;
 }
 
-/** What is needed of the network. */
+/** The network operations that the library needs. */
 export interface Network {
   /**
-   * Whether somebody accepts a TCP connection there, which is closed at once; `false`
-   * as soon as the signal fires.
+   * Tests whether a server accepts a TCP connection, and closes the connection at once.
+   * Resolves with `false` as soon as `signal` fires.
    *
-   * @throws {UnsupportedError} if a permission is missing for it
+   * @throws {UnsupportedError} if the permission for it is missing
    */
   canConnect(address: Address, signal: AbortSignal): Promise<boolean>;
 }
 
 /**
- * What the library needs of the runtime it is in, in the library's own terms.
- * Another runtime would be one more file that implements this.
+ * Everything that the library needs from the runtime. Supporting another runtime takes
+ * one more implementation of this interface.
  */
 export interface Runtime {
   /**
    * Starts a child.
    *
-   * @throws {NotFoundError} if the program is not there
-   * @throws {SpawnError} if it cannot be started
-   * @throws {UnsupportedError} if a permission is missing for what was asked for by name
+   * @throws {NotFoundError} if the program does not exist
+   * @throws {SpawnError} if the program cannot be started
+   * @throws {UnsupportedError} if a permission is missing for something that the spec names
    */
   spawn(spec: SpawnSpec): Child;
   /**
-   * Where the program of a child would be found, as the caller names it.
+   * Returns the path of the program that {@linkcode Runtime.spawn} would start, relative
+   * to the caller's working directory.
    *
-   * @throws {NotFoundError} if it is not there
-   * @throws {SpawnError} if it may not be executed
-   * @throws {UnsupportedError} if a permission is missing for it, or the system has other rules
+   * @throws {NotFoundError} if the program does not exist
+   * @throws {SpawnError} if the program may not be executed
+   * @throws {UnsupportedError} if a permission is missing, or on Windows
    */
   which(spec: SpawnSpec): string;
-  /** Makes pipes for children that are still to be started; `null` where they cannot be had, for want of `mkfifo` say. */
+  /**
+   * Creates pipes for children to be started. Returns `null` where that is not possible,
+   * such as without `mkfifo`.
+   */
   pipes(count: number): Pipe[] | null;
   readonly files: Files;
   readonly system: System;
   readonly network: Network;
   readonly environment: HostEnvironment;
   /**
-   * Calls `action` when the program ends normally or by an exit function; not when it is
-   * killed, nor, on Deno, after an uncaught error.
+   * Calls `action` when this program ends normally or calls an exit function. Not called
+   * when it is killed, nor, on Deno, after an uncaught error.
    */
   onExit(action: () => void): void;
 }
 
-/** Whether a name in `/proc` is a process's number. */
-export function isProcessName(name: string): boolean {
+/** Tests whether the name of an entry of `/proc` is a process id. */
+export function isProcessNumber(name: string): boolean {
   const first = name.charCodeAt(0);
   return first >= 0x31 && first <= 0x39;
 }

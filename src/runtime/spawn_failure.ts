@@ -6,22 +6,23 @@ import {
 import { messageOf } from "../outcome/message_text.ts";
 import type { ProgramLookup } from "./program_lookup.ts";
 
-/** What is known of a child that a runtime could not start. */
+/** The facts about a child that could not be started. */
 export interface SpawnFailure {
   readonly program: string;
   readonly cwd: string | null;
-  /** Whether the working directory is there and is one; `null` if that cannot be told. */
+  /** Whether the working directory exists and is a folder; `null` if that is not known. */
   readonly cwdIsFolder: boolean | null;
-  /** Where the program was found; `null` if that cannot be told. */
+  /** The result of looking up the program; `null` if it could not be looked up. */
   readonly lookup: ProgramLookup | null;
-  /** The runtime's own error, `null` if it was not asked, and its code, such as `"ENOENT"`. */
+  /** The runtime's own error; `null` if the runtime was not asked to start the child. */
   readonly cause: unknown;
+  /** The code of that error, such as `"ENOENT"`. */
   readonly code: string | undefined;
 }
 
 /**
- * Says why a child could not be started. A runtime's own error does not: one
- * code stands for a missing program, working directory or interpreter alike.
+ * Makes the error that says why a child could not be started. The runtime's own error does
+ * not say it: `ENOENT` stands for a missing program, working directory or interpreter alike.
  */
 export function explainSpawnFailure(
   failure: SpawnFailure,
@@ -34,9 +35,7 @@ export function explainSpawnFailure(
       `the working directory ${
         JSON.stringify(cwd)
       } does not exist or is not a folder`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
   if (lookup?.kind === "missing") {
@@ -56,15 +55,13 @@ export function explainSpawnFailure(
         program,
         `${
           JSON.stringify(lookup.path)
-        } is there, and what it takes to execute it is not: an interpreter or a loader`,
-        {
-          cause,
-        },
+        } exists, but the interpreter or loader that it needs does not`,
+        { cause },
       );
     case "ENOEXEC":
       return new SpawnError(
         program,
-        "it has no format that the system can execute, and no `#!` line",
+        "the system cannot execute its format, and it has no `#!` line",
         { cause },
       );
     case "EACCES":
@@ -72,7 +69,7 @@ export function explainSpawnFailure(
     case "E2BIG":
       return new SpawnError(
         program,
-        "its arguments and environment are longer than the system allows",
+        "the arguments and the environment are longer than the system allows",
         { cause },
       );
     default:
@@ -81,27 +78,29 @@ export function explainSpawnFailure(
 }
 
 /**
- * The path that a program was found at; throws what a run of it would.
+ * Returns the path of a program that was looked up.
  *
- * @throws {UnsupportedError} with this advice if it could not be looked for
+ * @throws {NotFoundError | SpawnError} the error of a run, if the program was not found or
+ *   may not be executed, or the working directory is missing
+ * @throws {UnsupportedError} with this advice, if the program could not be looked up
  */
-export function foundPath(
+export function requirePath(
   failure: Omit<SpawnFailure, "cause" | "code">,
   advice: string,
 ): string {
   const { program, lookup, cwdIsFolder } = failure;
   if (lookup === null) {
-    throw new UnsupportedError("looking a program up", advice, { program });
+    throw new UnsupportedError("looking up a program", advice, { program });
   }
   if (lookup.kind === "found" && cwdIsFolder !== false) return lookup.path;
   throw explainSpawnFailure({ ...failure, cause: null, code: undefined });
 }
 
-/** What is said where a system has rules of its own for looking a program up. */
+/** The advice for looking up a program on Windows. */
 export const NO_LOOKUP_ON_WINDOWS =
-  "Windows has rules of its own for that; run it instead";
+  "Windows has its own rules for finding a program; run the program instead";
 
-/** A system error's code, such as `"ENOENT"`. */
+/** Returns the code of a system error, such as `"ENOENT"`. */
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) {
     return undefined;

@@ -53,8 +53,8 @@ export function watchSaves(
       return { release: () => after(lock.release(), "unlocked the folder") };
     },
     names: (path) => after(real.names(path), "listed the folder"),
-    facts(path, options) {
-      const facts = real.facts(path, options);
+    stat(path, options) {
+      const facts = real.stat(path, options);
       // A symbolic link is followed where the old file is opened, not where it is replaced.
       return options?.link ? after(facts, "looked at the old file") : facts;
     },

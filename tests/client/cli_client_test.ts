@@ -176,7 +176,7 @@ test("which names the permissions that it lacks on Deno", async () => {
   for (const permissions of [[], ["--allow-read"], ["--allow-env=PATH"]]) {
     assertStringIncludes(
       await ask(...permissions),
-      `${UnsupportedError.name}: looking a program up is not supported: grant --allow-env=PATH and --allow-read`,
+      `${UnsupportedError.name}: looking up a program is not supported: grant --allow-env=PATH and --allow-read`,
     );
   }
 });

@@ -45,18 +45,18 @@ function runFixture(name: string, ...args: string[]) {
 }
 
 /** The watcher's program, which also prints each line that it has read and acted on. */
-function talkingWatcher(facts: "proc" | "ps"): string {
-  const act = 'heed "$what" "$kind" "$name"; done';
-  const script = watcherScript(facts);
+function talkingWatcher(source: "proc" | "ps"): string {
+  const act = 'handle_line "$operation" "$kind" "$name"; done';
+  const script = watcherScript(source);
   assert(script.includes(act));
   return script.replace(
     act,
-    act.replace("done", 'echo "$what $kind $name"; done'),
+    act.replace("done", 'echo "$operation $kind $name"; done'),
   );
 }
 
 /** Starts the watcher's program by itself. */
-async function startWatcher(facts: "proc" | "ps"): Promise<
+async function startWatcher(source: "proc" | "ps"): Promise<
   {
     /** Writes lines to the watcher, and waits until it has acted on them. */
     tell(...lines: string[]): Promise<void>;
@@ -65,7 +65,7 @@ async function startWatcher(facts: "proc" | "ps"): Promise<
   } & AsyncDisposable
 > {
   const live = await bare.start(
-    new Command("sh", ["-c", talkingWatcher(facts), "", WATCHER_NAME])
+    new Command("sh", ["-c", talkingWatcher(source), "", WATCHER_NAME])
       .keepStdinOpen().timeout(LIMIT),
   );
   const stdin = live.takeStdin()!;

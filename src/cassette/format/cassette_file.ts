@@ -2,7 +2,7 @@ import { CassetteError } from "../../outcome/cassette_errors.ts";
 import { messageOf } from "../../outcome/message_text.ts";
 import { concatBytes } from "../../output/text.ts";
 import { runtime } from "../../runtime/detect.ts";
-import type { FileFacts, Files } from "../../runtime/runtime.ts";
+import type { FileInfo, Files } from "../../runtime/runtime.ts";
 import { withFolderLock } from "./folder_lock.ts";
 
 /** What cannot be read again is not written: 64 MiB, in bytes of UTF-8. */
@@ -29,7 +29,7 @@ export async function readCassetteText(path: string): Promise<string> {
  */
 export async function isCassetteThere(path: string): Promise<boolean> {
   const { files } = runtime();
-  return await onDisk(path, "be read", () => files.facts(path)) !== null;
+  return await onDisk(path, "be read", () => files.stat(path)) !== null;
 }
 
 /**
@@ -107,7 +107,7 @@ async function refuseUnlessReplaceable(
   files: Files,
   path: string,
 ): Promise<boolean> {
-  const facts = await files.facts(path, { link: true });
+  const facts = await files.stat(path, { link: true });
   if (facts?.kind === "symlink") {
     throw new CassetteError(
       path,
@@ -143,7 +143,7 @@ function encodeText(path: string, text: () => string): Uint8Array {
 }
 
 async function readGuarded(files: Files, path: string): Promise<Uint8Array> {
-  const facts = await files.facts(path);
+  const facts = await files.stat(path);
   if (facts === null) {
     throw new CassetteError(
       path,
@@ -155,7 +155,7 @@ async function readGuarded(files: Files, path: string): Promise<Uint8Array> {
   const file = await files.open(path);
   try {
     // Once more, of what was really opened: the name may lead elsewhere by now.
-    const opened = await file.facts();
+    const opened = await file.stat();
     refuseUnlessReadable(path, opened);
     return await readAll(path, (buffer) => file.read(buffer), opened.size);
   } finally {
@@ -248,12 +248,12 @@ function freshSuffix(): string {
   ).join("");
 }
 
-function refuseUnlessReadable(path: string, facts: FileFacts): void {
+function refuseUnlessReadable(path: string, facts: FileInfo): void {
   refuseUnlessFile(path, facts);
   if (facts.size > MOST_BYTES) throw tooLarge(path, facts.size, "is not read");
 }
 
-function refuseUnlessFile(path: string, facts: FileFacts): void {
+function refuseUnlessFile(path: string, facts: FileInfo): void {
   if (facts.kind === "file") return;
   throw new CassetteError(
     path,
