@@ -22,8 +22,8 @@ import { assert, assertEquals, assertInstanceOf } from "../std.ts";
 type Mechanism = "process-group" | "cgroup";
 
 /**
- * What a normal end leaves behind under a process group: the README's table says
- * why. Nothing else may be left, anywhere.
+ * What a normal end leaves behind under a process group: docs/timeouts-and-teardown.md
+ * says why. Nothing else may be left, anywhere.
  */
 const LEFT_BY_NORMAL_END: readonly string[] = [
   "one that called setsid",
