@@ -2,10 +2,10 @@
 // process of a tree has the tree's mark in its command line, and is found by it.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { eventually } from "./waiting.ts";
 import { runtimeName } from "./runtime_name.ts";
 import { scriptWords } from "./runtimes.ts";
 import { sized } from "./size.ts";
+import { eventually } from "./waiting.ts";
 
 /** A command that starts a tree of processes. None of them exits by itself. */
 export interface Shape {

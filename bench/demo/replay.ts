@@ -1,8 +1,8 @@
 // The second half of `deno task demo`: replays what the first half recorded, and the
 // cassette that is committed, in a process that was granted no --allow-run.
 
-import { Command, RecordReplayRunner } from "../../mod.ts";
 import { GIT_CASSETTE, GIT_COMMANDS } from "../../cassettes/git.ts";
+import { Command, RecordReplayRunner } from "../../mod.ts";
 import { DEMO_COMMANDS, FALLBACK_COMMANDS } from "./commands.ts";
 import type { LiveRun } from "./record.ts";
 
