@@ -397,7 +397,7 @@ export class Command {
    *
    * const lines: string[] = [];
    * await new Command("seq", ["3"]).onStdoutLine((line) => void lines.push(line)).run();
-   * console.log(lines); // ["1", "2", "3"]
+   * console.log(lines.join(" ")); // 1 2 3
    * ```
    */
   onStdoutLine(handler: LineHandler): Command {

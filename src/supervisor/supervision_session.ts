@@ -272,18 +272,18 @@ export class SupervisionSession implements AsyncDisposable {
   }
 
   async #runToEnd(
-    live: RunningProcess,
+    started: RunningProcess,
     startedAt: number,
   ): Promise<CompletedRun> {
-    await using process = live;
-    this.#process = process;
+    await using live = started;
+    this.#process = live;
     this.#setState("running");
     // `stop` may have been called during the start.
     this.#shutDownProcess();
     const ended = new AbortController();
-    const healthCheck = this.#watchHealth(process, ended.signal);
+    const healthCheck = this.#watchHealth(live, ended.signal);
     try {
-      const result = await process.outputString();
+      const result = await live.outputString();
       ended.abort();
       const error = await healthCheck;
       const duration = this.#plan.clock.now() - startedAt;
