@@ -1,4 +1,4 @@
-// What the demo runs: real git commands against the clone it is in.
+// The commands of the demo: git commands that run in the clone of this repository.
 
 import { Command } from "../../mod.ts";
 
@@ -16,7 +16,7 @@ export const DEMO_COMMANDS: readonly Command[] = [
   git.args(["rev-parse", "--verify", "no-such-branch"]),
 ];
 
-/** What there is to run where git is missing. */
+/** The commands of the demo where git is not installed. */
 export const FALLBACK_COMMANDS: readonly Command[] = [
   new Command(Deno.execPath(), ["--version"]),
 ];

@@ -1,5 +1,5 @@
-// The second half of `deno task demo`: replays what the first half recorded, and the
-// cassette that is committed, in a process that was granted no --allow-run.
+// The second half of `deno task demo`: replays the cassette of the first half and the
+// committed one, in a process without --allow-run.
 
 import { GIT_CASSETTE, GIT_COMMANDS } from "../../cassettes/git.ts";
 import { Command, RecordReplayRunner } from "../../mod.ts";
@@ -53,7 +53,7 @@ async function replay(from: RecordReplayRunner, command: Command) {
   return { ms: performance.now() - started, result };
 }
 
-/** What comes of running something for real. */
+/** Tries to run a program, and describes what happens. */
 async function refusal(): Promise<string> {
   try {
     await new Command(Deno.execPath(), ["--version"]).run();
