@@ -11,7 +11,7 @@ export const DEMO_COMMANDS: readonly Command[] = [
   git.args(["log", "-3", "--format=%h %s"]),
   git.args(["ls-files", "src/runner"]),
   git.args(["hash-object", "--stdin"]).stdin(
-    "what is on stdin is matched by its digest\n",
+    "stdin is matched by its digest\n",
   ),
   git.args(["rev-parse", "--verify", "no-such-branch"]),
 ];

@@ -2,16 +2,16 @@ import { bounded } from "../outcome/message_text.ts";
 
 // Checks of arguments. Each throws a TypeError or a RangeError whose message begins with
 // `label`: the name of the method, the option or the value. They run when the caller
-// passes the argument, so that the stack trace shows the wrong call.
+// passes the argument, so that the stack trace shows that call.
 
-/** Checks that a text has no NUL character, which ends a string in every operating system's calls. */
+/** Checks that a text has no NUL character. Operating systems take NUL-terminated strings, which would end there. */
 export function checkNoNul(label: string, text: string): string {
   checkString(label, text);
   if (text.includes("\0")) {
     throw new TypeError(
       `${label} contains a NUL character at position ${
         text.indexOf("\0")
-      }: remove it`,
+      }; remove it`,
     );
   }
   return text;

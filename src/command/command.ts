@@ -224,6 +224,8 @@ export class Command {
    * values are read when the child starts. Variables that this command sets stay set. A
    * second call adds names.
    *
+   * On Deno this needs `--allow-env` for these names.
+   *
    * @throws {TypeError} if a name is empty, or contains `=` or a NUL character
    */
   inheritEnv(names: Iterable<string>): Command {
@@ -595,8 +597,7 @@ export class Command {
    * Creates a pipeline in which `next` reads the stdout of this command. The pipeline needs
    * no shell. Nothing is started.
    *
-   * @throws {TypeError} if the stdout of this command or the stdin of `next` was set
-   * @throws {TypeError} if the two commands have different runners
+   * @throws {TypeError} if the stdout of this command is not captured, `next` has its own stdin, or the two have different runners
    *
    * @example
    * ```ts
@@ -654,7 +655,7 @@ export class Command {
     return `Command { ${this} }`;
   }
 
-  /** The program, arguments, working directory and variables, as plain data. */
+  /** The program, arguments, working directory and variables of this command, as plain data. */
   get invocation(): Invocation {
     const { program, args, cwd, envs, stdin } = this.#spec;
     return invocationOf({

@@ -67,12 +67,12 @@ export class Reply {
     });
   }
 
-  /** Creates a reply that times out at once, whatever the timeout of the command. */
+  /** Creates a reply of a run that times out at once, whatever the timeout of the command. */
   static timeout(): Reply {
     return new Reply({ outcome: timedOut() });
   }
 
-  /** Creates a reply that was killed by this signal number; `null` means an unknown signal. */
+  /** Creates a reply of a run that was killed by this signal number; `null` means an unknown signal. */
   static signalled(signal: number | null): Reply {
     return new Reply({ outcome: signalled(signal) });
   }
@@ -106,7 +106,7 @@ export class Reply {
     return new Reply({ stdout: prompt, answer });
   }
 
-  /** Creates a reply that runs until the timeout, an abort signal or the caller ends it. */
+  /** Creates a reply of a run that continues until the timeout, an abort signal or the caller ends it. */
   static pending(): Reply {
     return new Reply({ outcome: null });
   }

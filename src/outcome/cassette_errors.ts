@@ -55,8 +55,8 @@ export interface CassetteMissOptions {
 }
 
 /**
- * A replay has no recorded run for a command. This is never a {@linkcode NotFoundError},
- * since a replay does not look for the program.
+ * Thrown when a replay has no recorded run for a command. A replay never throws a
+ * {@linkcode NotFoundError} instead, since it does not look for the program.
  *
  * - `"unknown"`: no recorded run matches the command. `nearest` has similar ones.
  * - `"exhausted"`: all matching runs were replayed, and `repeat` is `"error"`.
@@ -122,7 +122,7 @@ export type CassetteErrorReason =
   | "io";
 
 /**
- * A cassette cannot be read, written or used. The message contains its path.
+ * Thrown when a cassette cannot be read, written or used. The message contains its path.
  *
  * - `"not-found"`: the file does not exist.
  * - `"invalid-data"`: the content of the file is not a cassette.

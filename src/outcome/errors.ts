@@ -8,8 +8,8 @@ import {
 } from "./message_text.ts";
 
 /**
- * The program does not exist. {@linkcode isNotFound} returns `true` for this error and
- * for no other.
+ * Thrown when the program does not exist. {@linkcode isNotFound} returns `true` for this
+ * error and for no other.
  */
 export class NotFoundError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
@@ -57,9 +57,9 @@ function notFoundReason(program: string, searched: readonly string[]): string {
 }
 
 /**
- * The program could not be started. Examples are a working directory or a stdin file that
- * does not exist, and a program that may not be executed. A program that does not exist is
- * a {@linkcode NotFoundError}.
+ * Thrown when a program cannot be started, for example because it may not be executed, or
+ * because the working directory or the stdin file does not exist. A program that does not
+ * exist is a {@linkcode NotFoundError}.
  */
 export class SpawnError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
@@ -78,7 +78,7 @@ export class SpawnError extends ProcessKitError {
   }
 }
 
-/** The stdin source of a run failed during the run, and the run was killed. `cause` is what the source threw. */
+/** Thrown when the stdin source of a run fails. The run is then killed. `cause` is what the source threw. */
 export class StdinError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
   override readonly kind = "stdin" as const;
@@ -94,7 +94,7 @@ export class StdinError extends ProcessKitError {
   }
 }
 
-/** A one-shot stdin source was used before, or is being read elsewhere. Nothing was started. */
+/** Thrown when a one-shot stdin source was used before or is being read elsewhere. Nothing is started. */
 export class StdinConsumedError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
   override readonly kind = "stdin-consumed" as const;
@@ -111,7 +111,7 @@ export class StdinConsumedError extends ProcessKitError {
   }
 }
 
-/** The stdin of a live process is closed: `finish` was called, or the process exited or closed it. */
+/** Thrown by a write to a stdin that is closed: `finish` was called, or the process exited or closed it. */
 export class StdinClosedError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
   override readonly kind = "stdin-closed" as const;
@@ -126,7 +126,7 @@ export class StdinClosedError extends ProcessKitError {
   }
 }
 
-/** The stdout of a live process can be consumed once, and another method took it. */
+/** Thrown when a method would read stdout that another method took. stdout can be consumed once. */
 export class OutputConsumedError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
   override readonly kind = "output-consumed" as const;
@@ -151,7 +151,7 @@ export class OutputConsumedError extends ProcessKitError {
   }
 }
 
-/** An abort signal of the command fired. `cause` is the reason of the signal. */
+/** Thrown when an abort signal cancels a run. `cause` is the reason of the signal. */
 export class CancelledError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
   override readonly kind = "cancelled" as const;
@@ -165,7 +165,7 @@ export class CancelledError extends ProcessKitError {
   }
 }
 
-/** The operation is not available here: on this host, with these permissions or with this runner. */
+/** Thrown when an operation is not available on this host, with these permissions, or with this runner. */
 export class UnsupportedError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
   override readonly kind = "unsupported" as const;
@@ -184,8 +184,8 @@ export class UnsupportedError extends ProcessKitError {
 }
 
 /**
- * The output is larger than the `outputBuffer` of the command allows, or longer than one
- * string can be.
+ * Thrown when output is larger than the `outputBuffer` of the command allows, or longer than
+ * one string can be.
  */
 export class OutputTooLargeError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
@@ -215,9 +215,9 @@ export interface NotReadyErrorOptions {
 }
 
 /**
- * A probe such as `waitForLine` failed: its condition did not hold in time, or the process
- * exited before. A probe does not stop the process. A supervisor reports a failed health
- * check by this error, too.
+ * Thrown when a probe such as `waitForLine` fails: its condition did not hold in time, or the
+ * process exited before. A probe does not stop the process. A supervisor also reports a
+ * failed health check by this error.
  */
 export class NotReadyError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
@@ -240,7 +240,7 @@ export class NotReadyError extends ProcessKitError {
   }
 }
 
-/** The parser that was passed to `parse` threw. `cause` is what it threw. */
+/** Thrown when the parser that was passed to `parse` throws. `cause` is what it threw. */
 export class ParseError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
   override readonly kind = "parse" as const;

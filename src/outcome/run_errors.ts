@@ -54,8 +54,8 @@ export abstract class FinishedRunError extends ProcessKitError {
 }
 
 /**
- * The run exited with a code that does not count as success. The message has the command
- * line and up to the last 20 lines of stderr, or of stdout if stderr is blank.
+ * Thrown when a run exits with a code that does not count as success. The message has the
+ * command line and up to the last 20 lines of stderr, or of stdout if stderr is blank.
  */
 export class ExitError extends FinishedRunError {
   /** Identifies this class in a `switch`. */
@@ -77,7 +77,7 @@ export class ExitError extends FinishedRunError {
 }
 
 /**
- * The run was killed by a signal. The message has the command line, the name of the
+ * Thrown when a run was killed by a signal. The message has the command line, the name of the
  * signal, and up to the last 20 lines of stderr, or of stdout if stderr is blank.
  */
 export class SignalledError extends FinishedRunError {
@@ -98,7 +98,7 @@ export class SignalledError extends FinishedRunError {
 }
 
 /**
- * The run reached the deadline that its command or its pipeline set. The message has the
+ * Thrown when a run reached the deadline of its command or its pipeline. The message has the
  * command line and up to the last 20 lines of stderr, or of stdout if stderr is blank.
  */
 export class TimeoutError extends FinishedRunError {
@@ -118,8 +118,8 @@ export class TimeoutError extends FinishedRunError {
 }
 
 /**
- * A line handler threw or rejected. The run itself completed, and its output was captured.
- * The handler was not called again. `cause` is what the handler threw.
+ * Thrown after a run whose line handler threw or rejected. The run itself completed, and its
+ * output was captured. The handler was not called again. `cause` is what the handler threw.
  */
 export class HandlerError extends ProcessKitError {
   /** Identifies this class in a `switch`. */

@@ -1,5 +1,5 @@
 /**
- * Refuses to save a cassette that contains credentials.
+ * Provides {@linkcode secretsGuard}, which refuses to record credentials in a cassette.
  *
  * @example
  * ```ts
@@ -68,11 +68,11 @@ interface RuleSource {
 export function secretsGuard(): Guard {
   return async (entry) => {
     for (const [field, text] of textsOf(entry)) {
-      const found = await findIn(text);
-      if (found !== null) {
+      const rule = await matchingRule(text);
+      if (rule !== null) {
         return {
           field,
-          reason: `it looks like a credential, by the rule ${found}`,
+          reason: `it contains a credential, according to the rule ${rule}`,
         } satisfies GuardRefusal;
       }
     }
@@ -80,10 +80,10 @@ export function secretsGuard(): Guard {
   };
 }
 
-/** Options of all rules. The ID of an AWS key is not secret itself, but it occurs next to the secret key. */
+/** The options of all rules. The ID of an AWS key is not secret, but the secret key usually occurs next to it. */
 const OPTIONS = { enableIDScanRule: true };
 
-/** The texts of an entry that can hold a credential. */
+/** Lists the texts of an entry that can contain a credential, with their fields. */
 function* textsOf(entry: CassetteEntry): Iterable<[CassetteField, string]> {
   yield ["program", entry.program];
   for (const arg of entry.args) yield ["args", arg];
@@ -105,7 +105,7 @@ function* textsOf(entry: CassetteEntry): Iterable<[CassetteField, string]> {
 }
 
 /** Returns the name of the rule that finds a credential in a text, or `null`. */
-async function findIn(text: string): Promise<string | null> {
+async function matchingRule(text: string): Promise<string | null> {
   if (text === "") return null;
   let found: string | null = null;
   const source: RuleSource = {

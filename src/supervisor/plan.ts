@@ -19,7 +19,7 @@ export type HealthCheck = (
 
 /** Options of {@linkcode Supervisor.healthCheck}. */
 export interface HealthCheckOptions {
-  /** The time between two checks, in milliseconds. */
+  /** The time from the end of a check to the start of the next, in milliseconds. */
   every: number;
   /**
    * The timeout of a check in milliseconds. A check that takes longer has failed.

@@ -46,7 +46,7 @@ interface CompletedRun {
 }
 
 /** How long a start may take to react to its abort signal before it is abandoned. */
-const ABANDONED_START_MS = 1000;
+const START_ABORT_TIMEOUT_MS = 1000;
 
 /** How much of each output stream is kept by default: a supervised program can run for months. */
 const MAX_KEPT_BYTES = 2 ** 20;
@@ -244,7 +244,7 @@ export class SupervisionSession implements AsyncDisposable {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const cancelStart = () => {
       startAbort.abort();
-      timer = setTimeout(() => resolve(null), ABANDONED_START_MS);
+      timer = setTimeout(() => resolve(null), START_ABORT_TIMEOUT_MS);
     };
     const { signal } = this.#cancelWait;
     signal.addEventListener("abort", cancelStart);
@@ -280,16 +280,16 @@ export class SupervisionSession implements AsyncDisposable {
     this.#setState("running");
     // `stop` may have been called during the start.
     this.#shutDownProcess();
-    const ended = new AbortController();
-    const healthCheck = this.#watchHealth(live, ended.signal);
+    const exited = new AbortController();
+    const healthCheck = this.#watchHealth(live, exited.signal);
     try {
       const result = await live.outputString();
-      ended.abort();
+      exited.abort();
       const error = await healthCheck;
       const duration = this.#plan.clock.now() - startedAt;
       return { result, error, failure: error ?? failureOf(result), duration };
     } finally {
-      ended.abort();
+      exited.abort();
     }
   }
 

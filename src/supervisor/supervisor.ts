@@ -237,6 +237,15 @@ export class Supervisor {
    * of a failed health check.
    *
    * @throws {TypeError} if `predicate` is not a function
+   *
+   * @example
+   * ```ts
+   * import { Command, ExitError, Supervisor } from "@processkit/processkit";
+   *
+   * const supervisor = new Supervisor(new Command("sh", ["-c", "exit 2"]))
+   *   .giveUpWhen((error) => error instanceof ExitError && error.code === 2);
+   * console.log((await supervisor.run()).reason); // gave-up
+   * ```
    */
   giveUpWhen(
     predicate: (error: unknown) => boolean | Promise<boolean>,
@@ -270,6 +279,15 @@ export class Supervisor {
    *
    * @default {the clock of the runtime}
    * @throws {TypeError} if `now` or `sleep` is not a function
+   *
+   * @example
+   * ```ts
+   * import { Command, Supervisor } from "@processkit/processkit";
+   *
+   * const clock = { now: () => 0, sleep: async () => {} };
+   * const supervisor = new Supervisor(new Command("false")).maxRestarts(3).withClock(clock);
+   * console.log((await supervisor.run()).restarts); // 3
+   * ```
    */
   withClock(clock: Clock): Supervisor {
     checkFunction("withClock: now", clock?.now);
