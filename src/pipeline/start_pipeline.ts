@@ -1,5 +1,5 @@
 import type { Command } from "../command/command.ts";
-import { connectedTo, specOf } from "../command/command.ts";
+import { specOf, withConnection } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import { stdinFrom } from "../command/stdin.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
@@ -74,7 +74,7 @@ function stagesOf(
     let command = stage;
     if (index > 0) command = command.stdin(stdinFrom(connections[index - 1]));
     if (index < connections.length) {
-      command = connectedTo(command, connections[index]);
+      command = withConnection(command, connections[index]);
     }
     for (const signal of cancelOn) command = command.cancelOn(signal);
     return command.cancelOn(overdue);

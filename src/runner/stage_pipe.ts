@@ -1,6 +1,6 @@
 import type {
-  ConnectionEnd,
   StageConnection,
+  StageReader,
 } from "../command/stage_connection.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { Pipe } from "../runtime/runtime.ts";
@@ -48,7 +48,7 @@ export class StagePipe implements StageConnection {
   readonly #pipe: () => Pipe | null;
   readonly #readerGone = Promise.withResolvers<void>();
   #reader: number | null = null;
-  #given: ConnectionEnd | null = null;
+  #given: StageReader | null = null;
   #isRead = false;
   #isClosed = false;
   #source: Run | null = null;
@@ -84,7 +84,7 @@ export class StagePipe implements StageConnection {
     return pipe?.writer.descriptor ?? null;
   }
 
-  giveReader(end: ConnectionEnd): void {
+  giveReader(end: StageReader): void {
     if (this.#isClosed) return end.close();
     this.#reader = end.descriptor;
     this.#given = end;

@@ -175,7 +175,7 @@ function explain(spec: SpawnSpec, cause: unknown): Error {
   if (cause instanceof Deno.errors.NotCapable) {
     return new SpawnError(
       spec.program,
-      `the run permission does not include it; grant --allow-run (${cause.message})`,
+      `Deno was not granted --allow-run for it (${cause.message})`,
       { cause },
     );
   }

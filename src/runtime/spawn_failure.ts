@@ -61,7 +61,7 @@ export function explainSpawnFailure(
     case "ENOEXEC":
       return new SpawnError(
         program,
-        "the system cannot execute its format, and it has no `#!` line",
+        "it has no format that the system can execute, and no `#!` line",
         { cause },
       );
     case "EACCES":
@@ -69,7 +69,7 @@ export function explainSpawnFailure(
     case "E2BIG":
       return new SpawnError(
         program,
-        "the arguments and the environment are longer than the system allows",
+        "its arguments and environment are longer than the system allows",
         { cause },
       );
     default:
