@@ -4,7 +4,7 @@ import { UnsupportedError } from "../../outcome/errors.ts";
 import { type FieldTransform, IDENTITY } from "../transform/field_transform.ts";
 import type { CassetteKey, EnvDigests } from "../format/entry.ts";
 import { stdinDigest, variableDigest } from "../format/digest.ts";
-import { changeBytes } from "../format/byte_text.ts";
+import { transformBytes } from "../format/byte_text.ts";
 
 /** The key, and the variables that take part in it. */
 export interface MatchFacts extends CassetteKey {
@@ -20,7 +20,7 @@ export interface MatchRules {
 }
 
 /** Everything as it is unless it is said otherwise. */
-export const PLAIN_MATCH: MatchRules = Object.freeze({
+export const DEFAULT_MATCH: MatchRules = Object.freeze({
   cwd: true,
   env: Object.freeze([]),
 });
@@ -37,7 +37,7 @@ export function matchKey(facts: MatchFacts, rules: MatchRules): string {
   // An object, so that it cannot be taken for arguments.
   if (rules.env.length > 0) {
     key.push({
-      env: rules.env.map((name) => variableIn(facts.envDigests, name)),
+      env: rules.env.map((name) => variableDigestIn(facts.envDigests, name)),
     });
   }
   // JSON keeps apart what any separator could run together: a file may hold any text.
@@ -45,7 +45,7 @@ export function matchKey(facts: MatchFacts, rules: MatchRules): string {
 }
 
 /** The digest of a variable, `null` where it is removed, and `false` where it is neither. */
-export function variableIn(
+export function variableDigestIn(
   digests: EnvDigests | undefined,
   name: string,
 ): string | null | false {
@@ -62,7 +62,7 @@ export function variableIn(
  */
 export function matchFactsFor(
   spec: CommandSpec,
-  rules: MatchRules = PLAIN_MATCH,
+  rules: MatchRules = DEFAULT_MATCH,
   transform: FieldTransform = IDENTITY,
 ): MatchFacts {
   refuseUnknowable(spec);
@@ -86,9 +86,10 @@ function sanitizedSource(
   transform: FieldTransform,
 ): StdinSource {
   if (transform.isIdentity) return source;
-  const hide = (text: string) => transform.sanitizeExactly("stdin", text);
+  const hide = (text: string) =>
+    transform.sanitizeKeepingSurrogates("stdin", text);
   if (source.kind === "bytes") {
-    const bytes = changeBytes(source.bytes, hide);
+    const bytes = transformBytes(source.bytes, hide);
     return bytes === source.bytes ? source : { ...source, bytes };
   }
   if (source.kind === "file") {

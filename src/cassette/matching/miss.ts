@@ -10,7 +10,7 @@ import {
   type MatchFacts,
   matchKey,
   type MatchRules,
-  variableIn,
+  variableDigestIn,
 } from "./key.ts";
 import type { Lookup, Playback } from "./playback.ts";
 
@@ -40,7 +40,7 @@ export interface RecordingAdvice {
 }
 
 /** For a cassette that was opened by `open` or `replay`. */
-export const ADVICE_BY_MODE: RecordingAdvice = Object.freeze({
+export const DEFAULT_ADVICE: RecordingAdvice = Object.freeze({
   add: 'open the cassette with mode "new-episodes"',
   all: 'open it with mode "record"',
 });
@@ -56,7 +56,7 @@ export interface MissContext {
 }
 
 /** The error for a command that the cassette has no run for now, and why. */
-export function missOf(
+export function missError(
   { path, playback, rules, redactedVariables, advice }: MissContext,
   facts: MatchFacts,
   found: Exclude<Lookup, { kind: "run" }>,
@@ -342,12 +342,12 @@ function isOtherVariable(
   facts: MatchFacts,
   name: string,
 ): boolean {
-  return variableIn(entry.envDigests, name) !==
-    variableIn(facts.envDigests, name);
+  return variableDigestIn(entry.envDigests, name) !==
+    variableDigestIn(facts.envDigests, name);
 }
 
 function state(facts: MatchFacts, name: string): string {
-  const digest = variableIn(facts.envDigests, name);
+  const digest = variableDigestIn(facts.envDigests, name);
   if (digest === false) return "left alone";
   return digest === null ? "removed" : "set";
 }

@@ -11,7 +11,7 @@ import {
   transcriptOf,
 } from "../../outcome/transcript.ts";
 import { lossyDecoder, wholeText } from "../../output/text.ts";
-import { changeBytes, utf8Text } from "../format/byte_text.ts";
+import { transformBytes, utf8Text } from "../format/byte_text.ts";
 import type { FieldTransform } from "../transform/field_transform.ts";
 
 /** What a run came to, as it goes into the file. */
@@ -92,7 +92,8 @@ function stdoutOf(
   }
   const bytes = transform.isIdentity
     ? stdout
-    : changeBytes(stdout, (text) => transform.sanitizeExactly("stdout", text));
+    : transformBytes(stdout, (text) =>
+      transform.sanitizeKeepingSurrogates("stdout", text));
   const text = lossyDecoder(encoding).decode(bytes);
   if (encoding !== "utf-8" && !transform.isIdentity) {
     refuseUnlessSanitized(stdout, text, options);

@@ -1,7 +1,7 @@
-import { addToCassette, Cassette } from "../format/cassette.ts";
+import { appendToCassette, Cassette } from "../format/cassette.ts";
 import type { CassetteEntry } from "../format/entry.ts";
 import { setUnsaved, type UnsavedRuns } from "./unsaved_runs.ts";
-import { checkByGuards, type Guard } from "../transform/guard.ts";
+import { type Guard, runGuards } from "../transform/guard.ts";
 
 /** How the runs of a recording get into its file. */
 export interface CassetteWriterOptions {
@@ -104,7 +104,7 @@ export class CassetteWriter {
   async #lookAt(item: Item, entry: CassetteEntry): Promise<void> {
     const index = this.#options.known + this.#kept;
     try {
-      await checkByGuards(this.#options.guards, entry, index, this.#path);
+      await runGuards(this.#options.guards, entry, index, this.#path);
       item.state = "kept";
       if (isRetained(item)) this.#kept++;
     } catch (error) {
@@ -126,7 +126,7 @@ export class CassetteWriter {
     }
     if (this.#options.adds) {
       const added = items.filter(({ state }) => state === "kept");
-      await addToCassette(this.#path, entriesOf(added));
+      await appendToCassette(this.#path, entriesOf(added));
     } else await new Cassette(entriesOf(items)).write(this.#path);
     for (const item of items) {
       item.state = "in the file";

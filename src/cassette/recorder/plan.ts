@@ -13,7 +13,7 @@ import {
   type RedactFunction,
 } from "../transform/field_transform.ts";
 import type { Guard } from "../transform/guard.ts";
-import { type MatchRules, PLAIN_MATCH } from "../matching/key.ts";
+import { DEFAULT_MATCH, type MatchRules } from "../matching/key.ts";
 import { PathNormalizer, placeholdersOfPaths } from "../transform/paths.ts";
 import {
   EnvRedaction,
@@ -144,7 +144,7 @@ function checkedMatch(options: MatchOptions = {}): MatchRules {
     throw new TypeError("matchOn.env: expected an array of variables' names");
   }
   if (checkBoolean("matchOn.cwd", cwd) && env.length === 0) {
-    return PLAIN_MATCH;
+    return DEFAULT_MATCH;
   }
   return {
     cwd,

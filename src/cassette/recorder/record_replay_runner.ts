@@ -28,7 +28,7 @@ import type { SimulatedRun } from "../../runner/simulated_run.ts";
 import type { CassetteEntry } from "../format/entry.ts";
 import { type MatchFacts, matchFactsFor, matchKey } from "../matching/key.ts";
 import {
-  missOf,
+  missError,
   type RecordingAdvice,
   unplayedError,
 } from "../matching/miss.ts";
@@ -57,14 +57,16 @@ export let disposeReplayed: (
 ) => Promise<void>;
 
 /** Opens a cassette whose misses give this advice; set by {@linkcode RecordReplayRunner} itself. */
-export let openAdvised: <R extends ProcessRunner>(
+export let openWithAdvice: <R extends ProcessRunner>(
   path: string | URL,
   options: OpenOptions<R>,
   advice: RecordingAdvice,
 ) => Promise<RecordReplayRunner<R>>;
 
 /** How many runs a runner was asked for; set by {@linkcode RecordReplayRunner} itself. */
-export let askedOf: (runner: RecordReplayRunner<ProcessRunner>) => number;
+export let requestCountOf: (
+  runner: RecordReplayRunner<ProcessRunner>,
+) => number;
 
 /** What the runs that are recorded are matched on, each once; set by {@linkcode RecordReplayRunner} itself. */
 export let recordedKeys: (
@@ -99,9 +101,9 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   extends ProcessRunner
   implements AsyncDisposable {
   static {
-    openAdvised = async (path, options, advice) =>
+    openWithAdvice = async (path, options, advice) =>
       new RecordReplayRunner(await openSession(path, options, advice));
-    askedOf = (runner) => runner.#asked;
+    requestCountOf = (runner) => runner.#asked;
     recordedKeys = (runner) => {
       const { writer: recording, plan } = runner.#session;
       const entries = recording?.entries ?? [];
@@ -305,7 +307,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
       const process = processOf(run);
       this.#replayed.add(process);
       run.closed.then(() => this.#replayed.delete(process));
-      if (!tellsBytes(entry, spec)) {
+      if (!hasExactBytes(entry, spec)) {
         refuseBytes(
           process,
           "it was recorded as text, which does not tell its bytes; use stdoutLines or outputString, " +
@@ -483,7 +485,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     throwIfCancelled(spec);
     const found = playback.next(
       facts,
-      (entry) => use !== "bytes" || tellsBytes(entry, spec),
+      (entry) => use !== "bytes" || hasExactBytes(entry, spec),
     );
     if (found.kind === "run") {
       if (!this.#commands.has(found.index)) {
@@ -495,7 +497,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     if (recording !== null && isNew) return null;
     const { redactedVariables, match: rules } = plan;
     const context = { path, playback, rules, redactedVariables, advice };
-    throw missOf(context, facts, found);
+    throw missError(context, facts, found);
   }
 
   #simulatedRun(
@@ -544,7 +546,7 @@ interface PreparedCommand {
 }
 
 /** Whether it is known which bytes a recorded stdout was. */
-function tellsBytes(
+function hasExactBytes(
   entry: CassetteEntry,
   { encoding }: CommandSpec,
 ): boolean {

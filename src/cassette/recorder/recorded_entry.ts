@@ -1,5 +1,5 @@
 import type { CommandSpec } from "../../command/spec.ts";
-import { type CassetteEntry, optional } from "../format/entry.ts";
+import { type CassetteEntry, definedFields } from "../format/entry.ts";
 import type { MatchFacts } from "../matching/key.ts";
 import type { FieldTransform } from "../transform/field_transform.ts";
 import type { CapturedRun } from "./captured_run.ts";
@@ -23,7 +23,7 @@ export function entryOf(
     code: outcome.kind === "exited" ? outcome.code : null,
     timedOut: outcome.kind === "timed-out",
     signal: outcome.kind === "signalled" ? outcome.signal : null,
-    ...optional({
+    ...definedFields({
       truncatedStreams: capture.truncated.length === 0
         ? undefined
         : capture.truncated,

@@ -3,7 +3,7 @@ import {
   type SimulatedRun,
 } from "../../runner/simulated_run.ts";
 import type { RunUse } from "../../runner/run.ts";
-import { changeBytes } from "../format/byte_text.ts";
+import { transformBytes } from "../format/byte_text.ts";
 import { type CassetteEntry, outcomeOf } from "../format/entry.ts";
 import type { FieldTransform } from "../transform/field_transform.ts";
 import { scheduleOf } from "./timing.ts";
@@ -48,5 +48,5 @@ function stdoutBytesOf(
 ): Uint8Array | null {
   if (stdoutBase64 === undefined) return null;
   const bytes = Uint8Array.fromBase64(stdoutBase64);
-  return changeBytes(bytes, (text) => transform.restore(text));
+  return transformBytes(bytes, (text) => transform.restore(text));
 }

@@ -3,9 +3,9 @@ import { checkRunner } from "../../command/default_runner.ts";
 import { JobRunner } from "../../runner/job_runner.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { Cassette } from "../format/cassette.ts";
-import { isCassetteThere } from "../format/cassette_file.ts";
+import { cassetteExists } from "../format/cassette_file.ts";
 import type { CassetteEntry } from "../format/entry.ts";
-import { ADVICE_BY_MODE, type RecordingAdvice } from "../matching/miss.ts";
+import { DEFAULT_ADVICE, type RecordingAdvice } from "../matching/miss.ts";
 import { Playback } from "../matching/playback.ts";
 import { CassetteWriter } from "./cassette_writer.ts";
 import {
@@ -40,7 +40,7 @@ export type RunnerMode = Exclude<CassetteMode, "auto">;
 export async function openSession<R extends ProcessRunner>(
   path: string | URL,
   options: OpenOptions<R>,
-  advice: RecordingAdvice = ADVICE_BY_MODE,
+  advice: RecordingAdvice = DEFAULT_ADVICE,
 ): Promise<CassetteSession<R>> {
   const file = pathText("the cassette's path", path);
   checkOptions("a cassette's options", options, OPEN_OPTIONS);
@@ -92,14 +92,14 @@ export function recordingSession<R extends ProcessRunner>(
       known: 0,
     }),
     inner: checkedInner(inner),
-    advice: ADVICE_BY_MODE,
+    advice: DEFAULT_ADVICE,
   };
 }
 
 async function modeFor(path: string, mode: CassetteMode): Promise<RunnerMode> {
   const checked = checkedMode("mode", mode);
   if (checked !== "auto") return checked;
-  return await isCassetteThere(path) ? "replay" : "record";
+  return await cassetteExists(path) ? "replay" : "record";
 }
 
 /** What is played in a mode, or `null` if nothing is. */
@@ -108,7 +108,7 @@ async function entriesFor(
   mode: RunnerMode,
 ): Promise<readonly CassetteEntry[] | null> {
   if (mode !== "replay" && mode !== "new-episodes") return null;
-  if (mode === "new-episodes" && !await isCassetteThere(path)) return [];
+  if (mode === "new-episodes" && !await cassetteExists(path)) return [];
   return (await Cassette.read(path)).entries;
 }
 

@@ -18,7 +18,7 @@ const firstCalls = new Map<string, TestCall>();
  * tell. On Bun, a call in the place of a function's result has no frame of its own:
  * JavaScriptCore replaces the frame of the function.
  */
-export function placeOfCaller(): string | null {
+export function callerLocation(): string | null {
   const [, , caller = ""] = (new Error().stack ?? "").split("\n").filter(
     (line) => /:\d+:\d+\)?$/.test(line),
   );
@@ -36,7 +36,7 @@ export function placeOfCaller(): string | null {
  *
  * @throws {TypeError} naming the places of both calls
  */
-export async function checkOneTest(
+export async function refuseSharedCassette(
   path: string,
   call: TestCall,
 ): Promise<void> {

@@ -8,7 +8,7 @@ import { JobRunner } from "../../runner/job_runner.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { runtime } from "../../runtime/detect.ts";
 import { textDigest } from "../format/digest.ts";
-import { isCassetteThere } from "../format/cassette_file.ts";
+import { cassetteExists } from "../format/cassette_file.ts";
 import {
   type CassetteMode,
   type CassetteOptions,
@@ -16,14 +16,14 @@ import {
   OPEN_OPTIONS,
 } from "../recorder/options.ts";
 import {
-  askedOf,
   disposeReplayed,
-  openAdvised,
+  openWithAdvice,
   recordedKeys,
   type RecordReplayRunner,
+  requestCountOf,
 } from "../recorder/record_replay_runner.ts";
 import { cassettePathOf, type TestIdentity } from "./cassette_path.ts";
-import { checkOneTest, placeOfCaller } from "./test_calls.ts";
+import { callerLocation, refuseSharedCassette } from "./test_calls.ts";
 
 /** How {@linkcode withCassette} records and replays. */
 export interface WithCassetteOptions<R extends ProcessRunner = JobRunner>
@@ -112,21 +112,21 @@ export async function withCassette(
   test: TestIdentity,
   ...rest: readonly unknown[]
 ): Promise<unknown> {
-  const place = placeOfCaller();
+  const place = callerLocation();
   const [given = {}] = rest.slice(0, -1);
   const body = rest.at(-1) as CassetteBody<ProcessRunner, unknown>;
   checkFunction("withCassette: the body", body);
   checkOptions("withCassette: the options", given, FIXTURE_OPTIONS);
   const { dir, ...own }: Options = given;
   const path = cassettePathOf(test, dir);
-  await checkOneTest(path, { test, body: String(body), place });
+  await refuseSharedCassette(path, { test, body: String(body), place });
   const choice = own.mode === undefined
     ? modeOfEnvironment()
     : { mode: own.mode, by: "mode" as const };
   const { mode } = choice;
   await using owned = own.inner === undefined ? new JobRunner() : null;
   const inner = own.inner ?? owned!;
-  const runner = await openAdvised(
+  const runner = await openWithAdvice(
     path,
     { ...own, mode, inner },
     {
@@ -149,7 +149,7 @@ export async function withCassette(
     // A miss says by itself how to record again.
     const isPlaying = !(error instanceof CassetteMissError) &&
       (runner.mode === "replay" ||
-        (runner.mode === "new-episodes" && await isCassetteThere(path)));
+        (runner.mode === "new-episodes" && await cassetteExists(path)));
     throw isPlaying ? withNote(error, noteOnPlaying(path, choice)) : error;
   } finally {
     await disposeReplayed(runner);
@@ -176,8 +176,8 @@ async function refuseWithoutRuns(
   runner: RecordReplayRunner<ProcessRunner>,
 ): Promise<void> {
   const isNew = runner.mode === "record" ||
-    (runner.mode === "new-episodes" && !await isCassetteThere(path));
-  if (!isNew || askedOf(runner) > 0) return;
+    (runner.mode === "new-episodes" && !await cassetteExists(path));
+  if (!isNew || requestCountOf(runner) > 0) return;
   throw new CassetteError(
     path,
     "empty",

@@ -40,11 +40,11 @@ export class FieldTransform {
     const wellFormed = text.toWellFormed();
     return this.isIdentity
       ? wellFormed
-      : this.sanitizeExactly(field, wellFormed).toWellFormed();
+      : this.sanitizeKeepingSurrogates(field, wellFormed).toWellFormed();
   }
 
   /** Like {@linkcode FieldTransform.sanitize}, with the halves of characters left as they are. */
-  sanitizeExactly(field: CassetteField, text: string): string {
+  sanitizeKeepingSurrogates(field: CassetteField, text: string): string {
     let hidden = this.#placeholders?.insert(text) ?? text;
     for (const redact of this.#redactions) {
       hidden = checkedText("redact", redact(field, hidden));

@@ -27,7 +27,7 @@ export type Guard = (
  *
  * @throws {CassetteError} if one refuses it; and what a guard throws
  */
-export async function checkByGuards(
+export async function runGuards(
   guards: readonly Guard[],
   entry: CassetteEntry,
   index: number,
