@@ -98,14 +98,14 @@ test("a strict order plays each recording once, in its turn, and a miss tells th
   assertEquals(early.reason, "out-of-turn");
   assertEquals(early.nearest.map(({ index }) => index), [1]);
   assertStringIncludes(early.message, "`tool a`");
-  assertStringIncludes(early.message, "`tool b`");
+  assertStringIncludes(early.message, "recorded `tool b`; next in order");
   // The failed run did not use up the recording.
   assertEquals(await replayer.run(B), "1");
   assertEquals(await replayer.run(A), "2");
   const late = await failureOf(replayer.run(A));
   assertInstanceOf(late, CassetteMissError);
   assertEquals([late.reason, late.nearest], ["out-of-turn", []]);
-  assertStringIncludes(late.message, "to its end");
+  assertStringIncludes(late.message, "has none left for `tool a`");
   const unknown = await failureOf(replayer.run(new Command("tool", ["c"])));
   assertInstanceOf(unknown, CassetteMissError);
   assertEquals(unknown.reason, "unknown");

@@ -499,7 +499,7 @@ test("redactPattern ignores lastIndex and the flags g and y, and refuses a patte
   assertThrows(
     () => redactPattern(/a/, (() => "b") as unknown as string),
     TypeError,
-    "expected a string in its place, got function",
+    "expected a string as the replacement, got function",
   );
 });
 

@@ -31,7 +31,7 @@ export interface CassettePlan {
   readonly match: MatchRules;
   readonly guards: readonly Guard[];
   readonly isStrict: boolean;
-  readonly repeats: boolean;
+  readonly repeatsLast: boolean;
   readonly timing: boolean;
   readonly speed: number;
   /** The variables whose values `redact` replaces. */
@@ -73,7 +73,7 @@ export function checkedPlan(options: CassetteOptions): CassettePlan {
       checkFunction("guard", guard)
     ),
     isStrict,
-    repeats: repeat === "last",
+    repeatsLast: repeat === "last",
     timing: checkBoolean("timing", options.timing ?? false),
     speed: checkedSpeed(options.speed ?? Infinity),
     ...transformsOf(options),

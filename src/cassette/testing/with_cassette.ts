@@ -131,7 +131,7 @@ export async function withCassette(
     { ...own, mode, inner },
     {
       add: `run this test ${running("new-episodes", choice)}`,
-      all: `run it ${recording(choice)}`,
+      all: `run this test ${recording(choice)}`,
     },
   )
     .catch((error: unknown) => {
