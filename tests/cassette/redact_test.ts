@@ -680,8 +680,11 @@ test("a discard drops the runs refused before it, and no later run", async () =>
   const run = (word: string) => runner.run(new Command("tool", [word]));
   const breakOne = async () => {
     isBroken = true;
-    await using process = await runner.start(new Command("tool", ["broken"]));
-    await collect(process.stdoutLines());
+    {
+      // The run completes at the latest when the process is disposed of.
+      await using process = await runner.start(new Command("tool", ["broken"]));
+      await collect(process.stdoutLines());
+    }
     isBroken = false;
   };
   const failsByBroken = async () => {
