@@ -51,8 +51,8 @@ test("a test that would record without a run is refused, and leaves no file", as
     const path = folder.file(`__cassettes__/some_test.ts/${mode}.json`);
     assertEquals(
       error.message,
-      `cassette \`${path}\`: no run went through the runner, so there is nothing to record; ` +
-        "was the code under test given the runner?",
+      `cassette \`${path}\`: nothing was run with the runner, so there is nothing to record; ` +
+        "pass the runner to the code under test",
     );
     const { access } = await import("node:fs/promises");
     assertInstanceOf(await failureOf(access(path)), Error);
@@ -90,9 +90,9 @@ test("two tests with one cassette are refused at the first run, with both places
   assertInstanceOf(error, TypeError);
   assertMatch(
     error.message,
-    /^withCassette: two tests have one cassette, (.+): (.+fixture_message_test\.ts:\d+:\d+) and (.+fixture_message_test\.ts:\d+:\d+)\. Give each test a name of its own; for example, put the names of its `describe`s in front$/,
+    /^withCassette: two tests use the same cassette, (.+): (.+fixture_message_test\.ts:\d+:\d+) and (.+fixture_message_test\.ts:\d+:\d+)\. Give each test a unique name; for example, put the names of its `describe` blocks in front$/,
   );
-  assertStringIncludes(error.message, `one cassette, ${path}: `);
+  assertStringIncludes(error.message, `same cassette, ${path}: `);
 });
 
 test("a test that runs again, or calls twice, is not two tests", async () => {
@@ -139,7 +139,7 @@ test("works", () => withCassette({ name: "works", origin }, { inner }, (runner) 
   assert(!result.success, result.combined);
   assertMatch(
     result.combined,
-    /two tests have one cassette, .+works\.json: \S+same_test\.ts:7(:\d+)? and \S+same_test\.ts:9(:\d+)?\. Give/,
+    /two tests use the same cassette, .+works\.json: \S+same_test\.ts:7(:\d+)? and \S+same_test\.ts:9(:\d+)?\. Give/,
   );
 });
 
