@@ -92,27 +92,27 @@ export async function checkDrift(
   const skipped: SkippedRun[] = [];
   for (const [index, recorded] of entries.entries()) {
     const replayed = commands.get(index);
-    const command = replayed === undefined
+    const source = replayed === undefined
       ? restoredCommand(recorded, plan)
       : { command: replayed };
-    const result = "skip" in command ? command : await compare(
+    const result = "skipReason" in source ? source : await compare(
       recorded,
-      withoutListeners(command.command),
+      withoutListeners(source.command),
       plan,
       runner,
     );
     if (result === null) continue;
-    if ("skip" in result) {
-      skipped.push({ index, recorded, reason: result.skip });
+    if ("skipReason" in result) {
+      skipped.push({ index, recorded, reason: result.skipReason });
     } else changed.push({ index, recorded, ...result });
   }
   const unchanged = entries.length - changed.length - skipped.length;
   return new CheckReport(path, unchanged, changed, skipped);
 }
 
-/** The reason why a run is not checked. */
+/** The result for a run that is not checked. */
 interface Skip {
-  readonly skip: string;
+  readonly skipReason: string;
 }
 
 /** A command without variables, for the placeholders that do not depend on the command. */
@@ -127,7 +127,8 @@ function restoredCommand(
   const missing = missingInFile(entry, transform);
   if (missing !== null) {
     return {
-      skip: `${missing}; replay the command on this runner before the check`,
+      skipReason:
+        `${missing}; replay the command on this runner before the check`,
     };
   }
   const restore = (text: string) => transform.restore(text);
@@ -142,7 +143,7 @@ function restoredCommand(
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     return {
-      skip:
+      skipReason:
         "its program, an argument or its working directory is not valid in a command",
     };
   }
@@ -172,7 +173,7 @@ async function compare(
 ): Promise<Pick<ChangedRun, "now" | "diff"> | Skip | null> {
   const spec = specOf(command);
   const transform = liveTransformOrSkip(plan, spec);
-  if ("skip" in transform) return transform;
+  if ("skipReason" in transform) return transform;
   try {
     const facts = matchFactsFor(spec, plan.match, plan.transformOf(spec));
     const result = recorded.stdoutBase64 === undefined
@@ -213,7 +214,7 @@ function liveTransformOrSkip(
     return plan.liveTransformOf(spec);
   } catch (error) {
     if (error instanceof UnsupportedError || error instanceof RangeError) {
-      return { skip: error.message };
+      return { skipReason: error.message };
     }
     throw error;
   }

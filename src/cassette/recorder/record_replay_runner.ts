@@ -122,6 +122,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   readonly #session: CassetteSession<R>;
+  /** The number of requested runs, including failed ones. */
   #requestCount = 0;
   /** For each entry, the first command for which it was replayed. */
   readonly #commands = new Map<number, Command>();
@@ -380,10 +381,11 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * changed since. The commands run one after another, in the order of the file. The
    * cassette is not changed.
    *
-   * A cassette does not contain environment values, stdin or timeouts. `check` takes them
-   * from commands that were replayed on this runner before, and skips a run whose command
-   * was not replayed. The report lists the skipped runs. A command that fails with an error
-   * of this library, such as `NotFoundError`, is reported as changed.
+   * A cassette does not contain environment values, stdin or timeouts, nor text that a
+   * `redact` or `normalize` function has replaced. `check` takes them from commands that were
+   * replayed on this runner before. A run that needs them and was not replayed is skipped.
+   * The report lists the skipped runs. A command that fails with an error of this library,
+   * such as `NotFoundError`, is reported as changed.
    *
    * @throws {UnsupportedError} if the mode of this runner replays nothing
    * @throws {TypeError} if `runner` is not a runner. An error of a `redact` or `normalize`
@@ -418,9 +420,9 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Writes the recorded runs to the file. The file is replaced, even if no run was recorded;
-   * with the mode `"new-episodes"`, new runs are appended to it. Concurrent saves are done
-   * one after another. Does nothing if the mode records nothing.
+   * Writes the recorded runs to the file. The mode `"record"` replaces the file, even if no
+   * run was recorded. The mode `"new-episodes"` appends new runs to the current content of
+   * the file. Other modes write nothing. Concurrent saves are done one after another.
    *
    * @throws {CassetteError} if the file cannot be written, or a guard refused a run. The file
    *   then stays as it was. An error of a guard, or an error that prevented recording a live

@@ -7,8 +7,8 @@ import {
 import { JobRunner } from "../../runner/job_runner.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { runtime } from "../../runtime/detect.ts";
-import { textDigest } from "../format/digest.ts";
 import { cassetteExists } from "../format/cassette_file.ts";
+import { textDigest } from "../format/digest.ts";
 import {
   type CassetteMode,
   type CassetteOptions,
