@@ -35,8 +35,8 @@ export interface MatchOptions {
    */
   cwd?: boolean;
   /**
-   * The names of environment variables that the commands must set to equal values, or must
-   * both remove or leave alone.
+   * The names of environment variables that must agree: both commands set the variable to
+   * the same value, both remove it, or both leave it alone.
    *
    * The file has a digest of the name and the value of each. **A value that can be guessed
    * can be found from its digest**, so use this for `LANG`, not for tokens.
