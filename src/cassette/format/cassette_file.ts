@@ -56,7 +56,7 @@ export async function writeCassetteText(
 }
 
 /**
- * Replaces the text of a cassette file by the result of `update`, which gets the current
+ * Replaces the text of a cassette file with the result of `update`, which gets the current
  * text, or `null` if the file does not exist. The folder stays locked from the read to the
  * write, so that no other save is lost.
  *

@@ -238,7 +238,7 @@ async function differenceOf(
       parts.push(await unifiedDiff(stream, recorded[stream], now[stream]));
     }
   }
-  // Different bytes may decode to the same text: each invalid byte is replaced by U+FFFD.
+  // Different bytes may decode to the same text: each invalid byte is replaced with U+FFFD.
   if (
     recorded.stdout === now.stdout && recorded.stdoutBase64 !== now.stdoutBase64
   ) parts.push("  the bytes of stdout differ, although their text is equal");

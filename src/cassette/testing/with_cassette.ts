@@ -74,10 +74,10 @@ const VARIABLE = "PROCESSKIT_CASSETTES";
  * valid and unique file name on every system is changed, and a digest of it is appended.
  *
  * Without the option `mode`, the environment variable `PROCESSKIT_CASSETTES` chooses the
- * mode: `record`, `replay`, `auto`, `new-episodes` or `passthrough`. If that is not set
- * either, the mode is `"replay"` if `CI` is set (to anything but `false` or `0`), and else
- * `"auto"`. On Deno, a variable is ignored if there is no permission to read it, and no
- * permission is requested: a replay needs only `--allow-read`.
+ * mode: `record`, `replay`, `auto`, `new-episodes` or `passthrough`. If it is not set, the
+ * mode is `"replay"` if `CI` is set (to anything but `false` or `0`), and else `"auto"`. On
+ * Deno, a variable is ignored if there is no permission to read it, and no permission is
+ * requested: a replay needs only `--allow-read`.
  *
  * If `body` throws during a replay, a note at the end of the error's message names the
  * cassette and tells how to record it again. A failed step of a Deno test does not make

@@ -57,7 +57,7 @@ export class FieldTransform {
     return sanitized;
   }
 
-  /** Replaces the placeholders in a stored text by the values that they stand for. */
+  /** Replaces the placeholders in a stored text with the values that they stand for. */
   restore(text: string): string {
     return this.#placeholders?.restore(text) ?? text;
   }

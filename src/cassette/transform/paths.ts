@@ -6,19 +6,19 @@ import type { Placeholder } from "./placeholders.ts";
 /** The folders that {@linkcode paths} replaces. At least one must be true. */
 export interface PathsOptions {
   /**
-   * Whether to replace the working directory of the current process by `<CWD>`.
+   * Whether to replace the working directory of the current process with `<CWD>`.
    *
    * @default {false}
    */
   cwd?: boolean;
   /**
-   * Whether to replace the user's home directory by `<HOME>`.
+   * Whether to replace the user's home directory with `<HOME>`.
    *
    * @default {false}
    */
   home?: boolean;
   /**
-   * Whether to replace the folder for temporary files by `<TMP>`.
+   * Whether to replace the folder for temporary files with `<TMP>`.
    *
    * @default {false}
    */
@@ -61,7 +61,7 @@ export class PathNormalizer {
 }
 
 /**
- * Replaces the folders of this machine by placeholders in a cassette. Pass the result as
+ * Replaces the folders of this machine with placeholders in a cassette. Pass the result as
  * the option `normalize`.
  *
  * The placeholders `<CWD>`, `<HOME>` and `<TMP>` are used in the program, the arguments,

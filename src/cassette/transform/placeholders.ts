@@ -15,10 +15,10 @@ interface Span {
 }
 
 /**
- * Replaces values by placeholders of the form `<NAME>`, and restores them.
+ * Replaces values with placeholders of the form `<NAME>`, and restores them.
  *
- * Restoring is exact. A `<NAME>` that was in the text before is escaped by a backslash, as
- * `<\NAME>`, and each further insertion adds one more.
+ * Restoring is exact. A `<NAME>` that the text already contains is escaped with a backslash,
+ * as `<\NAME>`. One that already has backslashes gets one more.
  *
  * If two secrets overlap in a text, no part of either stays: `<NAME\8>` stands for the rest
  * of the second secret, without its first 8 characters.
@@ -59,7 +59,7 @@ export class Placeholders {
     this.#restorePattern = new RegExp(`<(\\\\*)(${names})(\\\\\\d+)?>`, "gu");
   }
 
-  /** Replaces the known values in a text by placeholders. */
+  /** Replaces the known values in a text with placeholders. */
   insert(text: string): string {
     const spans = this.#spansIn(text);
     if (spans.length === 0) return this.#insertFolders(text);
@@ -77,7 +77,7 @@ export class Placeholders {
   }
 
   /**
-   * Replaces the placeholders in a text by their values. The inverse of
+   * Replaces the placeholders in a text with their values. The inverse of
    * {@linkcode Placeholders.insert}.
    */
   restore(text: string): string {
@@ -101,7 +101,7 @@ export class Placeholders {
     );
   }
 
-  /** All occurrences of all secrets, ordered by their start. At one start, the longest comes first. */
+  /** All occurrences of all secrets, ordered by start, and then by length, the longest first. */
   #spansIn(text: string): Span[] {
     const spans: Span[] = [];
     for (const { name, text: secret } of this.#secrets) {

@@ -62,7 +62,7 @@ export class EnvRedaction {
 }
 
 /**
- * Replaces the values of environment variables by placeholders such as `<env:API_TOKEN>` in
+ * Replaces the values of environment variables with placeholders such as `<env:API_TOKEN>` in
  * a cassette. Pass the result as the option `redact`.
  *
  * **If the command sets the variable**, the value is replaced in the program, the
