@@ -1,12 +1,12 @@
-// The commands of git.json beside this, which the tests and the demo replay. What
-// they print is the same in any clone of any repository, so that they can be recorded
-// anywhere: `deno run -A cassettes/git.ts`, in the repository's folder, does it again.
+// The commands of git.json, which the tests and the demo replay. Their output is the same in
+// every git repository. To record git.json again, run `deno run -A cassettes/git.ts` in the
+// folder of this repository.
 
 import { Command, JobRunner, RecordReplayRunner } from "../mod.ts";
 
 const git = new Command("git").env("LC_ALL", "C");
 
-/** The recorded commands, by what each of them shows. */
+/** The recorded commands. Each name says what the command demonstrates. */
 export const GIT_COMMANDS = {
   success: git.args(["rev-parse", "--is-inside-work-tree"]),
   stdin: git.args(["hash-object", "--stdin"]).stdin("hello\n"),

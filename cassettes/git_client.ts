@@ -1,10 +1,11 @@
-// What the example client of tests/client/ finds out of a repository that is the same
-// wherever it is made: `deno run -A cassettes/git_client.ts` records it again.
+// Records git_client.json: the commands that the example client of tests/client/ runs in a new
+// repository, whose content is always the same. To record it again, run
+// `deno run -A cassettes/git_client.ts`.
 
 import { JobRunner, RecordReplayRunner } from "../mod.ts";
 import { findings, newRepository } from "../tests/client/repository.ts";
 
-/** The cassette of those findings. */
+/** The cassette of the commands that `findings` runs. */
 export const GIT_CLIENT_CASSETTE: URL = new URL("git_client.json", import.meta.url);
 
 if (import.meta.main) {

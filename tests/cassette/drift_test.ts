@@ -98,14 +98,14 @@ test("a strict order plays each recording once, in its turn, and a miss tells th
   assertEquals(early.reason, "out-of-turn");
   assertEquals(early.nearest.map(({ index }) => index), [1]);
   assertStringIncludes(early.message, "`tool a`");
-  assertStringIncludes(early.message, "`tool b`");
+  assertStringIncludes(early.message, "recorded `tool b`; next in order");
   // The failed run did not use up the recording.
   assertEquals(await replayer.run(B), "1");
   assertEquals(await replayer.run(A), "2");
   const late = await failureOf(replayer.run(A));
   assertInstanceOf(late, CassetteMissError);
   assertEquals([late.reason, late.nearest], ["out-of-turn", []]);
-  assertStringIncludes(late.message, "to its end");
+  assertStringIncludes(late.message, "has none left for `tool a`");
   const unknown = await failureOf(replayer.run(new Command("tool", ["c"])));
   assertInstanceOf(unknown, CassetteMissError);
   assertEquals(unknown.reason, "unknown");
@@ -192,13 +192,13 @@ test("check runs the commands again and reports changed results as a diff", asyn
   assertEquals(seq.now!.stdout.includes("LINE 9"), true);
   assertEquals(
     exit.diff,
-    "  it exited with code 0, and now it exited with code 3",
+    "  recorded: exited with code 0; now: exited with code 3",
   );
   assertEquals(missing.now, null);
   assertStringIncludes(missing.diff, "NotFoundError");
   assertStringIncludes(
     killed.diff,
-    "it reached its deadline, and now it was killed by SIGKILL (9)",
+    "  recorded: reached its deadline; now: was killed by SIGKILL (9)",
   );
   assertStringIncludes(killed.diff, "-gone");
   assertStringIncludes(String(report), "1 unchanged, 4 changed, 0 skipped");
@@ -221,9 +221,9 @@ test("check takes stdin, variables and timeouts from the commands that were play
   const idle = await replayer.check(new JobRunner());
   assertEquals([idle.unchanged, idle.changed], [0, []]);
   assertEquals(idle.skipped.map(({ reason }) => reason.split(";")[0]), [
-    "its input is not in the file",
+    "its stdin is not in the file",
     "the values of NAME are not in the file",
-    "its deadline is not in the file",
+    "its timeout is not in the file",
   ]);
   let heard = 0;
   await replayer.outputString(typed.onStdoutLine(() => void heard++));
@@ -294,6 +294,6 @@ test("check compares bytes if bytes were recorded", async () => {
   const report = await other.check(new JobRunner());
   assertEquals(
     report.changed.map(({ diff }) => diff),
-    ["  the bytes of stdout are others, with the same text"],
+    ["  the bytes of stdout differ, although their text is equal"],
   );
 });

@@ -51,8 +51,8 @@ test("a test that would record without a run is refused, and leaves no file", as
     const path = folder.file(`__cassettes__/some_test.ts/${mode}.json`);
     assertEquals(
       error.message,
-      `cassette \`${path}\`: no run went through the runner, so there is nothing to record; ` +
-        "was the code under test given the runner?",
+      `cassette \`${path}\`: nothing was run with the runner, so there is nothing to record; ` +
+        "pass the runner to the code under test",
     );
     const { access } = await import("node:fs/promises");
     assertInstanceOf(await failureOf(access(path)), Error);
@@ -90,9 +90,9 @@ test("two tests with one cassette are refused at the first run, with both places
   assertInstanceOf(error, TypeError);
   assertMatch(
     error.message,
-    /^withCassette: two tests have one cassette, (.+): (.+fixture_message_test\.ts:\d+:\d+) and (.+fixture_message_test\.ts:\d+:\d+)\. Give each test a name of its own; for example, put the names of its `describe`s in front$/,
+    /^withCassette: two tests use the same cassette, (.+): (.+fixture_message_test\.ts:\d+:\d+) and (.+fixture_message_test\.ts:\d+:\d+)\. Give each test a unique name; for example, put the names of its `describe` blocks in front$/,
   );
-  assertStringIncludes(error.message, `one cassette, ${path}: `);
+  assertStringIncludes(error.message, `same cassette, ${path}: `);
 });
 
 test("a test that runs again, or calls twice, is not two tests", async () => {
@@ -139,7 +139,7 @@ test("works", () => withCassette({ name: "works", origin }, { inner }, (runner) 
   assert(!result.success, result.combined);
   assertMatch(
     result.combined,
-    /two tests have one cassette, .+works\.json: \S+same_test\.ts:7(:\d+)? and \S+same_test\.ts:9(:\d+)?\. Give/,
+    /two tests use the same cassette, .+works\.json: \S+same_test\.ts:7(:\d+)? and \S+same_test\.ts:9(:\d+)?\. Give/,
   );
 });
 
@@ -159,8 +159,8 @@ test("a miss tells how to record again in the way in which the cassette was open
   assertEquals(
     byVariable.message,
     `the cassette \`${path}\` ${asked}` +
-      "To add it, run this test with PROCESSKIT_CASSETTES=new-episodes. " +
-      "To record all of it again, run it with PROCESSKIT_CASSETTES=record.",
+      "To add the command, run this test with PROCESSKIT_CASSETTES=new-episodes. " +
+      "To record the whole cassette again, run this test with PROCESSKIT_CASSETTES=record.",
   );
   const byOption = await failureOf(
     withCassette(
@@ -172,15 +172,15 @@ test("a miss tells how to record again in the way in which the cassette was open
   assertEquals(
     (byOption as Error).message,
     `the cassette \`${path}\` ${asked}` +
-      'To add it, run this test with mode: "new-episodes". ' +
-      'To record all of it again, run it with mode: "record".',
+      'To add the command, run this test with mode: "new-episodes". ' +
+      'To record the whole cassette again, run this test with mode: "record".',
   );
   const opened = await RecordReplayRunner.replay(path);
   assertEquals(
     (await failureOf(opened.run(new Command("other"))) as Error).message,
     `the cassette \`${path}\` ${asked}` +
-      'To add it, open the cassette with mode "new-episodes". ' +
-      'To record all of it again, open it with mode "record".',
+      'To add the command, open the cassette with mode "new-episodes". ' +
+      'To record the whole cassette again, open the cassette with mode "record".',
   );
 });
 
@@ -200,15 +200,15 @@ test("a miss near a recording with <env:NAME> names redactEnv, or the variable t
   assertEquals(
     (await failureOf(without.run(login("s3cr3t-value"))) as Error).message
       .split("\n").slice(2).join("\n"),
-    "The recording has <env:API_TOKEN> in place of a value: " +
+    "The recording has <env:API_TOKEN> in place of a value; " +
       'open the cassette with redact: redactEnv(["API_TOKEN"]).\n' +
-      'To add it, open the cassette with mode "new-episodes". ' +
-      'To record all of it again, open it with mode "record".',
+      'To add the command, open the cassette with mode "new-episodes". ' +
+      'To record the whole cassette again, open the cassette with mode "record".',
   );
   const unset = await RecordReplayRunner.replay(path, { redact });
   assertStringIncludes(
     (await failureOf(unset.run(login("s3cr3t-value"))) as Error).message,
-    "The recording has <env:API_TOKEN> in place of a value: " +
-      "set API_TOKEN with env on the command, to the value that it was replaced for.\n",
+    "The recording has <env:API_TOKEN> in place of a value; " +
+      "set API_TOKEN with env(…) on the command, to the value that the command contains.\n",
   );
 });

@@ -177,7 +177,10 @@ test("a body that throws writes nothing, in any mode", async () => {
     await failing("record");
     const added = await failing("new-episodes");
     assertInstanceOf(added, Error);
-    assertStringIncludes(added.message, "was playing");
+    assertStringIncludes(
+      added.message,
+      "(Recorded commands were replayed from the cassette",
+    );
     assertEquals(await readFile(path, "utf8"), before);
   });
 });
@@ -249,20 +252,26 @@ test("an error about a cassette that cannot be replayed tells why it is replayed
   assertStringIncludes(ofCi, "there is no such file");
   assertStringIncludes(
     ofCi,
-    "(The cassette was to be replayed, since CI is set. To record it, run this test with PROCESSKIT_CASSETTES=record.)",
+    "(The cassette was opened for replay because CI is set. To record it, run this test with PROCESSKIT_CASSETTES=record.)",
   );
   const ofVariable = await failure({ PROCESSKIT_CASSETTES: "replay" });
-  assertStringIncludes(ofVariable, "as the variable PROCESSKIT_CASSETTES says");
+  assertStringIncludes(
+    ofVariable,
+    "because of the variable PROCESSKIT_CASSETTES",
+  );
   const ofOption = await failure({ CI: "true" }, "replay");
-  assertStringIncludes(ofOption, "as the option mode says");
+  assertStringIncludes(ofOption, "because of the option mode");
   assertStringIncludes(ofOption, 'run this test with mode: "record"');
   await mkdir(folder.file("__cassettes__/some_test.ts"), { recursive: true });
   await writeFile(
     folder.file("__cassettes__/some_test.ts/a test.json"),
     "no cassette",
   );
-  assertStringIncludes(await failure({}), "since it is there. To record it");
-  assert(!(await failure({}, "new-episodes")).includes("replayed"));
+  assertStringIncludes(
+    await failure({}),
+    "opened for replay because the file exists. To record it",
+  );
+  assert(!(await failure({}, "new-episodes")).includes("for replay"));
 });
 
 test("two tests that record one cassette with different commands are refused, and a test that runs again is not", async () => {

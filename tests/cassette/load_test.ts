@@ -54,7 +54,7 @@ test("an invalid cassette is refused with the reason, the path and the place", a
     ["{}", "version: the field is missing"],
     [
       '{"version":99,"entries":[]}',
-      "found version 99, and this build reads version 1",
+      "found version 99, but this library reads only version 1",
     ],
     ['{"version":"1","entries":[]}', 'found version "1"'],
     ['{"version":1}', "entries: the field is missing"],
@@ -123,16 +123,23 @@ test("an invalid cassette is refused with the reason, the path and the place", a
     ],
     [
       withFields('"code":0,"signal":9'),
-      "entries[0] (x): code and signal contradict",
+      'entries[0] (x): "code" and "signal" are both set; remove one',
     ],
-    [withFields('"code":1,"timed_out":true'), "code and timed_out contradict"],
+    [
+      withFields('"code":1,"timed_out":true'),
+      '"code" and "timed_out" are both set; remove one',
+    ],
     [
       withFields('"signal":9,"timed_out":true'),
-      "timed_out and signal contradict",
+      '"timed_out" and "signal" are both set; remove one',
+    ],
+    [
+      withFields('"code":0,"timed_out":true,"signal":9'),
+      '"code", "timed_out", "signal" are all set; keep one',
     ],
     [
       withFields('"code":0,"signal":9,"unknown":{"a":[1.0]}'),
-      "code and signal contradict",
+      '"code" and "signal" are both set; remove one',
     ],
     [
       withFields('"code":3.5,"unknown":1.0'),

@@ -49,7 +49,7 @@ test("a miss tells the recorded command, the asked command and the argument that
   assertEquals([error.reason, error.program], ["unknown", "git"]);
   const [nearest, other] = error.nearest;
   assertEquals([nearest.index, nearest.commandLine], [1, "git log -n 10"]);
-  assertEquals(nearest.differences, ['args[2]: recorded "10", asked "20"']);
+  assertEquals(nearest.differences, ['args[2]: recorded "10", requested "20"']);
   assertEquals(other.index, 0);
   assertStringIncludes(error.message, "`git log -n 20`");
   assertStringIncludes(error.message, "recorded `git log -n 10`");
@@ -61,17 +61,17 @@ test("a miss tells the place of an extra or a missing argument", async () => {
   const differences = async (recorded: string[], asked: string[]) =>
     (await missOf([git(...recorded)], git(...asked))).nearest[0].differences;
   assertEquals(await differences(["a", "c"], ["a", "b b", "c"]), [
-    "args[1]: asked also 'b b'",
+    "args[1]: only requested: 'b b'",
   ]);
   assertEquals(await differences(["a", "b", "c"], ["a", "c"]), [
-    "args[1]: recorded also b",
+    "args[1]: only recorded: b",
   ]);
   assertEquals(await differences(["a"], ["b", "c"]), [
-    "from args[0] on: recorded a, asked b c",
+    "from args[0] on: recorded a, requested b c",
   ]);
   assertEquals(await differences(["a", "b"], ["c", "d"]), [
-    'args[0]: recorded "a", asked "c"',
-    'args[1]: recorded "b", asked "d"',
+    'args[0]: recorded "a", requested "c"',
+    'args[1]: recorded "b", requested "d"',
   ]);
 });
 
@@ -82,19 +82,19 @@ test("a miss tells a different working directory, stdin or variable", async () =
     options?: CassetteOptions,
   ) => (await missOf([recorded], asked, options)).nearest[0].differences;
   assertEquals(await differences(git().cwd("/a"), git().cwd("/b")), [
-    'the working directory: recorded "/a", asked "/b"',
+    'the working directory: recorded "/a", requested "/b"',
   ]);
   assertEquals(await differences(git(), git().cwd("/b")), [
-    'the working directory: recorded none, asked "/b"',
+    'the working directory: recorded none, requested "/b"',
   ]);
   assertEquals(await differences(git().stdin("a"), git().stdin("b")), [
-    "stdin: recorded with other input",
+    "stdin: recorded with different input",
   ]);
   assertEquals(await differences(git().stdin("a"), git()), [
-    "stdin: recorded with input, asked without",
+    "stdin: recorded with input, requested without input",
   ]);
   assertEquals(await differences(git(), git().stdin("")), [
-    "stdin: recorded without input, asked with",
+    "stdin: recorded without input, requested with input",
   ]);
   const env = { matchOn: { env: ["LANG"] } };
   assertEquals(
@@ -103,11 +103,11 @@ test("a miss tells a different working directory, stdin or variable", async () =
       git().env("LANG", "bbbb"),
       env,
     ),
-    ["the variable LANG: recorded set, asked set to another value"],
+    ["the variable LANG: recorded with a different value"],
   );
   assertEquals(
     await differences(git().envRemove("LANG"), git(), env),
-    ["the variable LANG: recorded removed, asked left alone"],
+    ["the variable LANG: recorded removed, requested neither set nor removed"],
   );
 });
 
@@ -126,9 +126,12 @@ test("a miss shows a difference at the end of long words, and tells how many oth
       .stdin("x"),
   );
   const { differences } = nearest[0];
-  assertStringIncludes(differences[0], '/fixtures/one", asked "…');
+  assertStringIncludes(differences[0], '/fixtures/one", requested "…');
   assertStringIncludes(differences[0], '/fixtures/two"');
-  assertEquals(differences[1], "stdin: recorded without input, asked with");
+  assertEquals(
+    differences[1],
+    "stdin: recorded without input, requested with input",
+  );
   assertStringIncludes(differences[2], '/fixtures/a2"');
   assertEquals(differences.at(-1), "and 5 more arguments");
   assertStringIncludes(message, "with this stdin");

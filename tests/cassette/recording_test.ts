@@ -44,7 +44,7 @@ test("any order of runs, saves, failures and discards leaves the requested runs 
       fc.constantFrom("no guard", "a quick guard", "a slow guard"),
       fc.boolean(),
       fc.array(action, { maxLength: 14 }),
-      async (guarding, adds, actions) => {
+      async (guarding, appends, actions) => {
         const path = folder.file(`${turn++}.json`);
         const recording = new CassetteWriter(path, {
           guards: guarding === "no guard" ? [] : [
@@ -52,8 +52,8 @@ test("any order of runs, saves, failures and discards leaves the requested runs 
               ? () => {}
               : () => new Promise((resolve) => setTimeout(resolve, 1)),
           ],
-          adds,
-          known: 0,
+          appends,
+          existing: 0,
         });
         await new Cassette().write(path);
         const runs: Expected[] = [];
@@ -153,8 +153,8 @@ test("a save that begins after a discard does not fail because of a discarded ru
       ({ program }) =>
         program === "bad" ? { field: "program", reason: "it is bad" } : null,
     ],
-    adds: false,
-    known: 0,
+    appends: false,
+    existing: 0,
   });
   recording.add(entryOf("bad"));
   const refused = failureOf(recording.save());
@@ -170,8 +170,8 @@ test("a discard keeps a run that completed before a pending save began to write"
   const path = folder.file("c.json");
   const recording = new CassetteWriter(path, {
     guards: [],
-    adds: false,
-    known: 0,
+    appends: false,
+    existing: 0,
   });
   recording.add(entryOf("a"));
   const saving = recording.save();

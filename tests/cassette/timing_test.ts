@@ -535,10 +535,13 @@ test("timing that does not match the output, or is malformed, is refused with it
   const wrong: [string, string][] = [
     ["[]", "entries[0].timing: expected an object"],
     ["null", "entries[0].timing: expected an object"],
-    [`{"output":[],"end":1}`, 'what is in "stdout"'],
+    [
+      `{"output":[],"end":1}`,
+      'entries[0].timing: the pieces of stdout do not add up to "stdout"; remove',
+    ],
     [
       `{"output":[${piece},{"at":1,"stream":"stderr","text":"x"}],"end":1}`,
-      'what is in "stderr"',
+      'entries[0].timing: the pieces of stderr do not add up to "stderr"; remove',
     ],
     [`{"output":[${piece}]}`, "entries[0].timing.end: the field is missing"],
     [

@@ -1,20 +1,21 @@
 /**
- * Changes the text that bytes are by `change`, and leaves whatever is not UTF-8 in
- * them as it is. The bytes themselves if nothing was changed.
+ * Decodes bytes as UTF-8, applies `change` to the text, and encodes the result. Returns
+ * the given array if `change` changes nothing.
  *
- * A byte that is part of no character is shown to `change` as half a character
- * (U+DC80 to U+DCFF), of which valid UTF-8 has none, so that the way back is exact.
+ * A byte that is not part of valid UTF-8 is decoded as a lone surrogate from U+DC80 to
+ * U+DCFF. Valid UTF-8 never decodes to a lone surrogate, so encoding restores exactly
+ * that byte.
  */
-export function changeBytes(
+export function transformBytes(
   bytes: Uint8Array,
   change: (text: string) => string,
 ): Uint8Array {
-  const text = exactText(bytes);
+  const text = decodeWithSurrogates(bytes);
   const changed = change(text);
-  return changed === text ? bytes : exactBytes(changed);
+  return changed === text ? bytes : encodeWithSurrogates(changed);
 }
 
-/** The text that bytes are as UTF-8, or `null` if they are not. */
+/** Decodes bytes as UTF-8. Returns `null` if they are not valid UTF-8. */
 export function utf8Text(bytes: Uint8Array): string | null {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
@@ -25,10 +26,10 @@ export function utf8Text(bytes: Uint8Array): string | null {
   }
 }
 
-function exactText(bytes: Uint8Array): string {
-  const whole = utf8Text(bytes);
-  if (whole !== null) return whole;
-  // A character has no more UTF-16 units than it has bytes.
+function decodeWithSurrogates(bytes: Uint8Array): string {
+  const valid = utf8Text(bytes);
+  if (valid !== null) return valid;
+  // A character never has more UTF-16 units than UTF-8 bytes.
   const units = new Uint16Array(bytes.length);
   let count = 0;
   for (let at = 0; at < bytes.length;) {
@@ -42,7 +43,7 @@ function exactText(bytes: Uint8Array): string {
   return textOfUnits(units.subarray(0, count));
 }
 
-/** Puts the character at `at` behind the units that are there; how many there are then. */
+/** Appends the character at `at` to the first `count` units. Returns the new count. */
 function putCharacter(
   units: Uint16Array,
   count: number,
@@ -67,24 +68,25 @@ function putCharacter(
   return count + 2;
 }
 
-/** How many units are made text of at once: arguments of a function are limited. */
-const UNITS_AT_ONCE = 8192;
+/** The size of a chunk for `String.fromCharCode`: a call has a limited number of arguments. */
+const CHUNK_UNITS = 8192;
 
 function textOfUnits(units: Uint16Array): string {
   let text = "";
-  for (let at = 0; at < units.length; at += UNITS_AT_ONCE) {
-    text += String.fromCharCode(...units.subarray(at, at + UNITS_AT_ONCE));
+  for (let at = 0; at < units.length; at += CHUNK_UNITS) {
+    text += String.fromCharCode(...units.subarray(at, at + CHUNK_UNITS));
   }
   return text;
 }
 
-/** How many bytes the character at `at` has; 0 if there is none. */
+/** The number of bytes of the character at `at`; 0 if the bytes there are not valid UTF-8. */
 function characterLength(bytes: Uint8Array, at: number): number {
   const first = bytes[at];
   if (first < 0x80) return 1;
   if (first < 0xc2 || first > 0xf4) return 0;
   const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  // What would be too long a form, half a character, or beyond the last one shows in the second byte.
+  // The range of the second byte excludes overlong forms, surrogates, and code points
+  // above U+10FFFF.
   const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
   const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
   if (!(bytes[at + 1] >= least && bytes[at + 1] <= most)) return 0;
@@ -94,10 +96,10 @@ function characterLength(bytes: Uint8Array, at: number): number {
   return length;
 }
 
-function exactBytes(text: string): Uint8Array {
+function encodeWithSurrogates(text: string): Uint8Array {
   const encoder = new TextEncoder();
   if (text.isWellFormed()) return encoder.encode(text);
-  // Three bytes at the most for each UTF-16 unit.
+  // A UTF-16 unit becomes at most 3 bytes.
   const bytes = new Uint8Array(text.length * 3);
   let count = 0;
   for (let at = 0; at < text.length;) {
@@ -108,7 +110,7 @@ function exactBytes(text: string): Uint8Array {
     ).written;
     if (end === text.length) break;
     const unit = text.charCodeAt(end);
-    // Any other half of a character is somebody else's, and none of a byte.
+    // Any other lone surrogate was added by `change` and stands for no byte.
     if (unit >= 0xdc80 && unit <= 0xdcff) bytes[count++] = unit - 0xdc00;
     else count += encoder.encodeInto("\ufffd", bytes.subarray(count)).written;
     at = end + 1;
@@ -116,7 +118,7 @@ function exactBytes(text: string): Uint8Array {
   return bytes.slice(0, count);
 }
 
-/** Where the first half of a character from `at` on is that lacks the other one, or the end. */
+/** The index of the first lone surrogate at or after `at`, or the length of the text. */
 function endOfWellFormed(text: string, at: number): number {
   for (; at < text.length; at++) {
     const unit = text.charCodeAt(at);

@@ -1,22 +1,22 @@
-import { INSPECT } from "../../outcome/inspect.ts";
 import { pathText } from "../../command/checks.ts";
-import type { CassetteEntry } from "./entry.ts";
+import { INSPECT } from "../../outcome/inspect.ts";
 import {
-  isCassetteThere,
+  cassetteExists,
   readCassetteText,
   updateCassetteText,
   writeCassetteText,
 } from "./cassette_file.ts";
-import type { CassetteContent } from "./unknown_fields.ts";
+import type { CassetteEntry } from "./entry.ts";
 import { parseCassette } from "./parse.ts";
 import { printCassette } from "./print.ts";
+import type { CassetteContent } from "./unknown_fields.ts";
 
 /**
- * A cassette's file as data, for tools that look at recordings or edit them.
+ * Holds the entries of a cassette file as plain data, for tools that inspect or edit
+ * recordings.
  *
- * Reading a file and writing it again gives the same bytes, with fields that
- * this version does not know among them, also for entries that were moved to
- * another cassette.
+ * Reading a file and writing it again gives the same bytes. Unknown fields are kept,
+ * including those of an entry that is moved to another cassette.
  *
  * @example
  * ```ts
@@ -29,50 +29,61 @@ import { printCassette } from "./print.ts";
 export class Cassette {
   /** The recorded runs, in the order in which they completed. */
   readonly entries: readonly CassetteEntry[];
-  readonly #head: CassetteContent["head"];
+  readonly #fileFields: CassetteContent["fileFields"];
 
-  /** Makes a cassette of entries; see {@linkcode Cassette.parse} and {@linkcode Cassette.read} for a file's. */
+  /**
+   * Creates a cassette from entries. To get the cassette of a text or a file, use
+   * {@linkcode Cassette.parse} or {@linkcode Cassette.read}.
+   */
   constructor(entries: Iterable<CassetteEntry> = []) {
-    const loaded = entries instanceof Loaded ? entries.content : null;
-    this.entries = loaded?.entries ?? Object.freeze([...entries]);
-    this.#head = loaded?.head ?? null;
+    const parsed = entries instanceof ParsedEntries ? entries.content : null;
+    this.entries = parsed?.entries ?? Object.freeze([...entries]);
+    this.#fileFields = parsed?.fileFields ?? null;
   }
 
   /**
-   * Makes a cassette of its text; `path` is for messages.
+   * Parses the text of a cassette file. `path` names the cassette in error messages.
    *
-   * @throws {CassetteError} `invalid-data` if it is no cassette
+   * @throws {CassetteError} with the reason `"invalid-data"` if the text is not a valid
+   *   cassette
    */
   static parse(text: string, path: string = "(text)"): Cassette {
-    return new Cassette(new Loaded(parseCassette(text, path)));
+    return new Cassette(new ParsedEntries(parseCassette(text, path)));
   }
 
   /**
-   * Reads a cassette from its file: a regular one of at most 64 MiB.
+   * Reads a cassette file. It must be a regular file of at most 64 MiB.
    *
-   * @throws {CassetteError} if there is none, it cannot be read, or it is no cassette
+   * @throws {CassetteError} if the file does not exist, cannot be read, or is not a valid
+   *   cassette
    */
   static async read(path: string | URL): Promise<Cassette> {
     const file = pathText("the cassette's path", path);
     return Cassette.parse(await readCassetteText(file), file);
   }
 
-  /** The text of the file. */
+  /** Returns the text of the cassette file. */
   toString(): string {
-    return printCassette({ entries: this.entries, head: this.#head });
+    return printCassette({
+      entries: this.entries,
+      fileFields: this.#fileFields,
+    });
   }
 
-  /** What `console.log` prints: how many entries there are. {@linkcode Cassette.toString} is the whole file. */
+  /**
+   * Returns the text that `console.log` prints: the number of entries. Use
+   * {@linkcode Cassette.toString} for the whole file.
+   */
   [INSPECT](): string {
     return `Cassette { ${this.entries.length} entries }`;
   }
 
   /**
-   * Writes the file whole, readable and writable by its owner only; missing
-   * folders are created.
+   * Writes the cassette to a file, replacing an existing file as a whole. Only the owner
+   * may read and write the file. Missing folders are created.
    *
-   * @throws {CassetteError} if it cannot be written, the path is a symbolic link, or
-   *   there would be more than 64 MiB; the file is then as it was
+   * @throws {CassetteError} if the file cannot be written, the path is a symbolic link, or
+   *   the text is longer than 64 MiB. An existing file then stays as it was.
    */
   async write(path: string | URL): Promise<void> {
     const file = pathText("the cassette's path", path);
@@ -81,18 +92,19 @@ export class Cassette {
 }
 
 /**
- * Adds entries to a cassette's file, which is made if it is not there; whoever else adds
- * to it, or saves it, comes before or after that. With nothing to add, a file that is
- * there is left alone.
+ * Appends entries to a cassette file, and creates the file if it does not exist. The
+ * folder is locked meanwhile, so that a concurrent append or save happens before or after
+ * this one. If there is nothing to append, an existing file is not touched.
  *
- * @throws {CassetteError} if the file cannot be read, written or locked, or is no cassette
+ * @throws {CassetteError} if the file cannot be read, written or locked, or is not a valid
+ *   cassette
  */
-export async function addToCassette(
+export async function appendToCassette(
   path: string,
   entries: readonly CassetteEntry[],
 ): Promise<void> {
-  // Whoever adds nothing needs no permission to write.
-  if (entries.length === 0 && await isCassetteThere(path)) return;
+  // Without new entries, no write permission must be needed.
+  if (entries.length === 0 && await cassetteExists(path)) return;
   await updateCassetteText(path, (text) => {
     if (text === null) return new Cassette(entries).toString();
     const content = parseCassette(text, path);
@@ -103,8 +115,11 @@ export async function addToCassette(
   });
 }
 
-/** Brings what was loaded past the public constructor. */
-class Loaded implements Iterable<CassetteEntry> {
+/**
+ * Passes a parsed file through the constructor of {@linkcode Cassette}, whose public
+ * signature takes entries alone.
+ */
+class ParsedEntries implements Iterable<CassetteEntry> {
   constructor(readonly content: CassetteContent) {}
 
   [Symbol.iterator](): Iterator<CassetteEntry> {

@@ -5,104 +5,111 @@ import { runtime } from "../../runtime/detect.ts";
 import type { FileInfo, Files } from "../../runtime/runtime.ts";
 import { withFolderLock } from "./folder_lock.ts";
 
-/** What cannot be read again is not written: 64 MiB, in bytes of UTF-8. */
-const MOST_BYTES = 64 * 1024 * 1024;
+/**
+ * The largest cassette that is read: 64 MiB of UTF-8. A larger one is not written either,
+ * because it could not be read again.
+ */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
- * Reads a cassette's text, having looked at what it is about to read: a FIFO
- * would hang, and a huge file would fill the memory.
+ * Reads the text of a cassette file. The type and size of the file are checked first: a
+ * FIFO would block, and a huge file would fill the memory.
  *
- * @throws {CassetteError}
+ * @throws {CassetteError} if the file does not exist, is not a regular file, has more than
+ *   64 MiB, or cannot be read as UTF-8
  */
 export async function readCassetteText(path: string): Promise<string> {
   const { files } = runtime();
   return decode(
     path,
-    await onDisk(path, "be read", () => readGuarded(files, path)),
+    await wrapIoErrors(path, "be read", () => readChecked(files, path)),
   );
 }
 
 /**
- * Whether there is anything at a path.
+ * Returns whether a file of any kind exists at the path.
  *
- * @throws {CassetteError} if that cannot be told
+ * @throws {CassetteError} if the file system cannot tell
  */
-export async function isCassetteThere(path: string): Promise<boolean> {
+export async function cassetteExists(path: string): Promise<boolean> {
   const { files } = runtime();
-  return await onDisk(path, "be read", () => files.stat(path)) !== null;
+  return await wrapIoErrors(path, "be read", () => files.stat(path)) !== null;
 }
 
 /**
- * Writes a cassette's text so that the file is only ever seen whole: beside its
- * target first, then, once it is on the disk itself, in its place. What an earlier
- * save left beside it, whose program was killed, goes.
+ * Writes the text of a cassette file atomically: it is written to a temporary file in the
+ * same folder, flushed to disk, and renamed. Temporary files left by an earlier save that
+ * was killed are removed.
  *
- * @throws {CassetteError} leaving the target as it was, and nothing beside it
+ * @throws {CassetteError} if the file cannot be written. The target is then unchanged, and
+ *   the temporary file is removed.
  */
 export async function writeCassetteText(
   path: string,
   text: () => string,
 ): Promise<void> {
   const bytes = encode(path, text);
-  await inFolderOf(path, { isLockNeeded: false }, async (files) => {
+  await withFolderOf(path, { isLockNeeded: false }, async (files) => {
     await refuseUnlessReplaceable(files, path);
     await replace(files, path, bytes);
   });
 }
 
 /**
- * Writes the text that `update` makes of what is there, `null` for no file. Nobody else
- * saves a cassette in the same folder meanwhile.
+ * Replaces the text of a cassette file with the result of `update`, which gets the current
+ * text, or `null` if the file does not exist. The folder stays locked from the read to the
+ * write, so that no other save is lost.
  *
- * @throws {CassetteError} leaving the target as it was, and nothing beside it
+ * @throws {CassetteError} if the file cannot be read, written or locked. The target is then
+ *   unchanged, and the temporary file is removed.
  */
 export async function updateCassetteText(
   path: string,
   update: (text: string | null) => string,
 ): Promise<void> {
-  await inFolderOf(path, { isLockNeeded: true }, async (files) => {
-    const isThere = await refuseUnlessReplaceable(files, path);
-    const before = isThere
-      ? decode(path, await readGuarded(files, path))
+  await withFolderOf(path, { isLockNeeded: true }, async (files) => {
+    const exists = await refuseUnlessReplaceable(files, path);
+    const current = exists
+      ? decode(path, await readChecked(files, path))
       : null;
-    await replace(files, path, encode(path, () => update(before)));
+    await replace(files, path, encode(path, () => update(current)));
   });
 }
 
-/** Does something in the folder of a cassette, which is made if need be, while nobody else saves one there. */
-async function inFolderOf(
+/** Creates the folder of a cassette, locks it, removes leftovers, and calls `action`. */
+async function withFolderOf(
   path: string,
   { isLockNeeded }: { isLockNeeded: boolean },
   action: (files: Files) => Promise<void>,
 ): Promise<void> {
   const { files } = runtime();
-  await onDisk(path, "be written", async () => {
+  await wrapIoErrors(path, "be written", async () => {
     const { folder, name } = splitPath(path);
     await files.createFolder(folder);
     await withFolderLock(files, folder, { isLockNeeded }, async (isLocked) => {
-      // Whose it is cannot be told without the lock: somebody may be about to rename it.
-      if (isLocked) await clearLeftovers(files, folder, name);
+      // Without the lock, a temporary file may belong to a save that is still running.
+      if (isLocked) await removeLeftovers(files, folder, name);
       await action(files);
     });
   });
 }
 
-/** Removes what a save of this cassette left beside it whose program was killed. */
-async function clearLeftovers(
+/** Removes the temporary files of saves of this cassette that were killed. */
+async function removeLeftovers(
   files: Files,
   folder: string,
   name: string,
 ): Promise<void> {
-  const start = temporaryStart(name);
+  const prefix = temporaryPrefix(name);
   for (const other of await files.names(folder)) {
-    const isLeftover = other.startsWith(start) &&
-      /^[0-9a-f]{16}\.tmp$/.test(other.slice(start.length));
-    // It is not what this save is about: whoever comes next may have better luck.
+    const isLeftover = other.startsWith(prefix) &&
+      /^[0-9a-f]{16}\.tmp$/.test(other.slice(prefix.length));
+    // A leftover that cannot be removed must not fail the save. The next save tries again.
     if (isLeftover) await files.remove(`${folder}/${other}`).catch(() => {});
   }
 }
 
-/** Whether a file is there; throws for anything else that is. */
+/** Returns whether the file exists. Throws if the path is anything but a regular file. */
 async function refuseUnlessReplaceable(
   files: Files,
   path: string,
@@ -112,7 +119,7 @@ async function refuseUnlessReplaceable(
     throw new CassetteError(
       path,
       "symlink",
-      "is a symbolic link, and is not written through: name its target",
+      "is a symbolic link, which a save does not follow; give the path of its target",
     );
   }
   if (facts !== null) refuseUnlessFile(path, facts);
@@ -121,8 +128,8 @@ async function refuseUnlessReplaceable(
 
 function encode(path: string, text: () => string): Uint8Array {
   const bytes = encodeText(path, text);
-  if (bytes.length > MOST_BYTES) {
-    throw tooLarge(path, bytes.length, "could not be read again");
+  if (bytes.length > MAX_BYTES) {
+    throw tooLarge(path, `would have ${bytes.length} bytes`);
   }
   return bytes;
 }
@@ -131,30 +138,25 @@ function encodeText(path: string, text: () => string): Uint8Array {
   try {
     return new TextEncoder().encode(text());
   } catch (cause) {
-    // A string that would be longer than one can be.
+    // Both runtimes throw a RangeError for a string that is longer than they allow.
     if (!(cause instanceof RangeError)) throw cause;
-    throw new CassetteError(
-      path,
-      "too-large",
-      `has more text than one string can hold, and the most there may be are ${MOST_BYTES} bytes`,
-      { cause },
-    );
+    throw tooLarge(path, "has more text than one string can hold", cause);
   }
 }
 
-async function readGuarded(files: Files, path: string): Promise<Uint8Array> {
+async function readChecked(files: Files, path: string): Promise<Uint8Array> {
   const facts = await files.stat(path);
   if (facts === null) {
     throw new CassetteError(
       path,
       "not-found",
-      "there is no such file: record it first",
+      "there is no such file; record it first",
     );
   }
   refuseUnlessReadable(path, facts);
   const file = await files.open(path);
   try {
-    // Once more, of what was really opened: the name may lead elsewhere by now.
+    // Checked again on the open file: the path may have been replaced since.
     const opened = await file.stat();
     refuseUnlessReadable(path, opened);
     return await readAll(path, (buffer) => file.read(buffer), opened.size);
@@ -170,16 +172,16 @@ async function readAll(
 ): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
-  // One byte more than expected, so that the end shows without another buffer.
-  for (let room = size + 1;; room = 64 * 1024) {
-    const buffer = new Uint8Array(room);
+  // One byte more than expected: the end of the file then needs no second full buffer.
+  for (let capacity = size + 1;; capacity = 64 * 1024) {
+    const buffer = new Uint8Array(capacity);
     const count = await read(buffer);
     if (count === 0) {
       return pieces.length === 1 ? pieces[0] : concatBytes(pieces);
     }
     length += count;
-    if (length > MOST_BYTES) {
-      throw tooLarge(path, length, "grew while it was read");
+    if (length > MAX_BYTES) {
+      throw tooLarge(path, `grew to ${length} bytes while it was read`);
     }
     pieces.push(buffer.subarray(0, count));
   }
@@ -191,7 +193,12 @@ function decode(path: string, bytes: Uint8Array): string {
       bytes,
     );
   } catch (cause) {
-    throw new CassetteError(path, "invalid-data", "is not UTF-8", { cause });
+    throw new CassetteError(
+      path,
+      "invalid-data",
+      "is not UTF-8; save it as UTF-8, or record it again",
+      { cause },
+    );
   }
 }
 
@@ -201,8 +208,8 @@ async function replace(
   bytes: Uint8Array,
 ): Promise<void> {
   const { folder, name } = splitPath(path);
-  const beside = `${folder}/${temporaryStart(name)}${freshSuffix()}.tmp`;
-  const file = await files.createPrivate(beside);
+  const temporary = `${folder}/${temporaryPrefix(name)}${randomSuffix()}.tmp`;
+  const file = await files.createPrivate(temporary);
   try {
     try {
       await file.write(bytes);
@@ -210,26 +217,26 @@ async function replace(
     } finally {
       await file.close();
     }
-    await files.rename(beside, path);
+    await files.rename(temporary, path);
   } catch (error) {
-    // What went wrong first is what has to be told, whatever comes of this.
-    await files.remove(beside).catch(() => {});
+    // The first error is thrown, even if the removal fails too.
+    await files.remove(temporary).catch(() => {});
     throw error;
   }
-  // The file is in place. Where folders cannot be flushed, a crash right now might
-  // bring the old one back, whole.
+  // Some file systems cannot flush a folder. After a crash, the old file may then be back,
+  // but it is complete.
   await files.syncFolder(folder).catch(() => {});
 }
 
-/** What the names of the temporary files of a cassette begin with. */
-function temporaryStart(name: string): string {
-  // Not all of the name: with the rest it could be longer than a name may be.
+/** The beginning of the names of a cassette's temporary files. */
+function temporaryPrefix(name: string): string {
+  // Cut, because the full name with the suffix could be longer than 255 bytes.
   return `.${name.slice(0, 40)}.`.toWellFormed();
 }
 
-/** The folder that a path is in, and the name that it has there. */
+/** Splits a path into the folder and the name of the file in it. */
 export function splitPath(path: string): { folder: string; name: string } {
-  // A backslash is part of a name, except where a path begins like one of Windows.
+  // A backslash is part of a name, except in a path that begins like a Windows path.
   const isWindows = /^(?:[a-zA-Z]:|\\\\)/.test(path);
   const at = Math.max(
     path.lastIndexOf("/"),
@@ -241,7 +248,7 @@ export function splitPath(path: string): { folder: string; name: string } {
   };
 }
 
-function freshSuffix(): string {
+function randomSuffix(): string {
   return Array.from(
     crypto.getRandomValues(new Uint8Array(8)),
     (byte) => byte.toString(16).padStart(2, "0"),
@@ -250,7 +257,7 @@ function freshSuffix(): string {
 
 function refuseUnlessReadable(path: string, facts: FileInfo): void {
   refuseUnlessFile(path, facts);
-  if (facts.size > MOST_BYTES) throw tooLarge(path, facts.size, "is not read");
+  if (facts.size > MAX_BYTES) throw tooLarge(path, `has ${facts.size} bytes`);
 }
 
 function refuseUnlessFile(path: string, facts: FileInfo): void {
@@ -264,25 +271,34 @@ function refuseUnlessFile(path: string, facts: FileInfo): void {
   );
 }
 
-function tooLarge(path: string, size: number, what: string): CassetteError {
+function tooLarge(
+  path: string,
+  problem: string,
+  cause?: unknown,
+): CassetteError {
   return new CassetteError(
     path,
     "too-large",
-    `has ${size} bytes, more than the most there may be (${MOST_BYTES}), and ${what}`,
+    `${problem}; a cassette may have at most ${MAX_BYTES} bytes, so record fewer runs in it`,
+    cause === undefined ? {} : { cause },
   );
 }
 
-async function onDisk<T>(
+/** Calls `action`, and makes a `CassetteError` of any other error that it throws. */
+async function wrapIoErrors<T>(
   path: string,
-  what: string,
+  operation: "be read" | "be written",
   action: () => Promise<T>,
 ): Promise<T> {
   try {
     return await action();
   } catch (cause) {
     if (cause instanceof CassetteError) throw cause;
-    throw new CassetteError(path, "io", `cannot ${what}: ${messageOf(cause)}`, {
-      cause,
-    });
+    throw new CassetteError(
+      path,
+      "io",
+      `cannot ${operation}: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }

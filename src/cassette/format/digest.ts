@@ -1,38 +1,39 @@
 import type { StdinSource } from "../../command/stdin.ts";
 
-/** Says what was digested, so that a file's path and a text that reads the same differ. */
+// The first digested byte. It keeps apart equal bytes of different kinds, such as the path
+// of a stdin file and a stdin text that reads the same.
 const IN_MEMORY = 1;
 const FILE_PATH = 2;
 const VARIABLE = 3;
 
-/** Digests are looked up by what they were made of: a megabyte of input need not be read twice. */
-const known = new WeakMap<StdinSource, bigint>();
+/** The digests by source, so that a large input is not digested again for each run. */
+const cache = new WeakMap<StdinSource, bigint>();
 
 /**
- * The digest of a stdin source, or `null` for no input. A file is not read: its
- * path is what counts. A one-shot source has none, and must not come here.
+ * Returns the digest of a stdin source, or `null` if there is no input. Of a file, the
+ * path is digested; the file is not read. The source must not be one-shot.
  */
 export function stdinDigest(source: StdinSource): bigint | null {
-  return source.kind === "empty" ? null : knownDigest(source);
+  return source.kind === "empty" ? null : cachedDigest(source);
 }
 
 /**
- * The digest of a variable's value, of 16 hexadecimal digits. Its name is part of it:
- * two variables with one value are not to look alike.
+ * Returns the digest of an environment variable as 16 hexadecimal digits. The name is
+ * digested with the value, so that equal values of two variables have different digests.
  */
 export function variableDigest(name: string, value: string): string {
   const bytes = new TextEncoder().encode(`${name}=${value}`);
   return fnv1a64(VARIABLE, bytes).toString(16).padStart(16, "0");
 }
 
-/** The digest of a text. */
+/** Returns the digest of a text as UTF-8. */
 export function textDigest(text: string): bigint {
   return fnv1a64(IN_MEMORY, new TextEncoder().encode(text));
 }
 
-function knownDigest(source: StdinSource): bigint {
-  let digest = known.get(source);
-  if (digest === undefined) known.set(source, digest = digestOf(source));
+function cachedDigest(source: StdinSource): bigint {
+  let digest = cache.get(source);
+  if (digest === undefined) cache.set(source, digest = digestOf(source));
   return digest;
 }
 
@@ -48,12 +49,13 @@ function digestOf(source: StdinSource): bigint {
 }
 
 /**
- * 64-bit FNV-1a over a tag byte and then `bytes`.
+ * Computes 64-bit FNV-1a over a tag byte and then `bytes`.
  *
- * A `BigInt` multiplication for every byte would manage some 30 MB/s, so the
- * state is two 32-bit halves. The prime is 2^40 + 435: the product's low half is
- * the low half times 435, its high half takes that product's carry, the high half
- * times 435, and the low half shifted by the remaining 8 bits of 2^40.
+ * One `BigInt` multiplication per byte would digest only about 30 MB/s, so the state is
+ * two 32-bit halves. The prime is 2^40 + 435. The low half of the product is the low half
+ * times 435. The high half of the product is the sum of three parts: the carry of that
+ * multiplication, the high half times 435, and the low half shifted left by 8 bits (2^40 is
+ * 2^32 times 2^8).
  */
 function fnv1a64(tag: number, bytes: Uint8Array): bigint {
   let high = 0xcbf29ce4;

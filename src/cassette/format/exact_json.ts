@@ -1,4 +1,4 @@
-// What is used here is in both runtimes, and not yet in TypeScript's own types.
+// Both runtimes have these functions. TypeScript has no types for them yet.
 interface RawJson {
   readonly rawJSON: string;
 }
@@ -15,19 +15,20 @@ const json = JSON as unknown as {
   ): unknown;
 };
 
-/** A value that `JSON.stringify` prints as these digits, however many there are. */
+/** Returns a value that `JSON.stringify` prints as exactly these digits. */
 export function exactNumber(digits: string): unknown {
   return json.rawJSON(digits);
 }
 
-/** The digits of a number that {@linkcode parseExactly} kept as they were, or `null` for anything else. */
+/** Returns the digits of a value made by {@linkcode exactNumber}, or `null` for any other value. */
 export function exactDigits(value: unknown): string | null {
   return json.isRawJSON(value) ? value.rawJSON : null;
 }
 
 /**
- * Parses JSON and keeps every number that JavaScript would print differently, or
- * could not hold, as {@linkcode exactNumber}. Several times slower than a plain parse.
+ * Parses JSON without changing any number: one that JavaScript would print differently, or
+ * cannot represent, becomes an {@linkcode exactNumber}. Several times slower than
+ * `JSON.parse` without a reviver.
  */
 export function parseExactly(text: string): unknown {
   return json.parse(text, (_key, value, { source }) => {
@@ -38,14 +39,14 @@ export function parseExactly(text: string): unknown {
 }
 
 /**
- * The numbers that are the values of a key in JSON text, as they are written
- * there, in order. The text must be known to be JSON.
+ * Returns the number literals that are values of a key in JSON text, in order. The text
+ * must be valid JSON.
  *
- * Inside of a string the quotes would be escaped, so that what looks like the key
- * and has a colon behind it is the key, or the end of another that ends in `"` and
- * the same name.
+ * The key is searched for with its quotes, followed by a colon. Quotes inside a string are
+ * escaped, so a match is the key itself, or the end of a longer key that contains a quote.
+ * The caller must check for the latter.
  */
-export function numbersOf(text: string, key: string): string[] {
+export function numberLiteralsOf(text: string, key: string): string[] {
   const numbers: string[] = [];
   const quoted = `"${key}"`;
   for (
@@ -69,7 +70,7 @@ function skipSpace(text: string, at: number): number {
   return at;
 }
 
-/** Where the number that starts at `at` ends: `at` itself if there is none. */
+/** The end of the number that starts at `at`, or `at` if there is no number. */
 function endOfNumber(text: string, at: number): number {
   for (; at < text.length; at++) {
     const code = text.charCodeAt(at);

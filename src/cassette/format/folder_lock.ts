@@ -1,15 +1,15 @@
 import type { Files, FolderLock } from "../../runtime/runtime.ts";
 
-/** The last of those in this program who save in a folder. */
+/** For each folder, the latest save in this process. */
 const lastSaveIn = new Map<string, Promise<void>>();
 
 /**
- * Does something in a folder while nobody else does who comes by this way, in this
- * program or another; `isLocked` tells whether that could be had. Without it an error is
- * thrown where the lock is needed.
+ * Calls `action` while holding an exclusive lock on a folder, against other calls in this
+ * process and in others. If the folder cannot be locked, this throws if `isLockNeeded`, and
+ * else calls `action` with `isLocked` false.
  *
- * One of those in this program at a time waits for the lock: each one who waits takes
- * Deno a thread, and has Bun look again and again.
+ * Calls in this process wait for each other before they wait for the lock, because a wait
+ * for the lock occupies a thread on Deno and polls on Bun.
  */
 export async function withFolderLock(
   files: Files,
@@ -17,10 +17,10 @@ export async function withFolderLock(
   { isLockNeeded }: { isLockNeeded: boolean },
   action: (isLocked: boolean) => Promise<void>,
 ): Promise<void> {
-  const before = lastSaveIn.get(folder);
+  const previous = lastSaveIn.get(folder);
   const turn = Promise.withResolvers<void>();
   lastSaveIn.set(folder, turn.promise);
-  await before;
+  await previous;
   try {
     const lock = await lockFolder(files, folder, isLockNeeded);
     try {
@@ -42,7 +42,8 @@ async function lockFolder(
   try {
     return await files.lockFolder(folder);
   } catch (error) {
-    // Without locks (some network file systems, Windows) a file is still replaced as a whole.
+    // Some network file systems and Windows have no such lock. A save without the lock still
+    // replaces the file as a whole.
     if (isNeeded) throw error;
     return null;
   }

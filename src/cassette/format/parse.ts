@@ -1,35 +1,36 @@
 import * as v from "valibot";
 import { CassetteError } from "../../outcome/cassette_errors.ts";
 import { messageOf, shortened } from "../../outcome/message_text.ts";
-import { type CassetteEntry, optional } from "./entry.ts";
-import { exactDigits, numbersOf, parseExactly } from "./exact_json.ts";
+import { type CassetteEntry, definedFields } from "./entry.ts";
+import { exactDigits, numberLiteralsOf, parseExactly } from "./exact_json.ts";
 import {
   digestProblem,
   EntrySchema,
-  HeadSchema,
+  FileSchema,
   isPlainEntry,
   locate,
   type RawEntry,
 } from "./schema.ts";
-import { misfitOf } from "./timing.ts";
+import { mismatchedStream } from "./timing.ts";
 import {
   type CassetteContent,
+  ENTRY_FIELDS,
   type Fields,
-  fieldsOfEntry,
-  hasUnknown,
+  FILE_FIELDS,
   hasUnknownField,
+  hasUnknownName,
   isObject,
-  KNOWN_FIELDS,
-  KNOWN_HEAD,
+  originalFields,
 } from "./unknown_fields.ts";
 
 /**
- * Makes a cassette of its text.
+ * Parses the text of a cassette file.
  *
- * @throws {CassetteError} `invalid-data`, saying where and what is wrong
+ * @throws {CassetteError} with the reason `"invalid-data"`, naming the place and the
+ *   problem, if the text is not a valid cassette
  */
 export function parseCassette(text: string, path: string): CassetteContent {
-  const refuse: Refuse = (problem, cause) =>
+  const invalid: InvalidData = (problem, cause) =>
     new CassetteError(
       path,
       "invalid-data",
@@ -37,120 +38,130 @@ export function parseCassette(text: string, path: string): CassetteContent {
       cause === undefined ? {} : { cause },
     );
   if (text.startsWith("\ufeff")) {
-    throw refuse("starts with a byte-order mark: save it as plain UTF-8");
-  }
-  const data = parseJson(text, refuse);
-  const values = readHead(data, refuse);
-  if (!hasUnknown(data, KNOWN_HEAD)) {
-    const entries = readPlainEntries(
-      values,
-      numbersOf(text, "stdin_digest"),
-      refuse,
+    throw invalid(
+      "starts with a byte-order mark; save it as UTF-8 without one",
     );
-    if (entries !== null) return { entries, head: null };
+  }
+  const data = parseJson(text, invalid);
+  const values = entriesOf(data, invalid);
+  if (!hasUnknownName(data, FILE_FIELDS)) {
+    const entries = parseKnownEntries(
+      values,
+      numberLiteralsOf(text, "stdin_digest"),
+      invalid,
+    );
+    if (entries !== null) return { entries, fileFields: null };
   }
   try {
-    return parseWithUnknownFields(text, refuse);
+    return parseWithUnknownFields(text, invalid);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw refuse("is nested too deeply", error);
+    throw invalid("is nested too deeply; remove the deep field", error);
   }
 }
 
-type Refuse = (problem: string, cause?: unknown) => CassetteError;
+/** Creates the error for a problem of the text that is parsed. */
+type InvalidData = (problem: string, cause?: unknown) => CassetteError;
 
-function parseJson(text: string, refuse: Refuse): unknown {
+function parseJson(text: string, invalid: InvalidData): unknown {
   try {
     return wellFormed(JSON.parse(text), text);
   } catch (error) {
-    throw refuse(
+    throw invalid(
       text === "" ? "the file is empty" : `is not JSON: ${messageOf(error)}`,
       error,
     );
   }
 }
 
-function readHead(data: unknown, refuse: Refuse): unknown[] {
+/** Checks the fields of the file and returns the unchecked values of `entries`. */
+function entriesOf(data: unknown, invalid: InvalidData): unknown[] {
   if (Array.isArray(data)) {
-    throw refuse("the file: expected an object, got an array");
+    throw invalid("the file: expected an object, got an array");
   }
-  const parsed = v.safeParse(HeadSchema, data);
+  const parsed = v.safeParse(FileSchema, data);
   if (parsed.success) return parsed.output.entries;
   const [issue] = parsed.issues;
-  throw refuse(`${locate("", issue) || "the file"}: ${issue.message}`);
+  throw invalid(`${locate("", issue) || "the file"}: ${issue.message}`);
 }
 
 /**
- * The entries of a file that holds nothing unknown, or `null` if it does.
+ * Parses the entries of a file without unknown fields. Returns `null` if an entry has an
+ * unknown field.
  *
- * A parsed digest has lost some of its digits, which are taken from the text: the
- * numbers that stand there for digests, in order. `null` also if that leaves any
- * doubt which are whose. A reviver would see the digits too, and make the parse
- * several times slower.
+ * `JSON.parse` rounds a 64-bit digest to a double. So the exact digits are taken from
+ * `literals`: the numbers that follow the digest's key in the text, in order. A reviver
+ * would also see the digits, but makes the parse several times slower. If the literals
+ * cannot be assigned to the entries without doubt, this returns `null` too.
  */
-function readPlainEntries(
+function parseKnownEntries(
   values: readonly unknown[],
-  numbers: readonly string[],
-  refuse: Refuse,
+  literals: readonly string[],
+  invalid: InvalidData,
 ): CassetteEntry[] | null {
   let used = 0;
   const entries: CassetteEntry[] = [];
   for (const [index, value] of values.entries()) {
     const isPlain = isPlainEntry(value);
     if (!isPlain && hasUnknownField(value)) return null;
-    const raw = isPlain ? value : validEntry(value, index, refuse);
+    const raw = isPlain ? value : validEntry(value, index, invalid);
     let digits: string | null = null;
     if (raw.stdin_digest != null) {
-      digits = numbers[used++] ?? "none";
+      digits = literals[used++] ?? "none";
       if (Number(digits) !== raw.stdin_digest) return null;
     }
-    entries.push(makeEntry(raw, index, digits, refuse));
+    entries.push(makeEntry(raw, index, digits, invalid));
   }
-  return used === numbers.length ? entries : null;
+  return used === literals.length ? entries : null;
 }
 
-/** What the schema makes of an entry. */
-function validEntry(value: unknown, index: number, refuse: Refuse): RawEntry {
+/** Checks an entry against the schema. */
+function validEntry(
+  value: unknown,
+  index: number,
+  invalid: InvalidData,
+): RawEntry {
   if (Array.isArray(value)) {
-    throw refuse(`entries[${index}]: expected an object, got an array`);
+    throw invalid(`entries[${index}]: expected an object, got an array`);
   }
   const parsed = v.safeParse(EntrySchema, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  throw refuse(`${locate(`entries[${index}]`, issue)}: ${issue.message}`);
+  throw invalid(`${locate(`entries[${index}]`, issue)}: ${issue.message}`);
 }
 
 function makeEntry(
   raw: RawEntry,
   index: number,
   digits: string | null,
-  refuse: Refuse,
+  invalid: InvalidData,
 ): CassetteEntry {
   const code = raw.code ?? null;
   const timedOut = raw.timed_out ?? false;
   const signal = raw.signal ?? null;
   if (Number(code !== null) + Number(timedOut) + Number(signal !== null) > 1) {
-    throw refuse(
+    throw invalid(
       `entries[${index}] (${shortened(raw.program, 80)}): ${
-        contradiction(code, timedOut, signal)
+        conflictOf(code, timedOut, signal)
       }`,
     );
   }
   const { timing, stdout, stderr } = raw;
-  const misfit = timing === undefined
+  const mismatched = timing === undefined
     ? null
-    : misfitOf(timing, { stdout, stderr });
-  if (misfit !== null) {
-    throw refuse(
-      `entries[${index}].timing: its pieces of ${misfit} are not what is in "${misfit}": remove it, or record it again`,
+    : mismatchedStream(timing, { stdout, stderr });
+  if (mismatched !== null) {
+    throw invalid(
+      `entries[${index}].timing: the pieces of ${mismatched} do not add up to "${mismatched}"; ` +
+        'remove "timing", or record the cassette again',
     );
   }
-  // The arrays are not frozen: on Bun that would take as long as half of the parse.
+  // The arrays are not frozen: on Bun, freezing them takes half as long as the whole parse.
   return Object.freeze({
     program: raw.program,
     args: raw.args,
     cwd: raw.cwd ?? null,
-    stdinDigest: digits === null ? null : exactDigest(digits, index, refuse),
+    stdinDigest: digits === null ? null : exactDigest(digits, index, invalid),
     hasStdin: raw.has_stdin ?? false,
     envNames: raw.env_names ?? [],
     stdout,
@@ -162,7 +173,10 @@ function makeEntry(
   });
 }
 
-/** Told apart first: an object of the four for every entry would take a while. */
+/**
+ * Returns whether an entry has any of the rare fields. Most entries have none, and
+ * creating the object of {@linkcode optionalFields} for each of them is slow.
+ */
 function hasOptional(raw: RawEntry): boolean {
   return raw.truncated_streams !== undefined ||
     raw.stdout_base64 !== undefined || raw.env_digests !== undefined ||
@@ -171,7 +185,7 @@ function hasOptional(raw: RawEntry): boolean {
 
 function optionalFields(raw: RawEntry): Partial<CassetteEntry> {
   const { truncated_streams } = raw;
-  return optional({
+  return definedFields({
     truncatedStreams: truncated_streams?.length === 0
       ? undefined
       : truncated_streams,
@@ -181,27 +195,31 @@ function optionalFields(raw: RawEntry): Partial<CassetteEntry> {
   });
 }
 
-function contradiction(
+function conflictOf(
   code: number | null,
   timedOut: boolean,
   signal: number | null,
 ): string {
-  const set = [
-    code !== null && "code",
-    timedOut && "timed_out",
-    signal !== null && "signal",
-  ];
-  return `${
-    set.filter(Boolean).join(" and ")
-  } contradict each other, at most one may be set`;
+  const names = [
+    code !== null && '"code"',
+    timedOut && '"timed_out"',
+    signal !== null && '"signal"',
+  ].filter(Boolean);
+  return names.length === 2
+    ? `${names.join(" and ")} are both set; remove one`
+    : `${names.join(", ")} are all set; keep one`;
 }
 
-function exactDigest(digits: string, index: number, refuse: Refuse): bigint {
+function exactDigest(
+  digits: string,
+  index: number,
+  invalid: InvalidData,
+): bigint {
   if (/^\d+$/.test(digits)) {
     const digest = BigInt(digits);
     if (digest <= LARGEST_DIGEST) return digest;
   }
-  throw refuse(
+  throw invalid(
     `entries[${index}].stdin_digest: ${digestProblem(shortened(digits, 80))}`,
   );
 }
@@ -209,71 +227,77 @@ function exactDigest(digits: string, index: number, refuse: Refuse): bigint {
 const LARGEST_DIGEST = 2n ** 64n - 1n;
 
 /**
- * The slow way, for a file that holds more than this build knows of: all of it is
- * kept as it was, to the digit.
+ * Parses a file with unknown fields and keeps them, with every digit of their numbers.
+ * Much slower than {@linkcode parseKnownEntries}.
  */
-function parseWithUnknownFields(text: string, refuse: Refuse): CassetteContent {
+function parseWithUnknownFields(
+  text: string,
+  invalid: InvalidData,
+): CassetteContent {
   const data = wellFormed(parseExactly(text), text) as Fields;
-  const values = readHead(withPlainNumbers(data, KNOWN_HEAD), refuse);
+  const values = entriesOf(knownFieldsOf(data, FILE_FIELDS), invalid);
   const entries = values.map((value, index) => {
-    const raw = validEntry(
-      withPlainNumbers(value, KNOWN_FIELDS),
-      index,
-      refuse,
-    );
+    const raw = validEntry(knownFieldsOf(value, ENTRY_FIELDS), index, invalid);
     const digest = (value as Fields).stdin_digest ?? null;
     const entry = makeEntry(
       raw,
       index,
       digest === null ? null : exactDigits(digest) ?? String(digest),
-      refuse,
+      invalid,
     );
     if (hasUnknownField(value)) {
-      fieldsOfEntry.set(entry, value as Fields);
+      originalFields.set(entry, value as Fields);
     }
     return entry;
   });
-  return { entries, head: hasUnknown(data, KNOWN_HEAD) ? data : null };
+  return {
+    entries,
+    fileFields: hasUnknownName(data, FILE_FIELDS) ? data : null,
+  };
 }
 
-/** The known fields of an object, with ordinary numbers for the schema to look at. */
-function withPlainNumbers(value: unknown, known: ReadonlySet<string>): unknown {
+/** The known fields of an object, with ordinary numbers, which the schema expects. */
+function knownFieldsOf(value: unknown, known: ReadonlySet<string>): unknown {
   if (!isObject(value) || Array.isArray(value)) return value;
   return Object.fromEntries(
     Object.entries(value).filter(([name]) => known.has(name)).map((
       [name, field],
-    ) => [name, name === "entries" ? field : plain(field)]),
+    ) => [name, name === "entries" ? field : withOrdinaryNumbers(field)]),
   );
 }
 
-function plain(value: unknown): unknown {
+function withOrdinaryNumbers(value: unknown): unknown {
   const digits = exactDigits(value);
   if (digits !== null) return Number(digits);
-  if (Array.isArray(value)) return value.map(plain);
+  if (Array.isArray(value)) return value.map(withOrdinaryNumbers);
   if (!isObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, field]) => [name, plain(field)]),
+    Object.entries(value).map((
+      [name, field],
+    ) => [name, withOrdinaryNumbers(field)]),
   );
 }
 
-/** Makes every string well-formed, if the text shows that one may not be. */
+/**
+ * Replaces lone surrogates in every string of the parsed data. The data is searched only if
+ * the text shows that it may contain one.
+ */
 function wellFormed(data: unknown, text: string): unknown {
-  return (text.includes("\\u") && LONE_SURROGATE.test(text)) ||
+  return (text.includes("\\u") && SURROGATE_ESCAPE.test(text)) ||
       !text.isWellFormed()
-    ? mapStrings(data)
+    ? withWellFormedStrings(data)
     : data;
 }
 
-/** An escape that may be half of a character. */
-const LONE_SURROGATE = /\\u[dD][89a-fA-F]/;
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 
-function mapStrings(value: unknown): unknown {
+function withWellFormedStrings(value: unknown): unknown {
   if (typeof value === "string") return value.toWellFormed();
-  if (Array.isArray(value)) return value.map(mapStrings);
+  if (Array.isArray(value)) return value.map(withWellFormedStrings);
   if (!isObject(value) || exactDigits(value) !== null) return value;
   return Object.fromEntries(
     Object.entries(value).map((
       [name, field],
-    ) => [name.toWellFormed(), mapStrings(field)]),
+    ) => [name.toWellFormed(), withWellFormedStrings(field)]),
   );
 }

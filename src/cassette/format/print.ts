@@ -1,19 +1,21 @@
 import type { CassetteEntry, CassetteTiming } from "./entry.ts";
 import { exactNumber } from "./exact_json.ts";
-import { VERSION } from "./schema.ts";
+import { FORMAT_VERSION } from "./schema.ts";
 import {
   type CassetteContent,
-  fieldsOfEntry,
-  KNOWN_FIELDS,
-  KNOWN_HEAD,
-  merged,
+  ENTRY_FIELDS,
+  FILE_FIELDS,
+  mergeFields,
+  originalFields,
 } from "./unknown_fields.ts";
 
-/** A cassette as the text of a file. */
-export function printCassette({ entries, head }: CassetteContent): string {
-  const known = { version: VERSION, entries: entries.map(printable) };
+/** Returns the text of a cassette file. */
+export function printCassette(
+  { entries, fileFields }: CassetteContent,
+): string {
+  const known = { version: FORMAT_VERSION, entries: entries.map(printable) };
   return JSON.stringify(
-    head === null ? known : merged(head, known, KNOWN_HEAD),
+    fileFields === null ? known : mergeFields(fileFields, known, FILE_FIELDS),
     null,
     2,
   );
@@ -26,7 +28,7 @@ function printableTiming({ output, end }: CassetteTiming): unknown {
   };
 }
 
-/** An entry's fields in the order in which they are written, without those that need not be. */
+/** The fields of an entry in the order of the file. A field with its default value is left out. */
 function printable(entry: CassetteEntry): unknown {
   const known: Record<string, unknown> = {
     program: entry.program,
@@ -49,11 +51,13 @@ function printable(entry: CassetteEntry): unknown {
   if (entry.stdoutBase64 !== undefined) {
     known.stdout_base64 = entry.stdoutBase64;
   }
-  const fields = fieldsOfEntry.get(entry);
-  // What is unknown within them stays.
   if (entry.envDigests !== undefined) known.env_digests = entry.envDigests;
+  const original = originalFields.get(entry);
   if (entry.timing !== undefined) {
-    known.timing = fields?.timing ?? printableTiming(entry.timing);
+    // The original timing may have unknown fields of its own.
+    known.timing = original?.timing ?? printableTiming(entry.timing);
   }
-  return fields === undefined ? known : merged(fields, known, KNOWN_FIELDS);
+  return original === undefined
+    ? known
+    : mergeFields(original, known, ENTRY_FIELDS);
 }

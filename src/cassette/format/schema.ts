@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import { shortened } from "../../outcome/message_text.ts";
 
-/** The version of the format that this build reads and writes. */
-export const VERSION = 1;
+/** The version of the cassette format that this library reads and writes. */
+export const FORMAT_VERSION = 1;
 
 const string = v.string((issue) =>
   `expected a string, got ${show(issue.input)}`
@@ -31,13 +31,11 @@ const base64 = v.custom<string>(
   isBase64,
   (issue) =>
     `expected base64, got ${
-      typeof issue.input === "string"
-        ? "a string that is none"
-        : show(issue.input)
+      typeof issue.input === "string" ? "an invalid string" : show(issue.input)
     }`,
 );
-// Not a record of valibot's, which drops names such as `constructor`. What is there in
-// the place of a digest is perhaps a value, and not shown.
+// Not `v.record`, which drops names such as `constructor`. The message does not show the
+// value: in place of a digest there may be a secret.
 const variableDigests = v.custom<Record<string, string | null>>(
   (input) =>
     Object.values(input ?? {}).every((digest) =>
@@ -49,24 +47,24 @@ const variableDigests = v.custom<Record<string, string | null>>(
 const object = (issue: v.BaseIssue<unknown>) =>
   missing(issue) ?? `expected an object, got ${show(issue.input)}`;
 
-// To valibot an array is an object as well, with all that an array has.
-const noArray = v.custom<object>(
+// `v.object` accepts an array.
+const notArray = v.custom<object>(
   (input) =>
     typeof input === "object" && input !== null && !Array.isArray(input),
   object,
 );
 
-/** A piece of timed output as it stands in the file. */
+/** A piece of timed output in the file. */
 export const PieceSchema = v.object({
   at: milliseconds,
   stream,
   text: string,
 }, object);
 
-/** The timing of an entry as it stands in the file. */
+/** The timing of an entry in the file. */
 export const TimingSchema = v.object({
   output: v.array(
-    v.pipe(noArray, PieceSchema),
+    v.pipe(notArray, PieceSchema),
     (issue) => `expected an array of pieces, got ${show(issue.input)}`,
   ),
   end: milliseconds,
@@ -83,7 +81,7 @@ const digest = v.custom<number>(
   (issue) => digestProblem(show(issue.input)),
 );
 
-/** One entry as it stands in the file. Fields beyond these are nobody's mistake. */
+/** An entry in the file. Unknown fields are valid, and are ignored here. */
 export const EntrySchema = v.object({
   program: string,
   args: strings,
@@ -98,21 +96,24 @@ export const EntrySchema = v.object({
   signal: v.nullish(int32),
   truncated_streams: v.optional(streams),
   stdout_base64: v.optional(base64),
-  env_digests: v.optional(v.pipe(noArray, variableDigests)),
-  timing: v.optional(v.pipe(noArray, TimingSchema)),
+  env_digests: v.optional(v.pipe(notArray, variableDigests)),
+  timing: v.optional(v.pipe(notArray, TimingSchema)),
 }, object);
 
-/** One entry as it stands in the file. */
+/** The type of a valid entry in the file. */
 export type RawEntry = v.InferOutput<typeof EntrySchema>;
 
-/** The file around its entries; a version is looked at before all else. */
-export const HeadSchema = v.object({
+/**
+ * The top-level fields of the file. The version comes first: the first problem found is
+ * reported, and a file of another version may differ in everything else.
+ */
+export const FileSchema = v.object({
   version: v.literal(
-    VERSION,
+    FORMAT_VERSION,
     (issue) =>
       `found version ${
         show(issue.input)
-      }, and this build reads version ${VERSION}`,
+      }, but this library reads only version ${FORMAT_VERSION}`,
   ),
   entries: v.custom<unknown[]>(
     Array.isArray,
@@ -121,11 +122,11 @@ export const HeadSchema = v.object({
 }, object);
 
 /**
- * Whether an entry is what {@linkcode EntrySchema} accepts, with no field beyond
- * its own. "No" means "look closer".
+ * Returns whether an entry is certainly valid and has only common fields. If not, it may
+ * still be valid: {@linkcode EntrySchema} must decide.
  *
- * The schema says what is wrong, and where; asking it of every entry of a large
- * file would take longer than parsing the file does, for the copies that it makes.
+ * This fast path exists because the schema copies what it checks: for the entries of a
+ * large file, that takes longer than parsing the JSON.
  */
 export function isPlainEntry(value: unknown): value is RawEntry {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -143,7 +144,7 @@ export function isPlainEntry(value: unknown): value is RawEntry {
     (raw.has_stdin === undefined || typeof raw.has_stdin === "boolean") &&
     (raw.timed_out === undefined || typeof raw.timed_out === "boolean") &&
     (raw.env_names === undefined || isStrings(raw.env_names)) &&
-    // Rare enough for the schema to look at them.
+    // The rare fields are left to the schema.
     raw.truncated_streams === undefined && raw.stdout_base64 === undefined &&
     raw.env_digests === undefined && raw.timing === undefined &&
     fields === countKnown(raw);
@@ -180,7 +181,7 @@ function isMilliseconds(value: unknown): boolean {
 function isBase64(value: unknown): boolean {
   if (typeof value !== "string") return false;
   try {
-    // What is written is what would be read again: no other way to say the same.
+    // Only the canonical form is valid, so that reading and writing keeps the text.
     return Uint8Array.fromBase64(value, { lastChunkHandling: "strict" })
       .toBase64() === value;
   } catch {
@@ -188,24 +189,24 @@ function isBase64(value: unknown): boolean {
   }
 }
 
-/** As a double: whether the exact number fits in 64 bits shows only in its digits. */
+/** Checks the digest as a double. Whether it fits in 64 bits is checked on its exact digits. */
 function isDigest(value: unknown): boolean {
   return typeof value === "number" && value >= 0 && Number.isInteger(value);
 }
 
-/** Says what is wrong with a digest, as it stands in the file. */
+/** Returns the problem with a digest for a message. `shown` is the value in the file. */
 export function digestProblem(shown: string): string {
   return `expected an integer from 0 to 18446744073709551615, got ${shown}`;
 }
 
-/** Valibot reports a missing field as an issue of the object that lacks it. */
+/** The message for a missing field, which valibot reports as an issue of the containing object. */
 function missing(issue: v.BaseIssue<unknown>): string | null {
   return issue.path !== undefined && issue.input === undefined
     ? "the field is missing"
     : null;
 }
 
-/** A value in a few characters: an entry's text may be long, and secret. */
+/** A value for a message. At most 40 characters are shown: a text may be long, and secret. */
 function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return "an array";
@@ -213,7 +214,7 @@ function show(value: unknown): string {
   return shortened(JSON.stringify(value), 40);
 }
 
-/** Where in the file an issue is, as one would write it in code: `entries[3].code`. */
+/** Returns the place of an issue as a path, such as `entries[3].code`. */
 export function locate(prefix: string, issue: v.BaseIssue<unknown>): string {
   const keys =
     issue.path?.map(({ key }) =>

@@ -3,16 +3,16 @@ import type { CassetteTiming } from "./entry.ts";
 
 const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
 
-/** Whether the pieces of each stream are all of its text. */
-export function misfitOf(
+/** Returns a stream whose pieces, joined, are not its text, or `null` if there is none. */
+export function mismatchedStream(
   { output }: CassetteTiming,
   texts: Readonly<Record<OutputStream, string>>,
 ): OutputStream | null {
-  return STREAMS.find((stream) => textOf(output, stream) !== texts[stream]) ??
+  return STREAMS.find((stream) => joined(output, stream) !== texts[stream]) ??
     null;
 }
 
-function textOf(
+function joined(
   output: CassetteTiming["output"],
   stream: OutputStream,
 ): string {

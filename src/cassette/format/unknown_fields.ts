@@ -1,54 +1,57 @@
 import type { CassetteEntry } from "./entry.ts";
 import {
   EntrySchema,
-  HeadSchema,
+  FileSchema,
   PieceSchema,
   TimingSchema,
 } from "./schema.ts";
 
-/** A cassette's content. */
+/** The content of a cassette file. */
 export interface CassetteContent {
   readonly entries: readonly CassetteEntry[];
-  /** The file's own fields as they were, when there were more than the known ones. */
-  readonly head: Fields | null;
+  /** All top-level fields of the file, as parsed; `null` if all of them are known. */
+  readonly fileFields: Fields | null;
 }
 
-/** A JSON object as it was read, exact numbers and unknown fields included. */
+/** A JSON object as parsed, with exact numbers and unknown fields. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** For an entry with unknown fields: all of its fields as they were, so that they can be written again. */
-export const fieldsOfEntry = new WeakMap<CassetteEntry, Fields>();
+/**
+ * For an entry with unknown fields, all of its fields as parsed. They are kept beside the
+ * entry, so that printing writes the unknown fields again.
+ */
+export const originalFields = new WeakMap<CassetteEntry, Fields>();
 
-/** The fields of the file around its entries. */
-export const KNOWN_HEAD: ReadonlySet<string> = new Set(
-  Object.keys(HeadSchema.entries),
+/** The names of the known top-level fields of a file. */
+export const FILE_FIELDS: ReadonlySet<string> = new Set(
+  Object.keys(FileSchema.entries),
 );
-/** The fields of an entry. */
-export const KNOWN_FIELDS: ReadonlySet<string> = new Set(
+/** The names of the known fields of an entry. */
+export const ENTRY_FIELDS: ReadonlySet<string> = new Set(
   Object.keys(EntrySchema.entries),
 );
 
-const KNOWN_TIMING = new Set(Object.keys(TimingSchema.entries));
-const KNOWN_PIECE = new Set(Object.keys(PieceSchema.entries));
+const TIMING_FIELDS = new Set(Object.keys(TimingSchema.entries));
+const PIECE_FIELDS = new Set(Object.keys(PieceSchema.entries));
 
-/** Whether an entry has a field that is not known, at any level. */
+/** Returns whether an entry has an unknown field, at any level. */
 export function hasUnknownField(value: unknown): boolean {
-  if (hasUnknown(value, KNOWN_FIELDS)) return true;
+  if (hasUnknownName(value, ENTRY_FIELDS)) return true;
   const timing = isObject(value) ? value.timing : undefined;
   if (!isObject(timing)) return false;
   const { output } = timing;
-  return hasUnknown(timing, KNOWN_TIMING) ||
+  return hasUnknownName(timing, TIMING_FIELDS) ||
     (Array.isArray(output) &&
-      output.some((piece) => hasUnknown(piece, KNOWN_PIECE)));
+      output.some((piece) => hasUnknownName(piece, PIECE_FIELDS)));
 }
 
-/** Whether a value has fields at all. */
+/** Returns whether a value is an object or an array. */
 export function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null;
 }
 
-/** Whether a value has a field that is not among the known ones. */
-export function hasUnknown(
+/** Returns whether a value has a field whose name is not among the known ones. */
+export function hasUnknownName(
   value: unknown,
   known: ReadonlySet<string>,
 ): boolean {
@@ -56,25 +59,25 @@ export function hasUnknown(
 }
 
 /**
- * `known` with the other fields in the places that they had in `fields`. What was
- * there for a known field and need not be written goes; what was not and must be
- * comes last.
+ * Merges the fields to print (`known`) into the fields as parsed (`original`). The fields
+ * keep their original order, and unknown fields keep their values. A known field that is
+ * missing in `known` is dropped. A field that is missing in `original` comes last.
  */
-export function merged(
-  fields: Fields,
+export function mergeFields(
+  original: Fields,
   known: Fields,
   knownNames: ReadonlySet<string>,
 ): unknown {
-  const kept = Object.keys(fields).filter((name) =>
+  const kept = Object.keys(original).filter((name) =>
     Object.hasOwn(known, name) || !knownNames.has(name)
   );
   const added = Object.keys(known).filter((name) =>
-    !Object.hasOwn(fields, name)
+    !Object.hasOwn(original, name)
   );
-  // `fromEntries` and not assignment: a field may be called `__proto__`.
+  // Not by assignment: the name may be `__proto__`.
   return Object.fromEntries(
     [...kept, ...added].map((
       name,
-    ) => [name, Object.hasOwn(known, name) ? known[name] : fields[name]]),
+    ) => [name, Object.hasOwn(known, name) ? known[name] : original[name]]),
   );
 }

@@ -1,31 +1,32 @@
 import type { CommandSpec } from "../../command/spec.ts";
 import { type StdinSource, stdinSourceOf } from "../../command/stdin.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
-import { type FieldTransform, IDENTITY } from "../transform/field_transform.ts";
-import type { CassetteKey, EnvDigests } from "../format/entry.ts";
+import { transformBytes } from "../format/byte_text.ts";
 import { stdinDigest, variableDigest } from "../format/digest.ts";
-import { changeBytes } from "../format/byte_text.ts";
+import type { CassetteKey, EnvDigests } from "../format/entry.ts";
+import { type FieldTransform, IDENTITY } from "../transform/field_transform.ts";
 
-/** The key, and the variables that take part in it. */
+/** The facts that are compared to find the recorded run of a command. */
 export interface MatchFacts extends CassetteKey {
-  /** Left out where none of them is set or removed. */
+  /** The digests of the variables to match. Not set if the command sets and removes none of them. */
   readonly envDigests?: EnvDigests;
 }
 
-/** What takes part in a match beside what always does. */
+/** The facts that are compared in addition to program, arguments and stdin. */
 export interface MatchRules {
+  /** Whether the working directory is compared. */
   readonly cwd: boolean;
-  /** The variables that take part. */
+  /** The names of the variables that are compared. */
   readonly env: readonly string[];
 }
 
-/** Everything as it is unless it is said otherwise. */
-export const PLAIN_MATCH: MatchRules = Object.freeze({
+/** The rules of a cassette without the option `matchOn`. */
+export const DEFAULT_MATCH: MatchRules = Object.freeze({
   cwd: true,
   env: Object.freeze([]),
 });
 
-/** The facts as one text, equal exactly when all of them are that take part. */
+/** Returns the facts as one text. Two texts are equal only if all compared facts are equal. */
 export function matchKey(facts: MatchFacts, rules: MatchRules): string {
   const key: unknown[] = [
     facts.program,
@@ -34,18 +35,21 @@ export function matchKey(facts: MatchFacts, rules: MatchRules): string {
     String(facts.stdinDigest),
     ...facts.args,
   ];
-  // An object, so that it cannot be taken for arguments.
+  // An object, which cannot be confused with an argument.
   if (rules.env.length > 0) {
     key.push({
-      env: rules.env.map((name) => variableIn(facts.envDigests, name)),
+      env: rules.env.map((name) => variableDigestIn(facts.envDigests, name)),
     });
   }
-  // JSON keeps apart what any separator could run together: a file may hold any text.
+  // JSON, because the texts of a file may contain any separator.
   return JSON.stringify(key);
 }
 
-/** The digest of a variable, `null` where it is removed, and `false` where it is neither. */
-export function variableIn(
+/**
+ * Returns the digest of a variable, `null` if the command removes the variable, or `false`
+ * if the command neither sets nor removes it.
+ */
+export function variableDigestIn(
   digests: EnvDigests | undefined,
   name: string,
 ): string | null | false {
@@ -55,17 +59,17 @@ export function variableIn(
 }
 
 /**
- * The facts of a command, as they are in the file: with every text well-formed, and
- * disguised.
+ * Returns the match facts of a command, with every text sanitized as in the file.
  *
- * @throws {UnsupportedError} if its input cannot be known beforehand, or its output is not captured
+ * @throws {UnsupportedError} if the stdin is not known before the run, or the output is not
+ *   captured
  */
 export function matchFactsFor(
   spec: CommandSpec,
-  rules: MatchRules = PLAIN_MATCH,
+  rules: MatchRules = DEFAULT_MATCH,
   transform: FieldTransform = IDENTITY,
 ): MatchFacts {
-  refuseUnknowable(spec);
+  refuseUnrecordable(spec);
   const { program, stdin, args, cwd } = spec;
   const key = transform.normalizeKey({
     program: transform.sanitize("program", program),
@@ -80,19 +84,21 @@ export function matchFactsFor(
   return digests === null ? key : { ...key, envDigests: digests };
 }
 
-/** The input as it is digested: what differs from one run to the next, or is secret, makes no difference. */
+/** The stdin source to digest: sanitized, so that the digest does not depend on replaced values. */
 function sanitizedSource(
   source: StdinSource,
   transform: FieldTransform,
 ): StdinSource {
   if (transform.isIdentity) return source;
-  const hide = (text: string) => transform.sanitizeExactly("stdin", text);
+  const sanitize = (text: string) =>
+    transform.sanitizeKeepingSurrogates("stdin", text);
+  // An unchanged source is returned itself, because digests are cached by source.
   if (source.kind === "bytes") {
-    const bytes = changeBytes(source.bytes, hide);
+    const bytes = transformBytes(source.bytes, sanitize);
     return bytes === source.bytes ? source : { ...source, bytes };
   }
   if (source.kind === "file") {
-    const path = hide(source.path);
+    const path = sanitize(source.path);
     return path === source.path ? source : { ...source, path };
   }
   return source;
@@ -111,12 +117,12 @@ function envDigestsOf(
   return digests.length === 0 ? null : Object.fromEntries(digests);
 }
 
-function refuseUnknowable(spec: CommandSpec): void {
+function refuseUnrecordable(spec: CommandSpec): void {
   const { program, stdin, stdout, stderr } = spec;
   if (spec.connection !== null) {
     throw new UnsupportedError(
       "a pipeline with a cassette",
-      "its stages feed each other while they run; run each stage on its own, with outputString, and feed the next " +
+      "its stages exchange data while they run; run each stage with outputString, and pass its output to the next " +
         "with Stdin.fromString(result.stdout)",
       { program },
     );
@@ -124,28 +130,28 @@ function refuseUnknowable(spec: CommandSpec): void {
   if (spec.foreground) {
     throw new UnsupportedError(
       "a foreground run with a cassette",
-      'what the user types cannot be known; run it without foreground(), with stdin("…") or Stdin.fromFile',
+      'what the user will type is not known before the run; run it without foreground(), with stdin("…") or Stdin.fromFile',
       { program },
     );
   }
   if (stdin === "inherit") {
     throw new UnsupportedError(
       "an inherited stdin with a cassette",
-      'what will be typed cannot be known; give the input with stdin("…") or Stdin.fromFile',
+      'the input is not known before the run; give it with stdin("…") or Stdin.fromFile',
       { program },
     );
   }
   if (typeof stdout !== "string" || typeof stderr !== "string") {
     throw new UnsupportedError(
       "output to a file with a cassette",
-      "what the file gets is not captured; leave it piped, and write it to the file yourself",
+      "output to a file is not captured; leave the stream piped, and write result.stdout or result.stderr to the file",
       { program },
     );
   }
   if (stdin.isOneShot) {
     throw new UnsupportedError(
       "a streaming stdin with a cassette",
-      "what it will give cannot be known; collect it first and use Stdin.fromBytes, Stdin.fromLines or Stdin.fromFile",
+      "the input is not known before the run; collect it first, and use Stdin.fromBytes, Stdin.fromLines or Stdin.fromFile",
       { program },
     );
   }

@@ -1,111 +1,116 @@
-import { shellQuote } from "../../outcome/shell_quote.ts";
 import {
   CassetteError,
   CassetteMissError,
   type NearRecording,
 } from "../../outcome/cassette_errors.ts";
 import { shortened } from "../../outcome/message_text.ts";
+import { shellQuote } from "../../outcome/shell_quote.ts";
 import type { CassetteEntry } from "../format/entry.ts";
 import {
   type MatchFacts,
   matchKey,
   type MatchRules,
-  variableIn,
+  variableDigestIn,
 } from "./key.ts";
 import type { Lookup, Playback } from "./playback.ts";
 
-/** How many recordings a miss tells of. */
-const NEAREST = 3;
-/** How many arguments that differ are named. */
-const MOST_DIFFERENCES = 3;
-/** How much of a text is shown, in characters. */
-const LONGEST_SHOWN = 60;
-/** How many recordings that were not played are named. */
-const MOST_UNPLAYED = 10;
-/** How many arguments are looked at. */
-const MOST_ARGUMENTS = 64;
+/** The number of similar recordings in the message of a miss. */
+const MAX_NEAREST = 3;
+/** The number of different arguments that are named for one recording. */
+const MAX_DIFFERENCES = 3;
+/** The number of characters of a text that are shown. */
+const MAX_SHOWN = 60;
+/** The number of unplayed recordings that are named. */
+const MAX_UNPLAYED = 10;
+/** The number of arguments of a command line that are shown. */
+const MAX_ARGUMENTS = 64;
 
-/** How far one recording is from what is asked, and in what. */
+/** How different a recording is from the command. */
 interface Distance {
   readonly index: number;
   readonly distance: number;
 }
 
-/** How the reader of a miss can record again, which depends on how the cassette was opened. */
+/** How to record again. It depends on how the cassette was opened. */
 export interface RecordingAdvice {
-  /** Completes the sentence "To add it, …". */
+  /** Completes the sentence "To add the command, …". */
   readonly add: string;
-  /** Completes the sentence "To record all of it again, …". */
+  /** Completes the sentence "To record the whole cassette again, …". */
   readonly all: string;
 }
 
-/** For a cassette that was opened by `open` or `replay`. */
-export const ADVICE_BY_MODE: RecordingAdvice = Object.freeze({
+/** The advice for a cassette that was opened by `open` or `replay`. */
+export const DEFAULT_ADVICE: RecordingAdvice = Object.freeze({
   add: 'open the cassette with mode "new-episodes"',
-  all: 'open it with mode "record"',
+  all: 'open the cassette with mode "record"',
 });
 
-/** What a miss is about. */
+/** What the message of a miss needs to know of the cassette. */
 export interface MissContext {
   readonly path: string;
   readonly playback: Playback;
   readonly rules: MatchRules;
-  /** The variables whose values the cassette's `redact` replaces. */
+  /** The names of the variables whose values `redact` replaces. */
   readonly redactedVariables: readonly string[];
   readonly advice: RecordingAdvice;
 }
 
-/** The error for a command that the cassette has no run for now, and why. */
-export function missOf(
+/** Creates the error for a command for which the lookup returned no entry. */
+export function missError(
   { path, playback, rules, redactedVariables, advice }: MissContext,
   facts: MatchFacts,
-  found: Exclude<Lookup, { kind: "run" }>,
+  lookup: Exclude<Lookup, { kind: "run" }>,
 ): CassetteMissError {
-  const asked = describe(facts);
+  const requested = describe(facts);
   const { program } = facts;
   const { add, all } = advice;
-  switch (found.kind) {
+  switch (lookup.kind) {
     case "unknown": {
       const nearest = nearestOf(playback.entries, facts, rules);
-      return new CassetteMissError(program, path, asked, {
+      return new CassetteMissError(program, path, requested, {
         nearest,
         advice: [
           ...redactionAdvice(nearest, redactedVariables),
-          `To add it, ${add}. To record all of it again, ${all}.`,
+          `To add the command, ${add}. To record the whole cassette again, ${all}.`,
         ],
       });
     }
     case "text-only":
-      return new CassetteMissError(program, path, asked, {
+      return new CassetteMissError(program, path, requested, {
         reason: "text-only",
-        problem: "has the text, and not the bytes, of",
-        advice: [`To record its bytes, use outputBytes, and ${all}.`],
+        problem: "has only the text, not the bytes, of",
+        advice: [
+          `To record the bytes, run the command with outputBytes, and ${all}.`,
+        ],
       });
     case "exhausted":
-      return new CassetteMissError(program, path, asked, {
+      return new CassetteMissError(program, path, requested, {
         reason: "exhausted",
-        problem: `has played all ${found.count} of its recordings of`,
+        problem: `has played all ${lookup.count} of its recordings of`,
         advice: [
-          `To record it again, ${all}. repeat: "last" plays the last run again and again.`,
+          `To record more of them, ${all}. To repeat the last one, set repeat: "last".`,
         ],
       });
     case "out-of-turn":
-      return new CassetteMissError(program, path, asked, {
+      return new CassetteMissError(program, path, requested, {
         reason: "out-of-turn",
-        problem: found.due === null
-          ? "has been played to its end, and had no turn left for"
-          : "is played in the strict order of its recording, and it is not the turn of",
-        nearest: found.due === null
+        problem: lookup.expected === null
+          ? "has played all of its recordings in strict order, and has none left for"
+          : "is replayed in strict order, and its next recording is not of",
+        nearest: lookup.expected === null
           ? []
-          : [near(playback.entries[found.due], found.due, facts, rules, "due")],
+          : [nextRecording(playback, lookup.expected, facts, rules)],
         advice: [
-          `To record this order, ${all}. order: "any" plays the runs in any order.`,
+          `To record the new order, ${all}. To allow any order, set order: "any".`,
         ],
       });
   }
 }
 
-/** A recorded `<env:NAME>` matches only if the cassette is opened with the `redactEnv` that put it there. */
+/**
+ * The advice if a similar recording contains `<env:NAME>`. Such a recording matches only if
+ * the cassette is opened with `redactEnv` for the variable, and the command sets it.
+ */
 function redactionAdvice(
   nearest: readonly NearRecording[],
   redactedVariables: readonly string[],
@@ -127,7 +132,7 @@ function redactionAdvice(
     lines.push(
       `The recording has ${
         missing.map((name) => `<env:${name}>`).join(", ")
-      } in place of a value: open the cassette with redact: redactEnv(${
+      } in place of a value; open the cassette with redact: redactEnv(${
         JSON.stringify(missing)
       }).`,
     );
@@ -136,23 +141,23 @@ function redactionAdvice(
     lines.push(
       `The recording has ${
         unset.map((name) => `<env:${name}>`).join(", ")
-      } in place of a value: set ${
+      } in place of a value; set ${
         unset.join(", ")
-      } with env on the command, to the value that it was replaced for.`,
+      } with env(…) on the command, to the value that the command contains.`,
     );
   }
   return lines;
 }
 
-/** The error for recordings that were not played. */
+/** Creates the error for recordings that were not played. */
 export function unplayedError(
   path: string,
   entries: readonly CassetteEntry[],
   indexes: readonly number[],
 ): CassetteError {
-  const shown = indexes.slice(0, MOST_UNPLAYED).map((index) =>
+  const shown = indexes.slice(0, MAX_UNPLAYED).map((index) =>
     `entries[${index}] \`${
-      shortened(commandLineOf(entries[index]), LONGEST_SHOWN)
+      shortened(commandLineOf(entries[index]), MAX_SHOWN)
     }\``
   );
   const rest = indexes.length - shown.length;
@@ -164,15 +169,15 @@ export function unplayedError(
     } not played: ${shown.join(", ")}${
       rest > 0 ? `, and ${rest} more` : ""
     }. ` +
-      'If they are no longer needed, record it again with mode "record"',
+      'If they are no longer needed, record the cassette again with mode "record"',
   );
 }
 
-/** A recorded invocation in a few words, for messages. */
+/** Returns the command line of an entry as a shell would read it, for messages. */
 export function commandLineOf(
   { program, args }: Pick<CassetteEntry, "program" | "args">,
 ): string {
-  return shellQuote([program, ...args.slice(0, MOST_ARGUMENTS)]);
+  return shellQuote([program, ...args.slice(0, MAX_ARGUMENTS)]);
 }
 
 function describe(facts: MatchFacts): string {
@@ -180,7 +185,7 @@ function describe(facts: MatchFacts): string {
   const where = cwd === null
     ? "without a working directory"
     : `in ${shortened(cwd, 80)}`;
-  // What else there is to say is to be seen, however long the words are.
+  // The command line is cut, so that the rest of the sentence stays visible.
   return `\`${shortened(commandLineOf(facts), 240)}\` ${where}, ${
     hasStdin ? "with this stdin" : "without stdin"
   }`;
@@ -192,28 +197,45 @@ function nearestOf(
   rules: MatchRules,
 ): NearRecording[] {
   const nearest: Distance[] = [];
-  const seen = new Set<string>();
+  const keys = new Set<string>();
   for (const [index, entry] of entries.entries()) {
     const distance = distanceOf(entry, facts, rules);
-    const isFarther = distance >= (nearest[NEAREST - 1]?.distance ?? Infinity);
-    if (isFarther) continue;
-    // One invocation that was recorded several times is one.
-    const identity = matchKey(entry, rules);
-    if (seen.has(identity)) continue;
-    seen.add(identity);
+    const farthest = nearest[MAX_NEAREST - 1]?.distance ?? Infinity;
+    if (distance >= farthest) continue;
+    // A command that was recorded several times is listed once.
+    const key = matchKey(entry, rules);
+    if (keys.has(key)) continue;
+    keys.add(key);
     nearest.push({ index, distance });
     nearest.sort((one, other) => one.distance - other.distance);
-    nearest.length = Math.min(nearest.length, NEAREST);
+    nearest.length = Math.min(nearest.length, MAX_NEAREST);
   }
-  return nearest.map(({ index }) => near(entries[index], index, facts, rules));
+  return nearest.map(({ index }) =>
+    nearRecording(
+      entries[index],
+      index,
+      differencesOf(entries[index], facts, rules),
+    )
+  );
 }
 
-function near(
-  entry: CassetteEntry,
+function nextRecording(
+  { entries }: Playback,
   index: number,
   facts: MatchFacts,
   rules: MatchRules,
-  note?: string,
+): NearRecording {
+  const entry = entries[index];
+  return nearRecording(entry, index, [
+    "next in order",
+    ...differencesOf(entry, facts, rules),
+  ]);
+}
+
+function nearRecording(
+  entry: CassetteEntry,
+  index: number,
+  differences: readonly string[],
 ): NearRecording {
   return Object.freeze({
     index,
@@ -222,27 +244,28 @@ function near(
     cwd: entry.cwd,
     hasStdin: entry.hasStdin,
     commandLine: commandLineOf(entry),
-    differences: Object.freeze([
-      ...(note === undefined ? [] : [note]),
-      ...differencesOf(entry, facts, rules),
-    ]),
+    differences: Object.freeze(differences),
   });
 }
 
-/** Another program is further away than other arguments, and those than another input. */
+/**
+ * How different an entry is from the command. A different program weighs most, then
+ * different arguments, then working directory, stdin and variables.
+ */
 function distanceOf(
   entry: CassetteEntry,
   facts: MatchFacts,
   rules: MatchRules,
 ): number {
-  const { recorded, asked } = middles(entry.args, facts.args);
-  const arguments_ = recorded.length === asked.length
-    ? recorded.filter((arg, at) => arg !== asked[at]).length
-    : Math.max(recorded.length, asked.length);
-  return (entry.program === facts.program ? 0 : 1000) + 4 * arguments_ +
+  const { recorded, requested } = middles(entry.args, facts.args);
+  const differentArguments = recorded.length === requested.length
+    ? recorded.filter((arg, at) => arg !== requested[at]).length
+    : Math.max(recorded.length, requested.length);
+  return (entry.program === facts.program ? 0 : 1000) +
+    4 * differentArguments +
     Number(rules.cwd && entry.cwd !== facts.cwd) +
-    Number(isOtherStdin(entry, facts)) +
-    rules.env.filter((name) => isOtherVariable(entry, facts, name)).length;
+    Number(hasOtherStdin(entry, facts)) +
+    rules.env.filter((name) => hasOtherVariable(entry, facts, name)).length;
 }
 
 function differencesOf(
@@ -256,72 +279,80 @@ function differencesOf(
     differences.push(
       `the working directory: ${
         entry.cwd === null || facts.cwd === null
-          ? `recorded ${place(entry.cwd)}, asked ${place(facts.cwd)}`
-          : versus(entry.cwd, facts.cwd)
+          ? `recorded ${shownFolder(entry.cwd)}, requested ${
+            shownFolder(facts.cwd)
+          }`
+          : comparison(entry.cwd, facts.cwd)
       }`,
     );
   }
-  if (isOtherStdin(entry, facts)) {
+  if (hasOtherStdin(entry, facts)) {
     differences.push(stdinDifference(entry, facts));
   }
   for (const name of rules.env) {
-    if (isOtherVariable(entry, facts, name)) {
+    if (hasOtherVariable(entry, facts, name)) {
       differences.push(
-        `the variable ${name}: recorded ${state(entry, name)}, asked ${
-          state(facts, name)
-        }${
-          state(entry, name) === state(facts, name) ? " to another value" : ""
-        }`,
+        `the variable ${name}: ${variableDifference(entry, facts, name)}`,
       );
     }
   }
-  // Last, since there may be many of them.
+  // The arguments come last, because there may be many of them.
   return [...differences, ...argumentDifferences(entry.args, facts.args)];
 }
 
 function argumentDifferences(
-  ones: readonly string[],
-  others: readonly string[],
+  allRecorded: readonly string[],
+  allRequested: readonly string[],
 ): string[] {
-  const { from, recorded, asked } = middles(ones, others);
-  if (recorded.length === asked.length) {
-    const differing = [...recorded.keys()].filter((at) =>
-      recorded[at] !== asked[at]
+  const { from, recorded, requested } = middles(allRecorded, allRequested);
+  if (recorded.length === requested.length) {
+    const different = [...recorded.keys()].filter((at) =>
+      recorded[at] !== requested[at]
     );
-    const shown = differing.slice(0, MOST_DIFFERENCES).map((at) =>
-      `args[${from + at}]: ${versus(recorded[at], asked[at])}`
+    const shown = different.slice(0, MAX_DIFFERENCES).map((at) =>
+      `args[${from + at}]: ${comparison(recorded[at], requested[at])}`
     );
-    const rest = differing.length - shown.length;
+    const rest = different.length - shown.length;
     return rest === 0 ? shown : [...shown, `and ${rest} more arguments`];
   }
-  const where = `args[${from}]`;
-  if (recorded.length === 0) return [`${where}: asked also ${list(asked)}`];
-  if (asked.length === 0) return [`${where}: recorded also ${list(recorded)}`];
-  return [`from ${where} on: recorded ${list(recorded)}, asked ${list(asked)}`];
+  const place = `args[${from}]`;
+  if (recorded.length === 0) {
+    return [`${place}: only requested: ${list(requested)}`];
+  }
+  if (requested.length === 0) {
+    return [`${place}: only recorded: ${list(recorded)}`];
+  }
+  return [
+    `from ${place} on: recorded ${list(recorded)}, requested ${
+      list(requested)
+    }`,
+  ];
 }
 
-/** What is left of both when what they begin and end with alike is taken away. */
+/** Removes the common beginning and the common end of two lists of arguments. */
 function middles(
-  ones: readonly string[],
-  others: readonly string[],
-): { from: number; recorded: string[]; asked: string[] } {
+  recorded: readonly string[],
+  requested: readonly string[],
+): { from: number; recorded: string[]; requested: string[] } {
   let from = 0;
   while (
-    from < ones.length && from < others.length && ones[from] === others[from]
+    from < recorded.length && from < requested.length &&
+    recorded[from] === requested[from]
   ) from++;
   let end = 0;
   while (
-    ones.length - end > from && others.length - end > from &&
-    ones[ones.length - end - 1] === others[others.length - end - 1]
+    recorded.length - end > from && requested.length - end > from &&
+    recorded[recorded.length - end - 1] ===
+      requested[requested.length - end - 1]
   ) end++;
   return {
     from,
-    recorded: ones.slice(from, ones.length - end),
-    asked: others.slice(from, others.length - end),
+    recorded: recorded.slice(from, recorded.length - end),
+    requested: requested.slice(from, requested.length - end),
   };
 }
 
-function isOtherStdin(entry: MatchFacts, facts: MatchFacts): boolean {
+function hasOtherStdin(entry: MatchFacts, facts: MatchFacts): boolean {
   return entry.hasStdin !== facts.hasStdin ||
     entry.stdinDigest !== facts.stdinDigest;
 }
@@ -329,53 +360,64 @@ function isOtherStdin(entry: MatchFacts, facts: MatchFacts): boolean {
 function stdinDifference(entry: MatchFacts, facts: MatchFacts): string {
   if (entry.hasStdin && facts.hasStdin) {
     return entry.stdinDigest === null
-      ? "stdin: recorded without a digest, which matches nothing"
-      : "stdin: recorded with other input";
+      ? "stdin: recorded without a digest, which matches no input"
+      : "stdin: recorded with different input";
   }
   return entry.hasStdin
-    ? "stdin: recorded with input, asked without"
-    : "stdin: recorded without input, asked with";
+    ? "stdin: recorded with input, requested without input"
+    : "stdin: recorded without input, requested with input";
 }
 
-function isOtherVariable(
+function hasOtherVariable(
   entry: MatchFacts,
   facts: MatchFacts,
   name: string,
 ): boolean {
-  return variableIn(entry.envDigests, name) !==
-    variableIn(facts.envDigests, name);
+  return variableDigestIn(entry.envDigests, name) !==
+    variableDigestIn(facts.envDigests, name);
 }
 
-function state(facts: MatchFacts, name: string): string {
-  const digest = variableIn(facts.envDigests, name);
-  if (digest === false) return "left alone";
+function variableDifference(
+  entry: MatchFacts,
+  facts: MatchFacts,
+  name: string,
+): string {
+  const recorded = variableState(entry, name);
+  const requested = variableState(facts, name);
+  return recorded === requested
+    ? "recorded with a different value"
+    : `recorded ${recorded}, requested ${requested}`;
+}
+
+/** What the command does with a variable. */
+function variableState(facts: MatchFacts, name: string): string {
+  const digest = variableDigestIn(facts.envDigests, name);
+  if (digest === false) return "neither set nor removed";
   return digest === null ? "removed" : "set";
 }
 
-function place(cwd: string | null): string {
+function shownFolder(cwd: string | null): string {
   return cwd === null ? "none" : quoted(cwd);
 }
 
-/** Two texts that differ, from a little before the place where they do. */
-function versus(recorded: string, asked: string): string {
-  const longest = Math.max(recorded.length, asked.length);
+/** Two different texts for a message. Long texts are shown from shortly before the first difference. */
+function comparison(recorded: string, requested: string): string {
+  const longest = Math.max(recorded.length, requested.length);
   let from = 0;
-  if (longest > LONGEST_SHOWN) {
-    while (recorded[from] === asked[from]) from++;
+  if (longest > MAX_SHOWN) {
+    while (recorded[from] === requested[from]) from++;
     from = Math.max(0, from - 20);
   }
   const shown = (text: string) =>
     quoted(from === 0 ? text : `…${text.slice(from)}`);
-  return `recorded ${shown(recorded)}, asked ${shown(asked)}`;
+  return `recorded ${shown(recorded)}, requested ${shown(requested)}`;
 }
 
 function list(args: readonly string[]): string {
-  return shellQuote(
-    args.slice(0, 8).map((arg) => shortened(arg, LONGEST_SHOWN)),
-  ) +
+  return shellQuote(args.slice(0, 8).map((arg) => shortened(arg, MAX_SHOWN))) +
     (args.length > 8 ? " …" : "");
 }
 
 function quoted(text: string): string {
-  return JSON.stringify(shortened(text, LONGEST_SHOWN));
+  return JSON.stringify(shortened(text, MAX_SHOWN));
 }

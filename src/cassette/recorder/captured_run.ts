@@ -11,30 +11,36 @@ import {
   transcriptOf,
 } from "../../outcome/transcript.ts";
 import { lossyDecoder, wholeText } from "../../output/text.ts";
-import { changeBytes, utf8Text } from "../format/byte_text.ts";
+import { transformBytes, utf8Text } from "../format/byte_text.ts";
 import type { FieldTransform } from "../transform/field_transform.ts";
 
-/** What a run came to, as it goes into the file. */
+/** The outcome and the sanitized output of a completed run. */
 export interface CapturedRun {
   readonly outcome: Outcome;
   readonly stdout: string;
   readonly stderr: string;
-  /** stdout by base64, where its text does not tell its bytes. */
-  readonly base64: string | null;
+  /** The bytes of stdout; `null` if they can be restored from the text. */
+  readonly stdoutBase64: string | null;
   readonly truncated: readonly OutputStream[];
-  /** What tells when it came, if that is to be kept. */
-  readonly timed: RunTranscript | null;
+  /** The transcript for the entry's timing; `null` if no timing is recorded. */
+  readonly timedTranscript: RunTranscript | null;
 }
 
-/** What differs from one recording to the next. */
+/** How a run is captured. */
 export interface CaptureOptions {
   readonly program: string;
   readonly encoding: string;
   readonly transform: FieldTransform;
+  /** Whether the timing is recorded. */
   readonly timing: boolean;
 }
 
-/** What is kept of a result: all there was, whatever the command keeps of it. */
+/**
+ * Captures the run of a result. If there is a transcript beside the result, the captured
+ * output is complete even if the command limits the output of the result.
+ *
+ * @throws {UnsupportedError} if bytes in another encoding than UTF-8 cannot be sanitized
+ */
 export function capturedRunOf(
   result: ProcessResult<string | Uint8Array>,
   options: CaptureOptions,
@@ -46,32 +52,36 @@ export function capturedRunOf(
     outcome: result.outcome,
     stderr: options.transform.sanitize("stderr", result.stderr),
     truncated: truncatedStreamsOf(result),
-    // A runner of somebody's own does not tell.
-    timed: null,
+    // A custom runner provides no transcript, and so no times.
+    timedTranscript: null,
   };
 }
 
-/** What is kept of a run with all of its output. */
+/**
+ * Captures the run of a transcript.
+ *
+ * @throws {UnsupportedError} if bytes in another encoding than UTF-8 cannot be sanitized
+ */
 export function capturedRunOfTranscript(
   run: RunTranscript,
   options: CaptureOptions,
 ): CapturedRun {
   const { program, transform, timing } = options;
   const { stdout, stderr } = run;
-  const taken = stdout === null
+  const stdoutValue = stdout === null
     ? ""
     : run.isBytes
     ? stdout.bytes
     : textOf(stdout, program);
   return {
-    ...stdoutOf(taken, options),
+    ...stdoutOf(stdoutValue, options),
     outcome: run.outcome,
     stderr: transform.sanitize(
       "stderr",
       stderr === null ? "" : textOf(stderr, program),
     ),
     truncated: run.truncated,
-    timed: timing ? run : null,
+    timedTranscript: timing ? run : null,
   };
 }
 
@@ -85,35 +95,43 @@ function textOf(
 function stdoutOf(
   stdout: string | Uint8Array,
   options: CaptureOptions,
-): Pick<CapturedRun, "stdout" | "base64"> {
+): Pick<CapturedRun, "stdout" | "stdoutBase64"> {
   const { encoding, transform } = options;
   if (typeof stdout === "string") {
-    return { stdout: transform.sanitize("stdout", stdout), base64: null };
+    return { stdout: transform.sanitize("stdout", stdout), stdoutBase64: null };
   }
   const bytes = transform.isIdentity
     ? stdout
-    : changeBytes(stdout, (text) => transform.sanitizeExactly("stdout", text));
+    : transformBytes(stdout, (text) =>
+      transform.sanitizeKeepingSurrogates("stdout", text));
   const text = lossyDecoder(encoding).decode(bytes);
   if (encoding !== "utf-8" && !transform.isIdentity) {
     refuseUnlessSanitized(stdout, text, options);
   }
-  // Where the text has a replacement character, it was perhaps put there by a decoder.
-  const isToldByText = encoding === "utf-8" && utf8Text(bytes) !== null &&
+  // A replacement character may come from the decoder: such a text does not determine the
+  // bytes.
+  const isRestorable = encoding === "utf-8" && utf8Text(bytes) !== null &&
     !text.includes("\ufffd");
-  return { stdout: text, base64: isToldByText ? null : bytes.toBase64() };
+  return {
+    stdout: text,
+    stdoutBase64: isRestorable ? null : bytes.toBase64(),
+  };
 }
 
-/** In bytes of another encoding, what is to be hidden is perhaps not found. */
+/**
+ * Bytes are sanitized as UTF-8. In another encoding, a value may occur in the text but not
+ * be found in the bytes. Such a run must not be recorded.
+ */
 function refuseUnlessSanitized(
   stdout: Uint8Array,
-  hidden: string,
+  sanitized: string,
   { program, encoding, transform }: CaptureOptions,
 ): void {
   const text = lossyDecoder(encoding).decode(stdout);
-  if (transform.sanitize("stdout", text) === hidden) return;
+  if (transform.sanitize("stdout", text) === sanitized) return;
   throw new UnsupportedError(
     `normalizing or redacting bytes in ${encoding}`,
-    "its text changes where its bytes would not; record it with outputString",
+    "values are found in the text, but not in its bytes; record the command with outputString",
     { program },
   );
 }

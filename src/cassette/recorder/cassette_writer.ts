@@ -1,42 +1,47 @@
-import { addToCassette, Cassette } from "../format/cassette.ts";
+import { appendToCassette, Cassette } from "../format/cassette.ts";
 import type { CassetteEntry } from "../format/entry.ts";
+import { type Guard, runGuards } from "../transform/guard.ts";
 import { setUnsaved, type UnsavedRuns } from "./unsaved_runs.ts";
-import { checkByGuards, type Guard } from "../transform/guard.ts";
 
-/** How the runs of a recording get into its file. */
+/** How a {@linkcode CassetteWriter} writes its file. */
 export interface CassetteWriterOptions {
   readonly guards: readonly Guard[];
-  /** Whether they are added to what is in the file, or replace it. */
-  readonly adds: boolean;
-  /** How many entries there were in the file to begin with, if it is added to. */
-  readonly known: number;
+  /** Whether a save appends to the file instead of replacing it. */
+  readonly appends: boolean;
+  /** The number of entries that were in the file before, if a save appends to it. */
+  readonly existing: number;
 }
 
-/** A run that has completed, on its way into the file. */
+/** A completed run on its way into the file. */
 interface Item {
-  /** `null` for one that cannot be kept. */
+  /** The entry; `null` for a run of which no entry could be made. */
   readonly entry: CassetteEntry | null;
-  state: "looked at" | "kept" | "blocked" | "in the file";
-  /** Why it is blocked. */
+  /**
+   * `"checking"` until the guards have accepted the entry; `"failed"` if they refused it, or
+   * there is no entry.
+   */
+  state: "checking" | "accepted" | "failed" | "saved";
+  /** The reason for the state `"failed"`, which each save throws. */
   error: unknown;
-  /** Whether it is to be forgotten, should it not get into the file by a save that has it. */
+  /** Whether the run was discarded. A pending save that includes it may still save it. */
   isDiscarded: boolean;
-  /** How many saves that are not over have it. */
-  saves: number;
+  /** The number of pending saves that include this run. */
+  pendingSaves: number;
 }
 
-/** The runs recorded for one file, and which of them are in it. */
+/** Collects the completed runs of a recording and writes them to the cassette file. */
 export class CassetteWriter {
   readonly #path: string;
   readonly #options: CassetteWriterOptions;
   readonly #unsaved: UnsavedRuns;
-  /** In the order in which they completed. */
+  /** In the order in which the runs completed. */
   #items: Item[] = [];
-  /** How many of them are kept, or in the file. */
-  #kept = 0;
+  /** The number of accepted or saved items. */
+  #entryCount = 0;
+  /** Settles when the latest save is done. */
   #saving: Promise<void> = Promise.resolve();
-  /** Entries are looked at one after another, so that they stay in their order. */
-  #looking: Promise<void> = Promise.resolve();
+  /** Settles when the guards have checked all items. They check one at a time, in order. */
+  #checking: Promise<void> = Promise.resolve();
 
   constructor(path: string, options: CassetteWriterOptions) {
     this.#path = path;
@@ -44,119 +49,120 @@ export class CassetteWriter {
     this.#unsaved = { path, count: 0 };
   }
 
-  /** The runs that are kept by now, or in the file. */
+  /** The entries that are accepted or saved. */
   get entries(): readonly CassetteEntry[] {
     return entriesOf(this.#items);
   }
 
-  /** Adds a run that has completed. */
+  /** Adds the entry of a completed run. */
   add(entry: CassetteEntry): void {
-    const isGuarded = this.#options.guards.length > 0;
-    const item = itemOf(entry, isGuarded ? "looked at" : "kept");
+    const hasGuards = this.#options.guards.length > 0;
+    const item = itemOf(entry, hasGuards ? "checking" : "accepted");
     this.#items.push(item);
     setUnsaved(this.#unsaved, this.#unsaved.count + 1);
-    if (isGuarded) {
-      this.#looking = this.#looking.then(() => this.#lookAt(item, entry));
-    } else this.#kept++;
+    if (hasGuards) {
+      this.#checking = this.#checking.then(() => this.#check(item, entry));
+    } else this.#entryCount++;
   }
 
-  /** Has saves fail: a run that has completed cannot be added. */
-  block(error: unknown): void {
-    this.#items.push({ ...itemOf(null, "blocked"), error });
+  /** Adds a completed run of which no entry could be made. Saves throw `error` until it is discarded. */
+  addFailure(error: unknown): void {
+    this.#items.push({ ...itemOf(null, "failed"), error });
     setUnsaved(this.#unsaved, this.#unsaved.count + 1);
   }
 
   /**
-   * Writes all runs there are when its turn comes; saves take turns.
+   * Writes all runs that have completed when the turn of this save comes. Concurrent saves
+   * are done one after another.
    *
-   * @throws {CassetteError} if the file cannot be written, or a run was refused
+   * @throws {CassetteError} if the file cannot be written, or a guard refused a run. The
+   *   error of a failed run is thrown unchanged.
    */
   save(): Promise<void> {
-    const taken = new Set(this.#items.filter((item) => !item.isDiscarded));
-    for (const item of taken) item.saves++;
-    const turn = this.#saving.then(() => this.#write(taken)).finally(() => {
-      for (const item of taken) item.saves--;
-      // Before the next one has its turn: it did not take what was discarded.
-      this.#forget();
+    const included = new Set(this.#items.filter((item) => !item.isDiscarded));
+    for (const item of included) item.pendingSaves++;
+    const save = this.#saving.then(() => this.#write(included)).finally(() => {
+      for (const item of included) item.pendingSaves--;
+      // Before the next save starts, which does not include the discarded runs.
+      this.#dropDiscarded();
     });
-    this.#saving = turn.catch(() => {});
-    return turn;
+    this.#saving = save.catch(() => {});
+    return save;
   }
 
-  /** Writes, unless every run is in the file by the time that saves under way are done. */
+  /** Saves if any accepted run is not in the file after all pending saves. */
   async saveIfUnsaved(): Promise<void> {
-    await this.#looking;
+    await this.#checking;
     await this.#saving;
-    if (this.#items.some(({ state }) => state === "kept")) await this.save();
+    if (this.#items.some(({ state }) => state === "accepted")) {
+      await this.save();
+    }
   }
 
   /**
-   * Forgets the runs that are neither in the file nor on their way; those that
-   * are on their way it forgets if they do not get there.
+   * Discards the runs that are not saved. A run that a pending save includes is discarded only
+   * if that save fails.
    */
   discard(): void {
     for (const item of this.#items) {
-      item.isDiscarded = item.state !== "in the file";
+      item.isDiscarded = item.state !== "saved";
     }
-    this.#forget();
+    this.#dropDiscarded();
   }
 
-  async #lookAt(item: Item, entry: CassetteEntry): Promise<void> {
-    const index = this.#options.known + this.#kept;
+  async #check(item: Item, entry: CassetteEntry): Promise<void> {
+    const index = this.#options.existing + this.#entryCount;
     try {
-      await checkByGuards(this.#options.guards, entry, index, this.#path);
-      item.state = "kept";
-      if (isRetained(item)) this.#kept++;
+      await runGuards(this.#options.guards, entry, index, this.#path);
+      item.state = "accepted";
+      if (isRetained(item)) this.#entryCount++;
     } catch (error) {
-      item.state = "blocked";
+      item.state = "failed";
       item.error = error;
     }
   }
 
-  /** Writes what a save took, and what came until its turn. */
-  async #write(taken: Set<Item>): Promise<void> {
-    await this.#looking;
-    const items = this.#items.filter(({ state }) => state !== "looked at");
-    const blocked = items.find(({ state }) => state === "blocked");
-    if (blocked !== undefined) throw blocked.error;
-    // What came until now is on its way as well.
+  /** Writes the items that the save includes, and all items added before its turn. */
+  async #write(included: Set<Item>): Promise<void> {
+    await this.#checking;
+    const items = this.#items.filter(({ state }) => state !== "checking");
+    const failed = items.find(({ state }) => state === "failed");
+    if (failed !== undefined) throw failed.error;
     for (const item of items) {
-      if (!taken.has(item)) item.saves++;
-      taken.add(item);
+      if (!included.has(item)) item.pendingSaves++;
+      included.add(item);
     }
-    if (this.#options.adds) {
-      const added = items.filter(({ state }) => state === "kept");
-      await addToCassette(this.#path, entriesOf(added));
+    if (this.#options.appends) {
+      const added = items.filter(({ state }) => state === "accepted");
+      await appendToCassette(this.#path, entriesOf(added));
     } else await new Cassette(entriesOf(items)).write(this.#path);
     for (const item of items) {
-      item.state = "in the file";
+      item.state = "saved";
       item.isDiscarded = false;
     }
   }
 
-  #forget(): void {
+  /** Removes the discarded items that no pending save includes. */
+  #dropDiscarded(): void {
     this.#items = this.#items.filter(isRetained);
     const unsaved = this.#items.filter(({ state, isDiscarded }) =>
-      state !== "in the file" && !isDiscarded
+      state !== "saved" && !isDiscarded
     );
     setUnsaved(this.#unsaved, unsaved.length);
-    this.#kept = entriesOf(this.#items).length;
+    this.#entryCount = entriesOf(this.#items).length;
   }
 }
 
 function itemOf(entry: CassetteEntry | null, state: Item["state"]): Item {
-  return { entry, state, error: null, isDiscarded: false, saves: 0 };
+  return { entry, state, error: null, isDiscarded: false, pendingSaves: 0 };
 }
 
-/** Whether it is to get into the file, or a save that is not over has it. */
-function isRetained({ isDiscarded, saves }: Item): boolean {
-  return !isDiscarded || saves > 0;
+function isRetained({ isDiscarded, pendingSaves }: Item): boolean {
+  return !isDiscarded || pendingSaves > 0;
 }
 
 function entriesOf(items: readonly Item[]): CassetteEntry[] {
   return items.flatMap(({ entry, state }) =>
-    entry !== null && (state === "kept" || state === "in the file")
-      ? [entry]
-      : []
+    entry !== null && (state === "accepted" || state === "saved") ? [entry] : []
   );
 }

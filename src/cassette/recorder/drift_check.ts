@@ -13,39 +13,39 @@ import { capturedRunOf } from "./captured_run.ts";
 import type { CassettePlan } from "./plan.ts";
 import { entryOf } from "./recorded_entry.ts";
 
-/** A recorded run whose result is another one now. */
+/** A recorded run whose result has changed. */
 export interface ChangedRun {
-  /** Which entry of the cassette it is. */
+  /** The index of the entry in the cassette. */
   readonly index: number;
-  /** What was recorded. */
+  /** The recorded entry. */
   readonly recorded: CassetteEntry;
-  /** What would be recorded now; `null` if it cannot be run any more. */
+  /** The entry that would be recorded now; `null` if the command could not be run. */
   readonly now: CassetteEntry | null;
-  /** What changed, for people: how it ended, and a unified diff of each output that changed. */
+  /** The change as text: both outcomes if they differ, and a unified diff of each changed output. */
   readonly diff: string;
 }
 
-/** A recorded run that was not run again. */
+/** A recorded run that was not checked. */
 export interface SkippedRun {
-  /** Which entry of the cassette it is. */
+  /** The index of the entry in the cassette. */
   readonly index: number;
-  /** What was recorded. */
+  /** The recorded entry. */
   readonly recorded: CassetteEntry;
-  /** Why not. */
+  /** The reason why the run was not checked. */
   readonly reason: string;
 }
 
-/** What became of the runs of a cassette; as a string, a report for people. */
+/** The result of {@linkcode RecordReplayRunner.check}. `String(report)` is a readable report. */
 export class CheckReport {
-  /** How many runs are as they were. */
+  /** The number of runs with the recorded result. */
   readonly unchanged: number;
-  /** Those that are not. */
+  /** The runs with another result, in the order of the file. */
   readonly changed: readonly ChangedRun[];
-  /** Those that were not run again. */
+  /** The runs that were not checked, in the order of the file. */
   readonly skipped: readonly SkippedRun[];
   readonly #path: string;
 
-  /** Makes a report; only a runner needs to. */
+  /** Creates a report. Use {@linkcode RecordReplayRunner.check} instead. */
   constructor(
     path: string,
     unchanged: number,
@@ -59,7 +59,7 @@ export class CheckReport {
     Object.freeze(this);
   }
 
-  /** The report as text, with the diffs. */
+  /** Returns the report as text, with the diffs. */
   toString(): string {
     const { unchanged, changed, skipped } = this;
     return [
@@ -74,98 +74,106 @@ export class CheckReport {
   }
 }
 
-/** What is checked. */
+/** The cassette to check. */
 export interface DriftCheck {
   readonly path: string;
   readonly plan: CassettePlan;
   readonly entries: readonly CassetteEntry[];
-  /** The commands that are known in full, by the index of their entry. */
+  /** The commands that were replayed, by the index of their entry. */
   readonly commands: ReadonlyMap<number, Command>;
 }
 
-/** Runs the commands of a playback again, one after another. */
+/** Executes the commands of a cassette again, one after another, and compares the results. */
 export async function checkDrift(
-  playback: DriftCheck,
+  { path, plan, entries, commands }: DriftCheck,
   runner: ProcessRunner,
 ): Promise<CheckReport> {
   const changed: ChangedRun[] = [];
   const skipped: SkippedRun[] = [];
-  for (const [index, recorded] of playback.entries.entries()) {
-    const known = playback.commands.get(index);
-    const reason = known === undefined
-      ? whyUnknown(recorded, playback.plan.transformOf(specOf(BARE_COMMAND)))
-      : null;
-    if (reason !== null) {
-      skipped.push({ index, recorded, reason });
-      continue;
-    }
-    const command = known ?? commandOf(recorded, playback.plan);
-    if (command === null) {
-      skipped.push({
-        index,
-        recorded,
-        reason: "no command can have its words",
-      });
-      continue;
-    }
-    const change = await changeOf(
+  for (const [index, recorded] of entries.entries()) {
+    const replayed = commands.get(index);
+    const source = replayed === undefined
+      ? restoredCommand(recorded, plan)
+      : { command: replayed };
+    const result = "skipReason" in source ? source : await compare(
       recorded,
-      withoutListeners(command),
-      playback,
+      withoutListeners(source.command),
+      plan,
       runner,
     );
-    if (typeof change === "string") {
-      skipped.push({ index, recorded, reason: change });
-    } else if (change !== null) changed.push({ index, recorded, ...change });
+    if (result === null) continue;
+    if ("skipReason" in result) {
+      skipped.push({ index, recorded, reason: result.skipReason });
+    } else changed.push({ index, recorded, ...result });
   }
-  const unchanged = playback.entries.length - changed.length - skipped.length;
-  return new CheckReport(playback.path, unchanged, changed, skipped);
+  const unchanged = entries.length - changed.length - skipped.length;
+  return new CheckReport(path, unchanged, changed, skipped);
 }
 
-const BARE_COMMAND = new Command("nobody");
+/** The result for a run that is not checked. */
+interface Skip {
+  readonly skipReason: string;
+}
 
-/** Why an entry does not tell all of the command that it was recorded of, if so. */
-function whyUnknown(
+/** A command without variables, for the placeholders that do not depend on the command. */
+const BARE_COMMAND = new Command("any");
+
+/** Restores the command of an entry, if the file has everything that the command needs. */
+function restoredCommand(
+  entry: CassetteEntry,
+  plan: CassettePlan,
+): { readonly command: Command } | Skip {
+  const transform = plan.transformOf(specOf(BARE_COMMAND));
+  const missing = missingInFile(entry, transform);
+  if (missing !== null) {
+    return {
+      skipReason:
+        `${missing}; replay the command on this runner before the check`,
+    };
+  }
+  const restore = (text: string) => transform.restore(text);
+  try {
+    const command = new Command(
+      restore(entry.program),
+      entry.args.map(restore),
+    );
+    return {
+      command: entry.cwd === null ? command : command.cwd(restore(entry.cwd)),
+    };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return {
+      skipReason:
+        "its program, an argument or its working directory is not valid in a command",
+    };
+  }
+}
+
+/** What the file lacks of the command of an entry; `null` if it lacks nothing. */
+function missingInFile(
   entry: CassetteEntry,
   transform: FieldTransform,
 ): string | null {
-  const advice = "play it on this runner before it is checked";
-  if (entry.hasStdin) return `its input is not in the file; ${advice}`;
+  if (entry.hasStdin) return "its stdin is not in the file";
   if (entry.envNames.length > 0) {
-    return `the values of ${
-      entry.envNames.join(", ")
-    } are not in the file; ${advice}`;
+    return `the values of ${entry.envNames.join(", ")} are not in the file`;
   }
-  if (entry.timedOut) return `its deadline is not in the file; ${advice}`;
-  if (!transform.isReversible) {
-    return `normalize or redact has perhaps changed its words; ${advice}`;
-  }
-  return null;
+  if (entry.timedOut) return "its timeout is not in the file";
+  return transform.isReversible
+    ? null
+    : "normalize or redact may have changed its program, arguments or working directory";
 }
 
-/** The command of an entry; `null` if no command can have its words: an empty program, or a NUL. */
-function commandOf(entry: CassetteEntry, plan: CassettePlan): Command | null {
-  const transform = plan.transformOf(specOf(BARE_COMMAND));
-  const show = (text: string) => transform.restore(text);
-  try {
-    const command = new Command(show(entry.program), entry.args.map(show));
-    return entry.cwd === null ? command : command.cwd(show(entry.cwd));
-  } catch (error) {
-    if (error instanceof TypeError) return null;
-    throw error;
-  }
-}
-
-/** What has changed, if anything has; as a string, why that cannot be told. */
-async function changeOf(
+/** Runs the command and compares the result. Returns `null` if it has not changed. */
+async function compare(
   recorded: CassetteEntry,
   command: Command,
-  { plan }: DriftCheck,
+  plan: CassettePlan,
   runner: ProcessRunner,
-): Promise<Pick<ChangedRun, "now" | "diff"> | string | null> {
+): Promise<Pick<ChangedRun, "now" | "diff"> | Skip | null> {
   const spec = specOf(command);
-  const transform = liveTransform(plan, spec);
-  if (typeof transform === "string") return transform;
+  const transform = liveTransformOrSkip(plan, spec);
+  if ("skipReason" in transform) return transform;
   try {
     const facts = matchFactsFor(spec, plan.match, plan.transformOf(spec));
     const result = recorded.stdoutBase64 === undefined
@@ -189,7 +197,7 @@ async function changeOf(
     if (!isProcessKitError(error)) throw error;
     return {
       now: null,
-      // It may tell what the command was given.
+      // The message may contain a redacted value, for example in a path.
       diff: `  now: ${error.name}: ${
         transform.sanitize("stderr", messageOf(error))
       }`,
@@ -197,16 +205,16 @@ async function changeOf(
   }
 }
 
-/** How its output looks in a cassette; as a string, why it is in none. */
-function liveTransform(
+/** The transform of the command's output, or the reason why its output cannot be recorded. */
+function liveTransformOrSkip(
   plan: CassettePlan,
   spec: CommandSpec,
-): FieldTransform | string {
+): FieldTransform | Skip {
   try {
     return plan.liveTransformOf(spec);
   } catch (error) {
     if (error instanceof UnsupportedError || error instanceof RangeError) {
-      return error.message;
+      return { skipReason: error.message };
     }
     throw error;
   }
@@ -220,8 +228,8 @@ async function differenceOf(
   const [before, after] = [recorded, now].map((entry) =>
     describeOutcome(outcomeOf(entry))
   );
-  if (before !== after) parts.push(`  it ${before}, and now it ${after}`);
-  // Equal bytes are equal, however they were made text.
+  if (before !== after) parts.push(`  recorded: ${before}; now: ${after}`);
+  // Equal bytes may have been decoded to different texts.
   const hasSameBytes = recorded.stdoutBase64 !== undefined &&
     recorded.stdoutBase64 === now.stdoutBase64;
   for (const stream of ["stdout", "stderr"] as const) {
@@ -230,34 +238,35 @@ async function differenceOf(
       parts.push(await unifiedDiff(stream, recorded[stream], now[stream]));
     }
   }
-  // The text is the same where nothing but what it cannot tell is another.
+  // Different bytes may decode to the same text: each invalid byte is replaced with U+FFFD.
   if (
     recorded.stdout === now.stdout && recorded.stdoutBase64 !== now.stdoutBase64
-  ) parts.push("  the bytes of stdout are others, with the same text");
+  ) parts.push("  the bytes of stdout differ, although their text is equal");
   return parts.join("\n");
 }
 
-/** How long a diff may take before it is all of the one text and all of the other. */
-const DIFF_PATIENCE_MS = 2000;
+/** The time limit of a diff. After it, the report has both texts in full. */
+const DIFF_TIMEOUT_MS = 2000;
 
 async function unifiedDiff(
   name: string,
   before: string,
   after: string,
 ): Promise<string> {
-  // Fetched when it is needed: who only records and replays has no use for it.
+  // Loaded lazily, because recording and replaying do not need it.
   const { createTwoFilesPatch, FILE_HEADERS_ONLY } = await import("diff");
   const from = `recorded ${name}`;
   const to = `${name} now`;
   const patch = createTwoFilesPatch(from, to, before, after, "", "", {
     context: 3,
-    timeout: DIFF_PATIENCE_MS,
+    timeout: DIFF_TIMEOUT_MS,
     headerOptions: FILE_HEADERS_ONLY,
   });
-  return (patch ?? wholly(from, to, before, after)).replace(/\n$/, "");
+  return (patch ?? fullDiff(from, to, before, after)).replace(/\n$/, "");
 }
 
-function wholly(
+/** A diff that removes all of one text and adds all of the other. */
+function fullDiff(
   from: string,
   to: string,
   before: string,

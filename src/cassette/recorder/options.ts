@@ -10,14 +10,14 @@ import type { PathNormalizer } from "../transform/paths.ts";
 import type { EnvRedaction } from "../transform/redaction.ts";
 
 /**
- * Whether runs are recorded or replayed.
+ * The mode of a cassette: whether runs are recorded or replayed.
  *
- * - `"record"`: every run is real, and what was in the file is replaced.
- * - `"replay"`: no run is real; the file has to be there.
- * - `"auto"`: `"replay"` if the file is there, and `"record"` if not.
- * - `"new-episodes"`: what the file has is replayed, everything else is run for real and
- *   added to it; the rest of the file stays.
- * - `"passthrough"`: every run is real, and there is no cassette.
+ * - `"record"`: every command is executed, and a save replaces the file.
+ * - `"replay"`: no command is executed. The file must exist.
+ * - `"auto"`: `"replay"` if the file exists, else `"record"`.
+ * - `"new-episodes"`: commands that the file has are replayed. Other commands are executed,
+ *   and a save appends them to the file.
+ * - `"passthrough"`: every command is executed. The file is neither read nor written.
  */
 export type CassetteMode =
   | "record"
@@ -26,103 +26,129 @@ export type CassetteMode =
   | "new-episodes"
   | "passthrough";
 
-/** Which invocations count as the same, beside program, arguments and stdin. */
+/** What a replay compares in addition to the program, the arguments and stdin. */
 export interface MatchOptions {
   /**
-   * Whether the working directory takes part.
+   * Whether the working directories must be equal.
    *
    * @default {true}
    */
   cwd?: boolean;
   /**
-   * The variables that take part, as the command sets or removes them. The file gets a
-   * digest of each one's value and its name. **A digest of a value that can be guessed
-   * can be guessed**: this is for `LANG`, not for tokens.
+   * The names of environment variables that must agree: both commands set the variable to
+   * the same value, both remove it, or both leave it alone.
+   *
+   * The file has a digest of the name and the value of each. **A value that can be guessed
+   * can be found from its digest**, so use this for `LANG`, not for tokens.
    *
    * @default {[]}
    */
   env?: readonly string[];
 }
 
-/** How a cassette is recorded and replayed; the README has a table of what each of these writes. */
+/** How a cassette is recorded and replayed. Use the same options for both. */
 export interface CassetteOptions {
-  /** Which invocations count as the same. */
+  /**
+   * What a replay compares in addition to the program, the arguments and stdin.
+   *
+   * @default {{ cwd: true, env: [] }}
+   */
   matchOn?: MatchOptions;
   /**
-   * What varies between machines: {@linkcode paths}, a function that makes the key that
-   * is stored, and matched, of the one that a command has, or several of them.
+   * Replaces text that differs between machines: {@linkcode paths}, a function that returns
+   * the key to store and match in place of a command's key, or an array of these.
+   *
+   * Functions are called in order, after the placeholders of {@linkcode paths} and
+   * `redact` were applied to the texts of the key.
+   *
+   * @default {[]}
    */
   normalize?:
     | NormalizeFunction
     | PathNormalizer
     | readonly (NormalizeFunction | PathNormalizer)[];
   /**
-   * What is not to be in the file: {@linkcode redactEnv}, {@linkcode redactPattern}, a
-   * function that makes what may be kept of a text, or several of them, which are
-   * applied in turn to whatever is about to be kept, and to the key of every command
-   * before it is matched. What a function throws is what the run fails with; a live
-   * process that has ended is then missing, and each save fails with it until `discard()`.
+   * Replaces text that must not be in the file: {@linkcode redactEnv},
+   * {@linkcode redactPattern}, a function that returns the text to store in place of a text,
+   * or an array of these.
+   *
+   * They are applied to the outputs of a recorded command, and to the key of every command
+   * before it is stored or matched. Functions are called in order, after `redactEnv`.
+   *
+   * If a function throws, the run rejects with that error. If it throws for the output of a
+   * live process, every save also rejects with that error until `discard()` is called.
+   *
+   * @default {[]}
    */
   redact?:
     | RedactFunction
     | EnvRedaction
     | readonly (RedactFunction | EnvRedaction)[];
   /**
-   * Who sees every entry before it is kept, and may refuse it: one or several. A save
-   * then fails with a `CassetteError` whose `reason` is `"refused"`, and writes nothing.
+   * Checks every entry before it is saved, and may refuse it: a function or an array of
+   * functions. If an entry is refused, every save rejects with a `CassetteError` whose
+   * `reason` is `"refused"`, and writes nothing, until `discard()` is called.
+   *
+   * @default {[]}
    */
   guard?: Guard | readonly Guard[];
   /**
-   * `"strict"`: runs have to come in the order in which they were recorded, each as
-   * often as it was recorded at most; `assertAllPlayed()` sees to it that none is left.
-   * For runs that come one after another: those that run at the same time were recorded
-   * in the order in which they ended.
+   * The order in which a replay must run the commands. `"strict"` means the order of the
+   * file, each recording at most once; `assertAllPlayed()` then checks that none is left.
+   *
+   * Use `"strict"` only for commands that run one after another: concurrent runs are
+   * recorded in the order in which they completed.
    *
    * @default {"any"}
    */
   order?: "any" | "strict";
   /**
-   * What comes when all recordings of one invocation have been played: the last of them
-   * again and again, or a `CassetteMissError`; with `"new-episodes"`, a real run.
+   * What happens when all recordings of a command were played. `"last"` plays the last one
+   * again. `"error"` throws a `CassetteMissError`, or executes the command if the mode is
+   * `"new-episodes"`.
    *
-   * @default {"last"}, and `"error"` with a strict order
+   * @default {"last"}, or `"error"` if `order` is `"strict"`
    */
   repeat?: "last" | "error";
   /**
-   * Whether the file also gets when each piece of output came.
+   * Whether to record the time of each piece of output.
    *
    * @default {false}
    */
   timing?: boolean;
   /**
-   * How fast a replayed `start()` plays what was recorded with `timing`: 1 as it was, 2
-   * twice as fast. Everything else, and every other verb, comes at once.
+   * The speed at which `start()` replays a run that was recorded with `timing`: 1 is the
+   * recorded speed, 2 is twice as fast, `Infinity` is without delays. Other verbs always
+   * replay without delays.
    *
    * @default {Infinity}
    */
   speed?: number;
 }
 
-/** How {@linkcode RecordReplayRunner.open} opens a cassette. */
+/** The mode, the inner runner and the options for {@linkcode RecordReplayRunner.open}. */
 export interface OpenOptions<R extends ProcessRunner = JobRunner>
   extends CassetteOptions {
   /** Whether runs are recorded or replayed. */
   mode: CassetteMode;
   /**
-   * What runs the real thing.
+   * The runner that executes commands. A replay does not use it.
    *
    * @default {new JobRunner()}
    */
   inner?: R;
 }
 
-/** Refuses what is no mode. */
-export function checkedMode(what: string, mode: unknown): CassetteMode {
-  return checkedChoice(what, mode, MODES);
+/**
+ * Returns the mode if it is valid. `name` names the value in the message.
+ *
+ * @throws {TypeError} if it is not a mode
+ */
+export function checkedMode(name: string, mode: unknown): CassetteMode {
+  return checkedChoice(name, mode, MODES);
 }
 
-/** Every {@linkcode CassetteMode}. */
-export const MODES: readonly CassetteMode[] = [
+const MODES: readonly CassetteMode[] = [
   "record",
   "replay",
   "auto",
@@ -130,8 +156,8 @@ export const MODES: readonly CassetteMode[] = [
   "passthrough",
 ];
 
-// Records and no arrays, for the type check to find the one that is missing.
-/** What there is in {@linkcode CassetteOptions}. */
+// Records instead of arrays, so that the type check finds a missing name.
+/** The names of {@linkcode CassetteOptions}. */
 export const OPTIONS: Readonly<Record<keyof CassetteOptions, true>> = {
   matchOn: true,
   normalize: true,
@@ -142,7 +168,7 @@ export const OPTIONS: Readonly<Record<keyof CassetteOptions, true>> = {
   timing: true,
   speed: true,
 };
-/** What there is in {@linkcode OpenOptions}. */
+/** The names of {@linkcode OpenOptions}. */
 export const OPEN_OPTIONS: Readonly<Record<keyof OpenOptions, true>> = {
   mode: true,
   inner: true,

@@ -6,6 +6,7 @@ import {
   checkVariableName,
 } from "../../command/checks.ts";
 import type { CommandSpec } from "../../command/spec.ts";
+import { DEFAULT_MATCH, type MatchRules } from "../matching/key.ts";
 import {
   FieldTransform,
   IDENTITY,
@@ -13,8 +14,8 @@ import {
   type RedactFunction,
 } from "../transform/field_transform.ts";
 import type { Guard } from "../transform/guard.ts";
-import { type MatchRules, PLAIN_MATCH } from "../matching/key.ts";
 import { PathNormalizer, placeholdersOfPaths } from "../transform/paths.ts";
+import { type Placeholder, Placeholders } from "../transform/placeholders.ts";
 import {
   EnvRedaction,
   inheritedPlaceholders,
@@ -22,37 +23,44 @@ import {
   placeholdersOfEnv,
   refuseInheritedValues,
 } from "../transform/redaction.ts";
-import { type Placeholder, Placeholders } from "../transform/placeholders.ts";
-
 import type { CassetteOptions, MatchOptions } from "./options.ts";
 
-/** The options of a cassette, looked through. */
+/** The options of a cassette, checked and with their defaults. */
 export interface CassettePlan {
   readonly match: MatchRules;
   readonly guards: readonly Guard[];
+  /** Whether the option `order` is `"strict"`. */
   readonly isStrict: boolean;
-  readonly repeats: boolean;
+  /** Whether the option `repeat` is `"last"`. */
+  readonly repeatsLast: boolean;
   readonly timing: boolean;
   readonly speed: number;
-  /** The variables whose values `redact` replaces. */
+  /** The names of the variables whose values `redact` replaces. */
   readonly redactedVariables: readonly string[];
-  /** How a command's texts look in the file, on every machine. */
+  /**
+   * Returns the transform of a command's match key, and of its replayed output. It does not
+   * depend on inherited variables, so that a replay is the same on every machine.
+   *
+   * @throws {RangeError} if a value that the command sets is too short to be redacted
+   */
   transformOf(spec: CommandSpec): FieldTransform;
   /**
-   * How the output of a command looks that is run for real, on this machine.
+   * Returns the transform of the output of a command that is executed. It also replaces
+   * the values that the command inherits.
    *
-   * @throws {UnsupportedError} if it inherits a value that is to be redacted and cannot be read, or is in its words
-   * @throws {RangeError} if that is too short
+   * @throws {UnsupportedError} if an inherited value cannot be read, or occurs in the
+   *   program, an argument, the working directory or stdin
+   * @throws {RangeError} if a value is too short to be redacted
    */
   liveTransformOf(spec: CommandSpec): FieldTransform;
 }
 
 /**
- * Looks through the options of a cassette.
+ * Checks the options of a cassette.
  *
- * @throws {TypeError} if one of them is not what it has to be
- * @throws {RangeError} if the speed is not above 0
- * @throws {UnsupportedError} if a permission is missing for what {@linkcode paths} is to know
+ * @throws {TypeError} if an option is invalid
+ * @throws {RangeError} if `speed` is not a number above 0
+ * @throws {UnsupportedError} if {@linkcode paths} needs a permission that is missing
  */
 export function checkedPlan(options: CassetteOptions): CassettePlan {
   const order = checkedChoice("order", options.order ?? "any", ORDERS);
@@ -64,7 +72,7 @@ export function checkedPlan(options: CassetteOptions): CassettePlan {
   );
   if (isStrict && repeat === "last") {
     throw new TypeError(
-      'repeat: "last" cannot be had with order: "strict", which plays each recording once',
+      'repeat: "last" cannot be combined with order: "strict", which plays each recording once',
     );
   }
   return {
@@ -73,7 +81,7 @@ export function checkedPlan(options: CassetteOptions): CassettePlan {
       checkFunction("guard", guard)
     ),
     isStrict,
-    repeats: repeat === "last",
+    repeatsLast: repeat === "last",
     timing: checkBoolean("timing", options.timing ?? false),
     speed: checkedSpeed(options.speed ?? Infinity),
     ...transformsOf(options),
@@ -90,49 +98,54 @@ const REPEATS = ["last", "error"] as const;
 function transformsOf(
   { normalize, redact }: CassetteOptions,
 ): Pick<CassettePlan, "transformOf" | "liveTransformOf" | "redactedVariables"> {
-  const normalizing = listOf<NormalizeFunction | PathNormalizer>(
+  const normalizeItems = listOf<NormalizeFunction | PathNormalizer>(
     "normalize",
     normalize,
   );
-  const redacting = listOf<RedactFunction | EnvRedaction>("redact", redact);
-  const folders = normalizing.filter((item) => item instanceof PathNormalizer);
-  const normalizers = normalizing.flatMap((item) =>
+  const redactItems = listOf<RedactFunction | EnvRedaction>("redact", redact);
+  const pathNormalizers = normalizeItems.filter((item) =>
+    item instanceof PathNormalizer
+  );
+  const normalizers = normalizeItems.flatMap((item) =>
     item instanceof PathNormalizer ? [] : [checkFunction("normalize", item)]
   );
-  const variables = redacting.filter((item) => item instanceof EnvRedaction);
-  const redactions = redacting.flatMap((item) =>
+  const envRedactions = redactItems.filter((item) =>
+    item instanceof EnvRedaction
+  );
+  const redactions = redactItems.flatMap((item) =>
     item instanceof EnvRedaction ? [] : [checkFunction("redact", item)]
   );
-  const known = folders.flatMap(placeholdersOfPaths);
-  const make = (placeholders: readonly Placeholder[]) =>
+  const folders = pathNormalizers.flatMap(placeholdersOfPaths);
+  const transformWith = (placeholders: readonly Placeholder[]) =>
     new FieldTransform(
       placeholders.length === 0 ? null : new Placeholders(placeholders),
       normalizers,
       redactions,
     );
-  const plain = normalizing.length === 0 && redacting.length === 0
-    ? IDENTITY
-    : make(known);
-  if (variables.length === 0) {
+  if (envRedactions.length === 0) {
+    const transform = normalizeItems.length === 0 && redactItems.length === 0
+      ? IDENTITY
+      : transformWith(folders);
     return {
-      transformOf: () => plain,
-      liveTransformOf: () => plain,
+      transformOf: () => transform,
+      liveTransformOf: () => transform,
       redactedVariables: [],
     };
   }
-  const own = (spec: CommandSpec) =>
-    variables.flatMap((variable) => placeholdersOfEnv(variable, spec));
+  const setValues = (spec: CommandSpec) =>
+    envRedactions.flatMap((redaction) => placeholdersOfEnv(redaction, spec));
   return {
-    transformOf: (spec) => make([...own(spec), ...known]),
-    redactedVariables: variables.flatMap(namesOfRedaction),
+    transformOf: (spec) => transformWith([...setValues(spec), ...folders]),
+    redactedVariables: envRedactions.flatMap(namesOfRedaction),
     liveTransformOf(spec) {
-      const set = own(spec);
-      const inherited = variables.flatMap((variable) =>
-        inheritedPlaceholders(variable, spec)
+      const set = setValues(spec);
+      const inherited = envRedactions.flatMap((redaction) =>
+        inheritedPlaceholders(redaction, spec)
       );
       refuseInheritedValues(spec, inherited, set);
-      // Of two with one value, the one that the command sets has a way back.
-      return make([...set, ...inherited, ...known]);
+      // Set values come first: of two variables with one value, the first gives the
+      // placeholder, and only a set variable can be restored.
+      return transformWith([...set, ...inherited, ...folders]);
     },
   };
 }
@@ -141,10 +154,10 @@ function checkedMatch(options: MatchOptions = {}): MatchRules {
   checkOptions("matchOn", options, MATCH_OPTIONS);
   const { cwd = true, env = [] } = options;
   if (!Array.isArray(env)) {
-    throw new TypeError("matchOn.env: expected an array of variables' names");
+    throw new TypeError("matchOn.env: expected an array of names of variables");
   }
   if (checkBoolean("matchOn.cwd", cwd) && env.length === 0) {
-    return PLAIN_MATCH;
+    return DEFAULT_MATCH;
   }
   return {
     cwd,
@@ -155,12 +168,14 @@ function checkedMatch(options: MatchOptions = {}): MatchRules {
 function checkedSpeed(speed: number): number {
   if (typeof speed === "number" && speed > 0) return speed;
   throw new RangeError(
-    `speed: expected a number above 0, or Infinity for at once, got ${speed}`,
+    `speed: expected a number above 0, or Infinity to play without delays, got ${speed}`,
   );
 }
 
-function listOf<T>(what: string, value: T | readonly T[] | undefined): T[] {
-  if (value === null) throw new TypeError(`${what}: expected a function`);
+function listOf<T>(name: string, value: T | readonly T[] | undefined): T[] {
+  if (value === null) {
+    throw new TypeError(`${name}: expected a function, got null`);
+  }
   if (value === undefined) return [];
   return Array.isArray(value) ? [...value] : [value as T];
 }

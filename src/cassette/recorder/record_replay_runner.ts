@@ -1,9 +1,9 @@
-import { counted } from "../../outcome/inspect.ts";
 import { checkFunction, checkOptions } from "../../command/checks.ts";
 import { type Command, specOf, withTranscript } from "../../command/command.ts";
 import { checkRunner } from "../../command/default_runner.ts";
 import type { CommandSpec } from "../../command/spec.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
+import { counted } from "../../outcome/inspect.ts";
 import type { ProcessResult } from "../../outcome/result.ts";
 import type { JobRunner } from "../../runner/job_runner.ts";
 import {
@@ -28,7 +28,7 @@ import type { SimulatedRun } from "../../runner/simulated_run.ts";
 import type { CassetteEntry } from "../format/entry.ts";
 import { type MatchFacts, matchFactsFor, matchKey } from "../matching/key.ts";
 import {
-  missOf,
+  missError,
   type RecordingAdvice,
   unplayedError,
 } from "../matching/miss.ts";
@@ -51,22 +51,27 @@ import {
 } from "./session.ts";
 import { startRecorded } from "./start_recorded.ts";
 
-/** Ends the processes that a runner still plays; set by {@linkcode RecordReplayRunner} itself. */
+// The four functions below are for `withCassette`. They use private members of
+// `RecordReplayRunner`, whose static block assigns them.
+
+/** Disposes of the replayed processes that are still running. */
 export let disposeReplayed: (
   runner: RecordReplayRunner<ProcessRunner>,
 ) => Promise<void>;
 
-/** Opens a cassette whose misses give this advice; set by {@linkcode RecordReplayRunner} itself. */
-export let openAdvised: <R extends ProcessRunner>(
+/** Opens a cassette, with advice for the messages of its misses. */
+export let openWithAdvice: <R extends ProcessRunner>(
   path: string | URL,
   options: OpenOptions<R>,
   advice: RecordingAdvice,
 ) => Promise<RecordReplayRunner<R>>;
 
-/** How many runs a runner was asked for; set by {@linkcode RecordReplayRunner} itself. */
-export let askedOf: (runner: RecordReplayRunner<ProcessRunner>) => number;
+/** Returns the number of runs that were requested of a runner, including failed ones. */
+export let requestCountOf: (
+  runner: RecordReplayRunner<ProcessRunner>,
+) => number;
 
-/** What the runs that are recorded are matched on, each once; set by {@linkcode RecordReplayRunner} itself. */
+/** Returns the match keys of the runs that a runner has recorded. */
 export let recordedKeys: (
   runner: RecordReplayRunner<ProcessRunner>,
 ) => ReadonlySet<string>;
@@ -74,14 +79,15 @@ export let recordedKeys: (
 /**
  * Records the runs of another runner into a cassette, or replays them from one.
  *
- * Recording runs the real thing and keeps every run that completes, whatever its
- * exit code. Replaying starts nothing, ever: it needs no permission to run
- * programs, and what was not recorded is a `CassetteMissError`.
+ * Recording executes commands with the inner runner and stores every run that completes,
+ * whatever its exit code. Replaying never starts a process, so it needs no permission to
+ * run programs. A command without a recording throws a `CassetteMissError`.
  *
- * **What is in the file.** Values of environment variables never are; their names
- * are. Arguments, the working directory and both outputs are stored as they are
- * and may hold secrets, and the digest of a short secret on stdin can be guessed:
- * do not record what must not be read.
+ * **Secrets.** The file contains the names of the environment variables that a command sets
+ * or removes, but never their values. Program, arguments, working directory, stdout and
+ * stderr are stored as they are and may contain secrets; use the options `redact` and
+ * `guard` to keep these out. Of stdin, a digest is stored, from which a short secret can be
+ * guessed.
  *
  * @example
  * ```ts
@@ -92,35 +98,35 @@ export let recordedKeys: (
  * await RecordReplayRunner.recording(path, new JobRunner(), (runner) => runner.run(version));
  *
  * const replayer = await RecordReplayRunner.replay(path);
- * console.log(await replayer.run(version)); // git version 2.…, without a process
+ * console.log(await replayer.run(version)); // git version 2.…
  * ```
  */
 export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   extends ProcessRunner
   implements AsyncDisposable {
   static {
-    openAdvised = async (path, options, advice) =>
+    openWithAdvice = async (path, options, advice) =>
       new RecordReplayRunner(await openSession(path, options, advice));
-    askedOf = (runner) => runner.#asked;
+    requestCountOf = (runner) => runner.#requestCount;
     recordedKeys = (runner) => {
-      const { writer: recording, plan } = runner.#session;
-      const entries = recording?.entries ?? [];
+      const { writer, plan } = runner.#session;
+      const entries = writer?.entries ?? [];
       return new Set(entries.map((entry) => matchKey(entry, plan.match)));
     };
     disposeReplayed = async (runner) => {
-      const playing = [...runner.#replayed];
+      const processes = [...runner.#replayed];
       await Promise.all(
-        playing.map((process) => process[Symbol.asyncDispose]()),
+        processes.map((process) => process[Symbol.asyncDispose]()),
       );
     };
   }
 
   readonly #session: CassetteSession<R>;
-  /** How many runs it was asked for, whatever came of them. */
-  #asked = 0;
-  /** The first command that each entry was played for. */
+  /** The number of requested runs, including failed ones. */
+  #requestCount = 0;
+  /** For each entry, the first command for which it was replayed. */
   readonly #commands = new Map<number, Command>();
-  /** The processes that are played just now. */
+  /** The replayed processes that are still running. */
   readonly #replayed = new Set<RunningProcess>();
 
   private constructor(session: CassetteSession<R>) {
@@ -128,21 +134,24 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     this.#session = session;
   }
 
-  /** The file of the cassette, as it was given. */
+  /** The path of the cassette file. */
   get path(): string {
     return this.#session.path;
   }
 
-  /** What it does; `"auto"` has become `"record"` or `"replay"`. */
+  /** The mode of the cassette. `"auto"` is resolved to `"record"` or `"replay"`. */
   get mode(): RunnerMode {
     return this.#session.mode;
   }
 
   /**
-   * Opens a cassette to be recorded, replayed, or whatever the mode says.
+   * Opens a cassette in the given mode.
    *
-   * @throws {CassetteError} if it is to be replayed, or added to, and cannot be read, or is no cassette
-   * @throws {TypeError} if an option is not what it has to be
+   * @throws {CassetteError} if the mode is `"replay"` and the file does not exist, or the
+   *   mode reads the file and it cannot be read or is not a valid cassette
+   * @throws {TypeError} if an option is invalid
+   * @throws {RangeError} if `speed` is not a number above 0
+   * @throws {UnsupportedError} if {@linkcode paths} needs a permission that is missing
    *
    * @example
    * ```ts
@@ -163,21 +172,24 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Makes a runner that records what `inner` runs. No file is touched before
-   * {@linkcode RecordReplayRunner.save} or the end of `await using`; then the whole
-   * file is replaced.
+   * Creates a runner that records the runs of `inner`, by default of a new `JobRunner`.
    *
-   * {@linkcode RecordReplayRunner.recording} is the safer form: it writes nothing
-   * when something was thrown.
+   * No file is touched until {@linkcode RecordReplayRunner.save} or the end of
+   * `await using`, which replace the whole file. Prefer
+   * {@linkcode RecordReplayRunner.recording}, which writes nothing if its body throws.
+   *
+   * @throws {TypeError} if an option is invalid
+   * @throws {RangeError} if `speed` is not a number above 0
+   * @throws {UnsupportedError} if {@linkcode paths} needs a permission that is missing
    */
   static record(path: string | URL): RecordReplayRunner<JobRunner>;
-  /** Makes a runner that records what `inner` runs. */
+  /** Creates a runner that records the runs of `inner`. */
   static record<R extends ProcessRunner>(
     path: string | URL,
     inner: R,
     options?: CassetteOptions,
   ): RecordReplayRunner<R>;
-  /** Makes a runner that records what a `JobRunner` runs. */
+  /** Creates a runner that records the runs of a new `JobRunner`. */
   static record(
     path: string | URL,
     inner: undefined,
@@ -192,9 +204,13 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Loads a cassette and makes a runner that replays it.
+   * Loads a cassette and returns a runner that replays it.
    *
-   * @throws {CassetteError} if there is no such file, it cannot be read, or it is no cassette
+   * @throws {CassetteError} if the file does not exist, cannot be read, or is not a valid
+   *   cassette
+   * @throws {TypeError} if an option is invalid
+   * @throws {RangeError} if `speed` is not a number above 0
+   * @throws {UnsupportedError} if {@linkcode paths} needs a permission that is missing
    */
   static async replay(
     path: string | URL,
@@ -205,10 +221,11 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Records what `body` runs, and saves it when `body` returns. When it throws,
-   * nothing is written, and an older file stays as it was.
+   * Records the runs of `body`, saves the cassette when `body` returns, and returns the value
+   * of `body`. If `body` throws, nothing is written, and an existing file stays as it was.
    *
-   * @throws {CassetteError} if the file cannot be written, or a guard refused a run
+   * @throws {CassetteError} if the file cannot be written, or a guard refused a run. An error
+   *   of `body` is thrown unchanged.
    */
   static async recording<R extends ProcessRunner, T>(
     path: string | URL,
@@ -229,18 +246,21 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Runs and records the command, or replays it; see {@linkcode ProcessRunner.outputString}.
+   * Replays the command, or executes and records it, and captures its output as text; see
+   * {@linkcode ProcessRunner.outputString}.
    *
-   * @throws {CassetteMissError} if there is no recording of it
-   * @throws {UnsupportedError} if its stdin is a one-shot source or inherited, it writes to a file, or it runs in the
-   *   foreground; nothing was started then, and the source was not touched. This, and `RangeError`, also for a value
-   *   that {@linkcode redactEnv} cannot hide
+   * @throws {CassetteMissError} if there is no recording of the command
+   * @throws {UnsupportedError} if the command cannot be recorded: its stdin is a one-shot
+   *   source or inherited, its output goes to a file, it runs in the foreground, or it has a
+   *   value that {@linkcode redactEnv} cannot replace. It is not started, and the stdin
+   *   source is not read.
+   * @throws {RangeError} if a value is too short for {@linkcode redactEnv}
    */
   override outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
     return runnerVerb("outputString", arguments, () =>
-      this.#verb(
+      this.#runVerb(
         command,
         "text",
         playSimulatedRun,
@@ -249,18 +269,22 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Runs and records the command, or replays it, with stdout in bytes. Bytes that their
-   * text does not tell are kept beside it; bytes that were recorded as text by another
-   * verb are played if that text does tell them.
+   * Replays the command, or executes and records it, and captures stdout as bytes; see
+   * {@linkcode ProcessRunner.outputBytes}.
    *
-   * @throws {CassetteMissError} if there is no recording of it, or only one of its text; and what
-   *   {@linkcode RecordReplayRunner.outputString} throws
+   * Bytes that cannot be restored from their text are stored beside the text. A run that
+   * another verb recorded as text is replayed if its bytes can be restored from that text.
+   *
+   * @throws {CassetteMissError} if there is no recording of the command, or the bytes cannot
+   *   be restored from the recorded text
+   * @throws {UnsupportedError} as {@linkcode RecordReplayRunner.outputString} does
+   * @throws {RangeError} as {@linkcode RecordReplayRunner.outputString} does
    */
   override outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
     return runnerVerb("outputBytes", arguments, () =>
-      this.#verb(
+      this.#runVerb(
         command,
         "bytes",
         playSimulatedBytes,
@@ -269,75 +293,80 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Starts and records the command, or replays it; see {@linkcode ProcessRunner.start}.
-   * A recorded process is in the cassette once it has ended and its output was read
-   * to the end: by `wait`, `finish` and the like, or by a reader of its own. One that
-   * was ended before, by disposal, `kill`, an abort or `firstLine`, is not recorded. A
-   * replayed one prints what was recorded, whichever verb recorded it, at once or at the
-   * cassette's `speed`.
+   * Replays the command as a live process, or starts and records it; see
+   * {@linkcode ProcessRunner.start}.
    *
-   * @throws {CassetteMissError} if there is no recording of it
-   * @throws {UnsupportedError} if its stdin is left open, a one-shot source or inherited, it writes to a file, or it
-   *   runs in the foreground; nothing was started then, and the source was not touched. This, and `RangeError`, also
-   *   for a value that {@linkcode redactEnv} cannot hide
+   * A process is recorded once it has exited and its output was read to the end, for example
+   * by `wait`, `finish` or `stdoutLines`. A process that is killed before (by disposal,
+   * `kill`, an abort or `firstLine`) is not recorded. A replayed process prints its recorded
+   * output at once, or at the cassette's `speed`, whichever verb recorded it.
+   *
+   * @throws {CassetteMissError} if there is no recording of the command
+   * @throws {UnsupportedError} if stdin is kept open, and as
+   *   {@linkcode RecordReplayRunner.outputString} does
+   * @throws {RangeError} as {@linkcode RecordReplayRunner.outputString} does
    */
   override async start(command: Command): Promise<RunningProcess> {
     checkRunnerArity("start", arguments);
-    this.#asked++;
-    const { inner, writer: recording, plan } = this.#session;
-    if (recording === null && inner !== null) return await inner.start(command);
+    this.#requestCount++;
+    const { inner, writer, plan } = this.#session;
+    if (writer === null && inner !== null) return await inner.start(command);
     const spec = specOf(command);
     if (spec.keepStdinOpen) {
       throw new UnsupportedError(
         "an open stdin with a cassette",
-        'what will be written cannot be known; give the input with stdin("…") or Stdin.fromFile',
+        'the input is not known before the run; give it with stdin("…") or Stdin.fromFile',
         { program: spec.program },
       );
     }
-    const asked = this.#prepare(spec);
-    const entry = this.#play(command, asked, "live");
+    const prepared = this.#prepare(spec);
+    const entry = this.#nextEntry(command, prepared, "live");
     if (entry !== null) {
       const run = startSimulatedRun(
         spec,
-        this.#simulatedRun(entry, asked, "live"),
+        this.#simulatedRun(entry, prepared, "live"),
         "live",
       );
       const process = processOf(run);
       this.#replayed.add(process);
       run.closed.then(() => this.#replayed.delete(process));
-      if (!tellsBytes(entry, spec)) {
+      if (!hasExactBytes(entry, spec)) {
         refuseBytes(
           process,
-          "it was recorded as text, which does not tell its bytes; use stdoutLines or outputString, " +
-            "or record it again by what you use here",
+          "it was recorded as text, from which its bytes cannot be restored; use stdoutLines or outputString, " +
+            "or record it again with the method that you call here",
         );
       }
       return process;
     }
-    const lived = this.#prepareLive(asked);
+    const live = this.#prepareLive(prepared);
     return await startRecorded(
       inner!,
       command,
       plan.timing ? "timed" : "output",
       (run) =>
-        this.#keepOrBlock(
-          lived,
+        this.#recordOrAddFailure(
+          live,
           (options) => capturedRunOfTranscript(run, options),
         ),
     );
   }
 
-  /** The recorded runs that have not been played, in the order of the file; none where nothing is replayed. */
+  /**
+   * Returns the recorded runs that were not replayed, in the order of the file. Returns an
+   * empty array if the mode replays nothing.
+   */
   unplayed(): readonly CassetteEntry[] {
     const { playback } = this.#session;
     return playback?.unplayed().map((index) => playback.entries[index]) ?? [];
   }
 
   /**
-   * Makes sure that every recorded run has been played: what nobody asks for any more
-   * is no longer tested.
+   * Checks that every recorded run was replayed. A recording that no test replays any more
+   * should be removed from the file.
    *
-   * @throws {CassetteError} `unplayed`, naming those that were not
+   * @throws {CassetteError} with the reason `"unplayed"`, naming the recordings that were not
+   *   replayed
    */
   assertAllPlayed(): void {
     const { playback, path } = this.#session;
@@ -348,15 +377,19 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Runs the recorded commands again, on `runner`, one after another in the order of the
-   * file, and tells which results are others now. The cassette stays as it is.
+   * Executes the recorded commands again with `runner`, and reports which results have
+   * changed since. The commands run one after another, in the order of the file. The
+   * cassette is not changed.
    *
-   * What is not in the file (values of variables, input) is taken from the commands that
-   * were played on this runner before; a run that takes more is skipped, and the report
-   * says so.
+   * A cassette does not contain environment values, stdin or timeouts, nor text that a
+   * `redact` or `normalize` function has replaced. `check` takes them from commands that were
+   * replayed on this runner before. A run that needs them and was not replayed is skipped.
+   * The report lists the skipped runs. A command that fails with an error of this library,
+   * such as `NotFoundError`, is reported as changed.
    *
-   * @throws {UnsupportedError} if this runner does not replay anything
-   * @throws {NotFoundError} and what else {@linkcode ProcessRunner.outputString} throws
+   * @throws {UnsupportedError} if the mode of this runner replays nothing
+   * @throws {TypeError} if `runner` is not a runner. An error of a `redact` or `normalize`
+   *   function is thrown unchanged.
    *
    * @example
    * ```ts
@@ -369,7 +402,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
    * const replayer = await RecordReplayRunner.replay(path);
    * const report = await replayer.check(new JobRunner());
    * console.log(report.changed.length); // 1
-   * console.log(String(report)); // … and a diff of the output
+   * console.log(String(report)); // the numbers, and … a diff of the output
    * ```
    */
   async check(runner: ProcessRunner): Promise<CheckReport> {
@@ -387,34 +420,34 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
   }
 
   /**
-   * Writes what was recorded, replacing the file, also when that is nothing; with mode
-   * `"new-episodes"` it is added to what is in the file by then. One save at a time: a
-   * further one waits for it. Where nothing is recorded it does nothing.
+   * Writes the recorded runs to the file. The mode `"record"` replaces the file, even if no
+   * run was recorded. The mode `"new-episodes"` appends new runs to the current content of
+   * the file. Other modes write nothing. Concurrent saves are done one after another.
    *
-   * @throws {CassetteError} if the file cannot be written, or a guard refused a run; it is then as it was.
-   *   What a guard threw, or what a live process could not be kept for, is thrown as it is
+   * @throws {CassetteError} if the file cannot be written, or a guard refused a run. The file
+   *   then stays as it was. An error of a guard, or an error that prevented recording a live
+   *   process, is thrown unchanged.
    */
   async save(): Promise<void> {
     await this.#session.writer?.save();
   }
 
-  /** Forgets the runs that are not saved, refused ones too. */
+  /** Discards the runs that are not saved, including runs that a guard refused. */
   discard(): void {
     this.#session.writer?.discard();
   }
 
   /**
-   * Ends the processes that are still played, and saves what is unsaved, if anything is.
-   * Best effort: a failure is swallowed, since it may be on the way out because of
-   * another one. To know that the file was written, call
-   * {@linkcode RecordReplayRunner.save}.
+   * Ends the replayed processes that are still running, and saves the unsaved runs, if there
+   * are any. An error of the save is ignored, so that it does not hide an error of the block
+   * that is left. Call {@linkcode RecordReplayRunner.save} to know that the file was written.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await disposeReplayed(this);
     await this.#session.writer?.saveIfUnsaved().catch(() => {});
   }
 
-  /** The runner, its mode, its file and how many recordings it has, in one line. */
+  /** Returns the mode, the file and the number of recordings in one line. */
   override toString(): string {
     const { mode, path, playback, writer } = this.#session;
     const counts = [
@@ -426,37 +459,38 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     } }`;
   }
 
-  /** Not when replaying: nothing needs the time. */
+  /** Returns whether to wait between the attempts of `retry`. A replay does not need to wait. */
   protected override get waitsBetweenRuns(): boolean {
     const { inner } = this.#session;
     return inner !== null && waitsBetweenRuns(inner);
   }
 
-  async #verb<T extends string | Uint8Array>(
+  /** Replays the command with `play`, or executes it with `run` and records it. */
+  async #runVerb<T extends string | Uint8Array>(
     command: Command,
     use: "text" | "bytes",
-    play: (spec: CommandSpec, known: SimulatedRun) => Promise<ProcessResult<T>>,
+    play: (spec: CommandSpec, run: SimulatedRun) => Promise<ProcessResult<T>>,
     run: (inner: R, command: Command) => Promise<ProcessResult<T>>,
   ): Promise<ProcessResult<T>> {
-    this.#asked++;
-    const { inner, writer: recording, plan } = this.#session;
-    if (recording === null && inner !== null) return await run(inner, command);
+    this.#requestCount++;
+    const { inner, writer, plan } = this.#session;
+    if (writer === null && inner !== null) return await run(inner, command);
     const spec = specOf(command);
-    const asked = this.#prepare(spec);
-    const entry = this.#play(command, asked, use);
+    const prepared = this.#prepare(spec);
+    const entry = this.#nextEntry(command, prepared, use);
     if (entry !== null) {
-      return await play(spec, this.#simulatedRun(entry, asked, use));
+      return await play(spec, this.#simulatedRun(entry, prepared, use));
     }
-    const lived = this.#prepareLive(asked);
+    const live = this.#prepareLive(prepared);
     const result = await run(
       inner!,
       withTranscript(command, plan.timing ? "timed" : "output"),
     );
-    this.#keep(lived, (options) => capturedRunOf(result, options));
+    this.#record(live, (options) => capturedRunOf(result, options));
     return result;
   }
 
-  /** @throws {UnsupportedError} if it cannot be recorded, nor replayed */
+  /** @throws {UnsupportedError} if the command can be neither recorded nor replayed */
   #prepare(spec: CommandSpec): PreparedCommand {
     const { plan } = this.#session;
     const transform = plan.transformOf(spec);
@@ -467,35 +501,39 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     };
   }
 
-  /** The same of a command that is about to be run for real. */
+  /** Gives a command that will be executed the transform for its output on this machine. */
   #prepareLive({ spec, facts }: PreparedCommand): PreparedCommand {
     return { spec, facts, transform: this.#session.plan.liveTransformOf(spec) };
   }
 
-  /** What is played for a command; `null` if it is to be run for real. */
-  #play(
+  /**
+   * The entry to replay for a command; `null` if the command must be executed.
+   *
+   * @throws {CassetteMissError} if there is no entry, and the mode does not execute commands
+   */
+  #nextEntry(
     command: Command,
     { spec, facts }: PreparedCommand,
     use: RunUse,
   ): CassetteEntry | null {
-    const { playback, writer: recording, plan, path, advice } = this.#session;
+    const { playback, writer, plan, path, advice } = this.#session;
     if (playback === null) return null;
     throwIfCancelled(spec);
-    const found = playback.next(
+    const lookup = playback.next(
       facts,
-      (entry) => use !== "bytes" || tellsBytes(entry, spec),
+      (entry) => use !== "bytes" || hasExactBytes(entry, spec),
     );
-    if (found.kind === "run") {
-      if (!this.#commands.has(found.index)) {
-        this.#commands.set(found.index, command);
+    if (lookup.kind === "run") {
+      if (!this.#commands.has(lookup.index)) {
+        this.#commands.set(lookup.index, command);
       }
-      return playback.entries[found.index];
+      return playback.entries[lookup.index];
     }
-    const isNew = found.kind === "unknown" || found.kind === "exhausted";
-    if (recording !== null && isNew) return null;
+    const isNew = lookup.kind === "unknown" || lookup.kind === "exhausted";
+    if (writer !== null && isNew) return null;
     const { redactedVariables, match: rules } = plan;
     const context = { path, playback, rules, redactedVariables, advice };
-    throw missOf(context, facts, found);
+    throw missError(context, facts, lookup);
   }
 
   #simulatedRun(
@@ -507,48 +545,46 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     return simulatedRunOf(entry, { use, transform, speed, encoding });
   }
 
-  #keep(
+  #record(
     { facts, spec, transform }: PreparedCommand,
     capture: (options: CaptureOptions) => CapturedRun,
   ): void {
-    const { plan: { timing }, writer: recording } = this.#session;
+    const { plan: { timing }, writer } = this.#session;
     const { program, encoding } = spec;
-    const captured = capture({
-      program,
-      encoding,
-      transform,
-      timing,
-    });
-    recording!.add(entryOf(facts, spec, transform, captured));
+    const captured = capture({ program, encoding, transform, timing });
+    writer!.add(entryOf(facts, spec, transform, captured));
   }
 
-  /** For a run that perhaps nobody waits for, who could be told that it is not kept. */
-  #keepOrBlock(
-    asked: PreparedCommand,
+  /**
+   * Records a live process. An error is also kept for the saves, because the caller may not
+   * wait for the process and would not see the error.
+   */
+  #recordOrAddFailure(
+    live: PreparedCommand,
     capture: (options: CaptureOptions) => CapturedRun,
   ): void {
     try {
-      this.#keep(asked, capture);
+      this.#record(live, capture);
     } catch (error) {
-      this.#session.writer!.block(error);
+      this.#session.writer!.addFailure(error);
       throw error;
     }
   }
 }
 
-/** A command, and how it looks in the file. */
+/** A command with its match facts, and the transform of its texts. */
 interface PreparedCommand {
   readonly spec: CommandSpec;
   readonly transform: FieldTransform;
   readonly facts: MatchFacts;
 }
 
-/** Whether it is known which bytes a recorded stdout was. */
-function tellsBytes(
+/** Returns whether the bytes of a recorded stdout are stored or can be restored from its text. */
+function hasExactBytes(
   entry: CassetteEntry,
   { encoding }: CommandSpec,
 ): boolean {
   return entry.stdoutBase64 !== undefined ||
-    // Where there is a replacement character, a decoder has perhaps put it there.
+    // A replacement character may come from the decoder, in place of any invalid byte.
     (encoding === "utf-8" && !entry.stdout.includes("\ufffd"));
 }

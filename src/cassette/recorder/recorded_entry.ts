@@ -1,11 +1,11 @@
 import type { CommandSpec } from "../../command/spec.ts";
-import { type CassetteEntry, optional } from "../format/entry.ts";
+import { type CassetteEntry, definedFields } from "../format/entry.ts";
 import type { MatchFacts } from "../matching/key.ts";
 import type { FieldTransform } from "../transform/field_transform.ts";
 import type { CapturedRun } from "./captured_run.ts";
 import { timingOf } from "./timing.ts";
 
-/** Makes an entry of a completed run. */
+/** Creates the entry of a completed run. */
 export function entryOf(
   facts: MatchFacts,
   spec: CommandSpec,
@@ -13,7 +13,7 @@ export function entryOf(
   capture: CapturedRun,
 ): CassetteEntry {
   const { envDigests, args, ...key } = facts;
-  const { outcome, base64, timed } = capture;
+  const { outcome, stdoutBase64, timedTranscript } = capture;
   const texts = { stdout: capture.stdout, stderr: capture.stderr };
   return Object.freeze({
     ...key,
@@ -23,15 +23,15 @@ export function entryOf(
     code: outcome.kind === "exited" ? outcome.code : null,
     timedOut: outcome.kind === "timed-out",
     signal: outcome.kind === "signalled" ? outcome.signal : null,
-    ...optional({
+    ...definedFields({
       truncatedStreams: capture.truncated.length === 0
         ? undefined
         : capture.truncated,
-      stdoutBase64: base64 ?? undefined,
+      stdoutBase64: stdoutBase64 ?? undefined,
       envDigests,
-      timing: timed === null
+      timing: timedTranscript === null
         ? undefined
-        : timingOf(timed, texts, (stream, text) =>
+        : timingOf(timedTranscript, texts, (stream, text) =>
           transform.sanitize(stream, text)),
     }),
   });
@@ -42,7 +42,10 @@ function namesOf(envs: ReadonlyMap<string, unknown>): string[] {
   return [...names].sort(byCodePoint);
 }
 
-/** Without this, a character beyond U+FFFF would sort as its first surrogate half. */
+/**
+ * Compares by code point, as the Rust crate does. JavaScript compares by UTF-16 unit, which
+ * sorts a character above U+FFFF before some below.
+ */
 function byCodePoint(one: string, other: string): number {
   const ones = [...one];
   const others = [...other];

@@ -3,9 +3,9 @@ import { checkRunner } from "../../command/default_runner.ts";
 import { JobRunner } from "../../runner/job_runner.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { Cassette } from "../format/cassette.ts";
-import { isCassetteThere } from "../format/cassette_file.ts";
+import { cassetteExists } from "../format/cassette_file.ts";
 import type { CassetteEntry } from "../format/entry.ts";
-import { ADVICE_BY_MODE, type RecordingAdvice } from "../matching/miss.ts";
+import { DEFAULT_ADVICE, type RecordingAdvice } from "../matching/miss.ts";
 import { Playback } from "../matching/playback.ts";
 import { CassetteWriter } from "./cassette_writer.ts";
 import {
@@ -18,29 +18,35 @@ import {
 } from "./options.ts";
 import { type CassettePlan, checkedPlan } from "./plan.ts";
 
-/** What a runner is made of. */
+/** An open cassette: its mode, its checked options, and what the mode needs. */
 export interface CassetteSession<R> {
   readonly path: string;
   readonly mode: RunnerMode;
   readonly plan: CassettePlan;
-  /** What is played, if anything is. */
+  /** The entries to replay; `null` if the mode replays nothing. */
   readonly playback: Playback | null;
-  /** What is recorded, if anything is. */
+  /** The writer of recorded runs; `null` if the mode records nothing. */
   readonly writer: CassetteWriter | null;
-  /** What runs the real thing; `null` where nothing does. */
+  /** The runner that executes commands; `null` if the mode executes none. */
   readonly inner: R | null;
   /** How to record again, for the message of a miss. */
   readonly advice: RecordingAdvice;
 }
 
-/** What a cassette's runner does, once it is known whether the file is there. */
+/** The mode of an open cassette. Opening resolves `"auto"` to `"record"` or `"replay"`. */
 export type RunnerMode = Exclude<CassetteMode, "auto">;
 
-/** What plays, or records, the cassette at `path` as the mode says. */
+/**
+ * Opens the cassette at `path` in the given mode.
+ *
+ * @throws {CassetteError} if the mode needs the file, and it cannot be read or is not a
+ *   valid cassette
+ * @throws {TypeError} if an option is invalid
+ */
 export async function openSession<R extends ProcessRunner>(
   path: string | URL,
   options: OpenOptions<R>,
-  advice: RecordingAdvice = ADVICE_BY_MODE,
+  advice: RecordingAdvice = DEFAULT_ADVICE,
 ): Promise<CassetteSession<R>> {
   const file = pathText("the cassette's path", path);
   checkOptions("a cassette's options", options, OPEN_OPTIONS);
@@ -48,23 +54,23 @@ export async function openSession<R extends ProcessRunner>(
   const mode = await modeFor(file, options.mode);
   if (mode === "new-episodes" && plan.isStrict) {
     throw new TypeError(
-      'order: "strict" cannot be had with mode: "new-episodes": what is new comes last in the file',
+      'order: "strict" cannot be combined with mode: "new-episodes", which appends new runs to the end of the file',
     );
   }
-  // Who gives none has a runner of this kind.
+  // Without the option `inner`, `R` is `JobRunner`.
   const inner = mode === "replay" ? null : checkedInner(options.inner) as R;
   const entries = await entriesFor(file, mode);
-  const adds = mode === "new-episodes";
+  const appends = mode === "new-episodes";
   return {
     path: file,
     mode,
     plan,
     playback: entries === null ? null : new Playback(entries, plan),
-    writer: mode === "record" || adds
+    writer: mode === "record" || appends
       ? new CassetteWriter(file, {
         guards: plan.guards,
-        adds,
-        known: entries?.length ?? 0,
+        appends,
+        existing: entries?.length ?? 0,
       })
       : null,
     inner,
@@ -72,7 +78,7 @@ export async function openSession<R extends ProcessRunner>(
   };
 }
 
-/** What records what `inner` runs; no file is looked at. */
+/** Creates a session that records the runs of `inner`, without reading the file. */
 export function recordingSession<R extends ProcessRunner>(
   path: string | URL,
   inner: R | undefined,
@@ -88,27 +94,27 @@ export function recordingSession<R extends ProcessRunner>(
     playback: null,
     writer: new CassetteWriter(file, {
       guards: plan.guards,
-      adds: false,
-      known: 0,
+      appends: false,
+      existing: 0,
     }),
     inner: checkedInner(inner),
-    advice: ADVICE_BY_MODE,
+    advice: DEFAULT_ADVICE,
   };
 }
 
 async function modeFor(path: string, mode: CassetteMode): Promise<RunnerMode> {
   const checked = checkedMode("mode", mode);
   if (checked !== "auto") return checked;
-  return await isCassetteThere(path) ? "replay" : "record";
+  return await cassetteExists(path) ? "replay" : "record";
 }
 
-/** What is played in a mode, or `null` if nothing is. */
+/** The entries to replay in a mode, or `null` if it replays nothing. */
 async function entriesFor(
   path: string,
   mode: RunnerMode,
 ): Promise<readonly CassetteEntry[] | null> {
   if (mode !== "replay" && mode !== "new-episodes") return null;
-  if (mode === "new-episodes" && !await isCassetteThere(path)) return [];
+  if (mode === "new-episodes" && !await cassetteExists(path)) return [];
   return (await Cassette.read(path)).entries;
 }
 

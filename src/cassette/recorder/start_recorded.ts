@@ -5,10 +5,11 @@ import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { type RunningProcess, runOf } from "../../runner/running_process.ts";
 
 /**
- * Starts a command on `inner`. `onComplete` gets what it comes to, as if a verb had
- * run it to its end, once it has ended as a whole.
+ * Starts a command on `inner`, with a transcript of its whole output. `onComplete` gets the
+ * transcript once the run has completed, its output was read to the end, and the caller has
+ * asked for its outcome. It is not called for a run that was killed, except at its timeout.
  *
- * @throws {UnsupportedError} if `inner` starts another command than this
+ * @throws {UnsupportedError} if `inner` starts a different command, without a transcript
  */
 export async function startRecorded(
   inner: ProcessRunner,
@@ -21,9 +22,9 @@ export async function startRecorded(
   if (run.spec.transcript === "none") {
     await process[Symbol.asyncDispose]();
     throw new UnsupportedError(
-      `recording what ${inner.constructor.name} starts`,
-      "it starts a command of its own making, whose output is not kept for the recorder; " +
-        "let it record what it starts itself, or use outputString",
+      `recording a process that ${inner.constructor.name} starts`,
+      "it starts a different command, whose output is not captured for the recorder; " +
+        "record the runner that it starts commands on instead, or use outputString",
       { program: run.spec.program },
     );
   }

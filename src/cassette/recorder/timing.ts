@@ -4,30 +4,34 @@ import type {
   StreamTranscript,
 } from "../../outcome/transcript.ts";
 import { pieceDecoder } from "../../output/piece_decoder.ts";
-import type { CassetteTiming } from "../format/entry.ts";
 import type { OutputSchedule } from "../../runner/simulated_run.ts";
-
-/** What changes a text of a stream on its way to the file, or back. */
-export type ChangeText = (stream: OutputStream, text: string) => string;
+import type { CassetteTiming } from "../format/entry.ts";
 
 const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
 
-/** The timing of a run, of the text as the file has it. */
+/**
+ * Returns the timing of a run for the file. `texts` are the sanitized outputs; `sanitize`
+ * is applied to the pieces, so that joined they are those texts.
+ */
 export function timingOf(
   run: RunTranscript,
   texts: Readonly<Record<OutputStream, string>>,
-  hide: ChangeText,
+  sanitize: (stream: OutputStream, text: string) => string,
 ): CassetteTiming {
   const output = STREAMS.flatMap((stream) => {
     const pieces = timedTexts(run[stream]);
-    const hidden = changePieces(
+    const sanitized = transformPieces(
       pieces.map(({ text }) => text),
-      (text) => hide(stream, text),
+      (text) => sanitize(stream, text),
       texts[stream],
     );
-    return pieces.map(({ at }, index) => ({ at, stream, text: hidden[index] }));
+    return pieces.map(({ at }, index) => ({
+      at,
+      stream,
+      text: sanitized[index],
+    }));
   });
-  // Stable: what came to one stream in one millisecond stays in its order.
+  // The sort is stable: the pieces of one stream stay in their order.
   output.sort((one, other) => one.at - other.at);
   return {
     output: output.filter(({ text }) => text !== ""),
@@ -35,32 +39,36 @@ export function timingOf(
   };
 }
 
-/** When a process that plays a recording prints what, at `speed` times the recorded one. */
+/**
+ * Returns the schedule on which a replayed process prints its output, at `speed` times the
+ * recorded speed. `stdout` has the exact bytes of stdout, if the text does not determine
+ * them.
+ */
 export function scheduleOf(
   timing: CassetteTiming,
   speed: number,
-  show: (text: string) => string,
+  restore: (text: string) => string,
   stdout: { readonly bytes: Uint8Array; readonly encoding: string } | null,
 ): OutputSchedule {
-  const shown = new Map(STREAMS.map((stream) => {
+  const bytesOf = new Map(STREAMS.map((stream) => {
     const texts = timing.output.filter((piece) => piece.stream === stream).map(
       ({ text }) => text,
     );
-    const changed = changePieces(texts, show, show(texts.join("")));
+    const restored = transformPieces(texts, restore, restore(texts.join("")));
     const bytes = stream === "stdout" && stdout !== null
-      ? cutLike(changed, stdout.bytes, stdout.encoding)
-      : changed.map((text) => new TextEncoder().encode(text));
+      ? cutByTexts(stdout.bytes, restored, stdout.encoding)
+      : restored.map((text) => new TextEncoder().encode(text));
     return [stream, bytes.values()];
   }));
   const output = timing.output.map(({ at, stream }) => ({
     at: at / speed,
     stream,
-    bytes: shown.get(stream)!.next().value!,
+    bytes: bytesOf.get(stream)!.next().value!,
   }));
   const end = timing.end / speed;
   const stretch = 1 / speed;
   const hasText = timing.output.some(({ stream }) => stream === "stdout");
-  // Bytes that are no text at all, such as a change of the character set, have no piece.
+  // Bytes that decode to no text, such as an escape sequence of the encoding, have no piece.
   return stdout === null || hasText ? { output, end, stretch } : {
     output: [...output, { at: end, stream: "stdout", bytes: stdout.bytes }],
     end,
@@ -69,58 +77,60 @@ export function scheduleOf(
 }
 
 /**
- * Changes each of the pieces so that together they are `whole`, which is what all of
- * them together become. Where a change would be cut by the end of a piece, that piece's
- * text goes to the next one.
+ * Transforms the pieces of a text so that joined they are `whole`: the transformed text.
+ * Where a replaced value spans several pieces, its text goes to the last of them.
+ *
+ * The pieces are halved recursively, at a boundary where transforming both halves gives the
+ * same text as transforming them together.
  */
-function changePieces(
+function transformPieces(
   pieces: readonly string[],
-  change: (text: string) => string,
+  transform: (text: string) => string,
   whole: string,
 ): string[] {
   if (pieces.join("") === whole) return [...pieces];
-  const changed = pieces.map(() => "");
-  // What fits nowhere comes with the last piece.
-  if (pieces.length > 0) fill(0, pieces.length, whole);
-  return changed;
+  const transformed = pieces.map(() => "");
+  if (pieces.length > 0) distribute(0, pieces.length, whole);
+  return transformed;
 
-  function fill(from: number, to: number, text: string): void {
-    if (to - from > 1) {
-      for (const middle of fromTheMiddle(from, to)) {
-        const left = partly(pieces.slice(from, middle));
-        const right = partly(pieces.slice(middle, to));
-        if (left === null || right === null || left + right !== text) continue;
-        fill(from, middle, left);
-        fill(middle, to, right);
-        return;
-      }
+  function distribute(from: number, to: number, text: string): void {
+    for (const boundary of boundariesOf(from, to)) {
+      const left = transformPart(pieces.slice(from, boundary));
+      const right = transformPart(pieces.slice(boundary, to));
+      if (left === null || right === null || left + right !== text) continue;
+      distribute(from, boundary, left);
+      distribute(boundary, to, right);
+      return;
     }
-    changed[to - 1] = text;
+    // The pieces cannot be separated: the last one gets all of the text.
+    transformed[to - 1] = text;
   }
 
-  function partly(parts: readonly string[]): string | null {
+  function transformPart(parts: readonly string[]): string | null {
     try {
-      return change(parts.join(""));
+      return transform(parts.join(""));
     } catch {
-      // It needs the whole, which it has had: there is no place for a cut here.
+      // A function of the caller may accept the whole text and throw for a part of it.
       return null;
     }
   }
 }
 
-/** How many places are tried: where none of those is right, there is perhaps none at all. */
-const MOST_PLACES = 32;
+/** The number of boundaries that are tried, so that the search takes limited time. */
+const MAX_BOUNDARIES = 32;
 
-/** The places between two pieces, the one in the middle first. */
-function* fromTheMiddle(from: number, to: number): Iterable<number> {
+/** The boundaries between the pieces from `from` to `to`, starting in the middle. */
+function* boundariesOf(from: number, to: number): Iterable<number> {
+  if (to - from <= 1) return;
   const middle = (from + to) >> 1;
-  for (let away = 0; away < Math.min(to - from, MOST_PLACES / 2); away++) {
-    if (middle + away < to) yield middle + away;
-    if (away > 0 && middle - away > from) yield middle - away;
+  const steps = Math.min(to - from, MAX_BOUNDARIES / 2);
+  for (let step = 0; step < steps; step++) {
+    if (middle + step < to) yield middle + step;
+    if (step > 0 && middle - step > from) yield middle - step;
   }
 }
 
-/** The texts of a stream, one for each millisecond in which something came. */
+/** Decodes the pieces of a stream. Pieces that arrived in the same millisecond are joined. */
 function timedTexts(
   stream: StreamTranscript | null,
 ): { at: number; text: string }[] {
@@ -140,26 +150,28 @@ function timedTexts(
   return texts;
 }
 
-/** How many bytes a decoder may hold back; of what it has been given, none becomes more than one UTF-16 unit. */
-const MOST_UNDECODED = 3;
+/** The number of bytes that a decoder may hold back for an incomplete character. */
+const MAX_UNDECODED_BYTES = 3;
 
-/** The bytes in pieces of which each has the text of its own. */
-function cutLike(
-  texts: readonly string[],
+/** Cuts bytes into pieces that decode to the given texts. */
+function cutByTexts(
   bytes: Uint8Array,
+  texts: readonly string[],
   encoding: string,
 ): Uint8Array[] {
   const decoder = pieceDecoder(encoding);
   let at = 0;
-  let length = 0;
-  let until = 0;
+  let decodedLength = 0;
+  let targetLength = 0;
   return texts.map((text, index) => {
     const from = at;
-    until += text.length;
+    targetLength += text.length;
     if (index === texts.length - 1) at = bytes.length;
-    while (at < bytes.length && length < until) {
-      const step = Math.max(1, until - length - MOST_UNDECODED);
-      length += decoder.decode(bytes.subarray(at, at + step)).length;
+    while (at < bytes.length && decodedLength < targetLength) {
+      // A byte never decodes to more than one UTF-16 unit, so this step cannot go too far.
+      const missing = targetLength - decodedLength;
+      const step = Math.max(1, missing - MAX_UNDECODED_BYTES);
+      decodedLength += decoder.decode(bytes.subarray(at, at + step)).length;
       at += step;
     }
     return bytes.slice(from, at);

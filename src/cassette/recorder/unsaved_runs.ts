@@ -1,18 +1,19 @@
 import { runtime } from "../../runtime/detect.ts";
 
-/** How many recorded runs of one recorder are not in their file yet. */
+/** The number of completed runs of one recorder that are not in its file yet. */
 export interface UnsavedRuns {
   readonly path: string;
   count: number;
 }
 
-/** Every recorder that has unsaved runs. */
+/** All recorders with unsaved runs. */
 const recorders = new Set<UnsavedRuns>();
-let isWatching = false;
+let isExitWatched = false;
 
 /**
- * Sets how many unsaved runs a recorder has. If it still has some when the program ends,
- * a warning names the file: without `save` or `await using` they are lost.
+ * Sets the number of unsaved runs of a recorder. If the number is not 0 when the program
+ * exits, a warning on stderr names the file: without `save` or `await using`, the runs are
+ * lost.
  */
 export function setUnsaved(runs: UnsavedRuns, count: number): void {
   runs.count = count;
@@ -21,8 +22,8 @@ export function setUnsaved(runs: UnsavedRuns, count: number): void {
     return;
   }
   recorders.add(runs);
-  if (isWatching) return;
-  isWatching = true;
+  if (isExitWatched) return;
+  isExitWatched = true;
   runtime().onExit(warn);
 }
 

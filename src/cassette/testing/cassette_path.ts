@@ -1,25 +1,32 @@
 import { kindOf, pathText } from "../../command/checks.ts";
-import { textDigest } from "../format/digest.ts";
 import { splitPath } from "../format/cassette_file.ts";
+import { textDigest } from "../format/digest.ts";
 
-/** What tells one test from all others: a test context of Deno's is one. */
+/** Identifies a test by its name and file. The context of a Deno test is a `TestIdentity`. */
 export interface TestIdentity {
-  /** The name of the test, unique in its file: for example, with the names of its `describe`s in front. */
+  /**
+   * The name of the test. It must be unique in the file: put the names of its `describe`
+   * blocks in front, for example.
+   */
   readonly name: string;
-  /** The file of the test, as `import.meta.url` has it. */
+  /** The URL of the test file: `import.meta.url`. */
   readonly origin: string;
-  /** The test that this one is a step of, if it is one. */
+  /** The test of which this test is a step. */
   readonly parent?: { readonly name: string; readonly parent?: unknown };
 }
 
-/** How long a name may be of which a file's is made, in bytes of UTF-8; with the rest a file's may have 255. */
-const LONGEST = 160;
+/**
+ * The longest part of a test's name in the name of its file, in bytes of UTF-8. With the
+ * digest and the suffix, the name must not be longer than 255 bytes, which is the limit of
+ * file systems.
+ */
+const MAX_NAME_BYTES = 160;
 
 /**
- * The path of a test's cassette: beside the test's file, or in `folder`, which is
- * relative to where that file is.
+ * Returns the path of a test's cassette. A relative `folder` is relative to the folder of
+ * the test file.
  *
- * @throws {TypeError} if the name is empty, or the test's file is no file of this machine
+ * @throws {TypeError} if the name is empty, or the origin is not a `file:` URL
  */
 export function cassettePathOf(
   test: TestIdentity,
@@ -27,11 +34,10 @@ export function cassettePathOf(
 ): string {
   checkIdentity(test);
   const file = fileOf(test.origin);
-  const names = [...parents(test), test.name].map(safeName);
+  const names = [...parentNames(test), test.name].map(safeName);
+  const folderPath = pathText("the folder of the cassettes", folder);
   return join(
-    folder instanceof URL
-      ? pathText("the folder of the cassettes", folder)
-      : absolute(file.folder, pathText("the folder of the cassettes", folder)),
+    folder instanceof URL ? folderPath : absolute(file.folder, folderPath),
     file.name,
     ...names.slice(0, -1),
     `${names.at(-1)}.json`,
@@ -39,31 +45,34 @@ export function cassettePathOf(
 }
 
 /**
- * A name that is one for a file, on any system, and no other test's: one that had to be
- * changed for that, or that another differs from by case alone, gets a digest of what it
- * was.
+ * Returns a file name for the name of a test that is valid on every system and different for
+ * every test. A digest of the test's name is appended if the name had to be changed, or
+ * contains more than lower-case ASCII: such a name could collide with another one on a file
+ * system that ignores case or normalizes Unicode.
  */
 export function safeName(name: string): string {
   const safe = name.normalize("NFC").toWellFormed()
     .replaceAll(/[^\p{L}\p{M}\p{N} _.,+=@()-]+/gu, "_")
-    .replaceAll(/^[ .]+|[ .]+$/g, "_").replace(RESERVED, "_$&");
-  const short = shortened(safe);
-  // What ends like a file of ours could be a folder with the name of one.
-  const isAsItWas = short === name && /^[a-z\d _.,+=@()-]+$/.test(name) &&
+    .replaceAll(/^[ .]+|[ .]+$/g, "_").replace(WINDOWS_DEVICE, "_$&");
+  const short = truncated(safe);
+  // A test "a.json" with steps has a folder of that name, like the file of a test "a".
+  const isUnchanged = short === name && /^[a-z\d _.,+=@()-]+$/.test(name) &&
     !name.endsWith(".json");
-  return isAsItWas ? name : `${short.replace(/[ .]+$/, "_")}~${digest(name)}`;
+  return isUnchanged
+    ? name
+    : `${short.replace(/[ .]+$/, "_")}~${digestOf(name)}`;
 }
 
-/** What Windows has for devices, whatever comes after a dot. */
-const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i;
+/** The device names of Windows, which are reserved with any extension. */
+const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i;
 
-function shortened(name: string): string {
-  const bytes = new TextEncoder().encode(name).subarray(0, LONGEST);
-  // Half of a character at the end is left out.
+function truncated(name: string): string {
+  const bytes = new TextEncoder().encode(name).subarray(0, MAX_NAME_BYTES);
+  // In stream mode, the decoder holds back an incomplete character at the end.
   return new TextDecoder().decode(bytes, { stream: true });
 }
 
-function digest(text: string): string {
+function digestOf(text: string): string {
   return textDigest(text).toString(36).padStart(13, "0");
 }
 
@@ -79,26 +88,27 @@ function checkIdentity(test: TestIdentity): void {
   }
 }
 
-function parents({ parent }: TestIdentity): string[] {
+/** The names of the tests that contain a step, the outermost first. */
+function parentNames({ parent }: TestIdentity): string[] {
   const names: string[] = [];
   for (
-    let above = parent;
-    above !== undefined && above !== null;
-    above = above.parent as typeof parent
+    let ancestor = parent;
+    ancestor !== undefined && ancestor !== null;
+    ancestor = ancestor.parent as typeof parent
   ) {
-    if (typeof above.name !== "string") {
+    if (typeof ancestor.name !== "string") {
       throw new TypeError(
         `withCassette: expected the name of the test's parent to be a string, got ${
-          kindOf(above.name)
+          kindOf(ancestor.name)
         }`,
       );
     }
-    names.unshift(above.name);
+    names.unshift(ancestor.name);
   }
   return names;
 }
 
-/** The folder and the name of a test's file; the name is one already, on the system that has the file. */
+/** The folder and the name of the test file. */
 function fileOf(origin: string): { folder: string; name: string } {
   if (!URL.canParse(origin) || new URL(origin).protocol !== "file:") {
     throw new TypeError(

@@ -4,39 +4,40 @@ import type { TestIdentity } from "./cassette_path.ts";
 /** A call of `withCassette`. */
 export interface TestCall {
   readonly test: TestIdentity;
-  /** The text of the test's body, which tells two tests apart where no place is known. */
+  /** The source text of the body, which is compared if a location is not known. */
   readonly body: string;
-  /** Where the call is, as `file:line:column`; `null` if the runtime does not tell. */
-  readonly place: string | null;
+  /** The location of the call as `file:line:column`; `null` if the stack trace lacks it. */
+  readonly location: string | null;
 }
 
 /** The first call for each cassette, by the cassette's path. */
 const firstCalls = new Map<string, TestCall>();
 
 /**
- * The place that calls the function which calls this one; `null` if the runtime does not
- * tell. On Bun, a call in the place of a function's result has no frame of its own:
- * JavaScriptCore replaces the frame of the function.
+ * Returns the location from which the function that calls this one was called, or `null` if
+ * the stack trace lacks it. On Bun, a call in tail position has no frame: JavaScriptCore
+ * replaces the frame of the calling function.
  */
-export function placeOfCaller(): string | null {
+export function callerLocation(): string | null {
   const [, , caller = ""] = (new Error().stack ?? "").split("\n").filter(
     (line) => /:\d+:\d+\)?$/.test(line),
   );
-  const place = /((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/.exec(caller)?.[1] ??
+  const location = /((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/.exec(caller)?.[1] ??
     null;
-  // A frame of the runtime itself is of no use to a reader.
-  return place === null || /^(?:ext|node|native|bun):/.test(place)
+  // A frame of the runtime itself does not help the author of the test.
+  return location === null || /^(?:ext|node|native|bun):/.test(location)
     ? null
-    : place;
+    : location;
 }
 
 /**
- * Refuses a second test with the same cassette: each would replace what the other
- * recorded, or replay it. A test that runs again is no second test.
+ * Refuses a cassette that another test uses: each test would replace or replay the
+ * recordings of the other. The same test may run again.
  *
- * @throws {TypeError} naming the places of both calls
+ * @throws {TypeError} if another test uses the cassette. The message names the locations of
+ *   both calls.
  */
-export async function checkOneTest(
+export async function refuseSharedCassette(
   path: string,
   call: TestCall,
 ): Promise<void> {
@@ -46,45 +47,48 @@ export async function checkOneTest(
     return;
   }
   if (!await isOtherTest(first, call)) return;
-  const [one, other] = await placesOf(first, call);
+  const [one, other] = await locationsOf(first, call);
   throw new TypeError(
-    `withCassette: two tests have one cassette, ${path}: ${one} and ${other}. Give each test a name of its own; ` +
-      "for example, put the names of its `describe`s in front",
+    `withCassette: two tests use the same cassette, ${path}: ${one} and ${other}. Give each test a unique name; ` +
+      "for example, put the names of its `describe` blocks in front",
   );
 }
 
 async function isOtherTest(first: TestCall, call: TestCall): Promise<boolean> {
   if (first.test === call.test) return false;
-  if (first.place === null || call.place === null) {
+  if (first.location === null || call.location === null) {
     return first.body !== call.body;
   }
-  if (first.place === call.place) return false;
+  if (first.location === call.location) return false;
   if (first.body !== call.body || runtime().environment.hasExactStacks) {
     return true;
   }
-  // One body, and two places that are perhaps those of two calls of a helper.
-  return await isCallAt(first.place) && await isCallAt(call.place);
+  // On Bun, the locations may be those of two calls of one helper, whose own frame is
+  // missing. They are two tests only if both locations are calls of `withCassette`.
+  return await isCallAt(first.location) && await isCallAt(call.location);
 }
 
-/** Whether the line at a place has the call itself, and not that of a function whose frame was dropped. */
-async function isCallAt(place: string): Promise<boolean> {
-  const [, file, line] = /^(.+):(\d+):\d+$/.exec(place) ?? [];
+/** Returns whether the line at a location contains a call of `withCassette`. */
+async function isCallAt(location: string): Promise<boolean> {
+  const [, file, line] = /^(.+):(\d+):\d+$/.exec(location) ?? [];
   const text = await runtime().files.readText(file).catch(() => "");
   return text.split("\n")[Number(line) - 1]?.includes("withCassette") === true;
 }
 
-/** Both places; where the runtime tells none, the lines of the test's file that have its name. */
-async function placesOf(
+/**
+ * The locations of both calls. In place of an unknown one, the line of the test file that
+ * contains the name of the test.
+ */
+async function locationsOf(
   first: TestCall,
   call: TestCall,
 ): Promise<[string, string]> {
-  const lines = first.place === null || call.place === null
+  const lines = first.location === null || call.location === null
     ? await linesWithName(call.test)
     : [];
-  const fileOf = ({ test }: TestCall) => test.origin;
   return [
-    first.place ?? withLine(fileOf(first), lines[0]),
-    call.place ?? withLine(fileOf(call), lines[1] ?? lines[0]),
+    first.location ?? withLine(first.test.origin, lines[0]),
+    call.location ?? withLine(call.test.origin, lines[1] ?? lines[0]),
   ];
 }
 
@@ -92,7 +96,7 @@ function withLine(file: string, line: number | undefined): string {
   return line === undefined ? file : `${file}:${line}`;
 }
 
-/** The numbers of the lines in a test's file that have the name of the test as a literal. */
+/** The numbers of the lines of the test file that contain the test's name as a string literal. */
 async function linesWithName(
   { name, origin }: TestIdentity,
 ): Promise<number[]> {

@@ -7,8 +7,8 @@ import {
 import { JobRunner } from "../../runner/job_runner.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { runtime } from "../../runtime/detect.ts";
+import { cassetteExists } from "../format/cassette_file.ts";
 import { textDigest } from "../format/digest.ts";
-import { isCassetteThere } from "../format/cassette_file.ts";
 import {
   type CassetteMode,
   type CassetteOptions,
@@ -16,47 +16,47 @@ import {
   OPEN_OPTIONS,
 } from "../recorder/options.ts";
 import {
-  askedOf,
   disposeReplayed,
-  openAdvised,
+  openWithAdvice,
   recordedKeys,
   type RecordReplayRunner,
+  requestCountOf,
 } from "../recorder/record_replay_runner.ts";
 import { cassettePathOf, type TestIdentity } from "./cassette_path.ts";
-import { checkOneTest, placeOfCaller } from "./test_calls.ts";
+import { callerLocation, refuseSharedCassette } from "./test_calls.ts";
 
-/** How {@linkcode withCassette} records and replays. */
+/** The options of {@linkcode withCassette}. */
 export interface WithCassetteOptions<R extends ProcessRunner = JobRunner>
   extends CassetteOptions {
   /**
    * Whether runs are recorded or replayed.
    *
-   * @default what the variable `PROCESSKIT_CASSETTES` says; else `"replay"` where `CI` is set; else `"auto"`
+   * @default the value of the variable `PROCESSKIT_CASSETTES`; without it, `"replay"` if `CI` is set, else `"auto"`
    */
   mode?: CassetteMode;
   /**
-   * The folder of the cassettes, in place of `__cassettes__` beside the test. A relative
-   * one is relative to the test's own folder.
+   * The folder of the cassettes. A relative path is relative to the folder of the test file.
    *
    * @default {"__cassettes__"}
    */
   dir?: string | URL;
   /**
-   * What runs the real thing.
+   * The runner that executes commands. A replay does not use it. The default one is disposed
+   * of after the test.
    *
    * @default {new JobRunner()}
    */
   inner?: R;
 }
 
-/** What a test does with its cassette. */
+/** The body of a test, which gets the runner to use. */
 export type CassetteBody<R extends ProcessRunner, T> = (
   runner: RecordReplayRunner<R>,
 ) => T | Promise<T>;
 
 type Options = WithCassetteOptions<ProcessRunner>;
 
-const FIXTURE_OPTIONS: Readonly<Record<keyof Options, true>> = {
+const OPTIONS: Readonly<Record<keyof Options, true>> = {
   dir: true,
   ...OPEN_OPTIONS,
 };
@@ -64,28 +64,31 @@ const FIXTURE_OPTIONS: Readonly<Record<keyof Options, true>> = {
 const VARIABLE = "PROCESSKIT_CASSETTES";
 
 /**
- * Gives a test a runner with a cassette of its own, and saves what it recorded when
- * `body` returns; what `body` returned is returned. A body that throws, or rejects,
- * writes nothing.
+ * Runs a test with a runner that has a cassette of its own, and returns the value of `body`.
+ * New recordings are saved when `body` returns. If `body` throws, nothing is written.
  *
- * `test` is the context that Deno gives a test, or a step of one, or
- * `{ name, origin: import.meta.url }`. The cassette is
- * `__cassettes__/<test file>/<test name>.json`, beside the test; of a step,
- * `__cassettes__/<test file>/<test name>/<step name>.json`. A name that cannot be a
- * file's on every system is changed, and gets a digest of what it was.
+ * `test` is the context that Deno passes to a test or a step, or
+ * `{ name, origin: import.meta.url }`. The path of the cassette, relative to the test file,
+ * is `__cassettes__/<test file>/<test name>.json`, or
+ * `__cassettes__/<test file>/<test name>/<step name>.json` for a step. A name that is not a
+ * valid and unique file name on every system is changed, and a digest of it is appended.
  *
- * Without a `mode`, the variable `PROCESSKIT_CASSETTES` counts (`record`, `replay`,
- * `auto`, `new-episodes` or `passthrough`); else it is `"replay"` where `CI` is set, and
- * `"auto"` elsewhere. On Deno neither variable is looked at without permission, and none
- * is asked for: a replay needs `--allow-read` alone.
+ * Without the option `mode`, the environment variable `PROCESSKIT_CASSETTES` chooses the
+ * mode: `record`, `replay`, `auto`, `new-episodes` or `passthrough`. If it is not set, the
+ * mode is `"replay"` if `CI` is set (to anything but `false` or `0`), and else `"auto"`. On
+ * Deno, a variable is ignored if there is no permission to read it, and no permission is
+ * requested: a replay needs only `--allow-read`.
  *
- * What a body throws while a cassette is playing tells so at the end of its message. A
- * step of Deno's that fails does not make the body around it throw: give each step a
- * cassette of its own.
+ * If `body` throws during a replay, a note at the end of the error's message names the
+ * cassette and tells how to record it again. A failed step of a Deno test does not make
+ * the body around it throw, so give each step a cassette of its own.
  *
- * @throws {CassetteError} if the cassette cannot be read or written, or a guard refused a run
- * @throws {TypeError} if the test has no name or file, an option or the variable is not what it has to be, or another
- *   test has recorded the same cassette
+ * @throws {CassetteError} if the cassette cannot be read or written, a guard refused a run,
+ *   or nothing was run with the runner of a new cassette
+ * @throws {TypeError} if `test`, an option or the variable is invalid, or another test uses
+ *   the same cassette
+ * @throws {RangeError} if `speed` is not a number above 0
+ * @throws {UnsupportedError} if {@linkcode paths} needs a permission that is missing
  *
  * @example
  * ```ts ignore
@@ -102,7 +105,7 @@ export function withCassette<T>(
   test: TestIdentity,
   body: CassetteBody<JobRunner, T>,
 ): Promise<T>;
-/** Gives a test a runner with a cassette of its own, recorded and replayed as the options say. */
+/** Runs a test with a runner that has a cassette of its own, with these options. */
 export function withCassette<T, R extends ProcessRunner = JobRunner>(
   test: TestIdentity,
   options: WithCassetteOptions<R>,
@@ -112,33 +115,33 @@ export async function withCassette(
   test: TestIdentity,
   ...rest: readonly unknown[]
 ): Promise<unknown> {
-  const place = placeOfCaller();
+  const location = callerLocation();
   const [given = {}] = rest.slice(0, -1);
   const body = rest.at(-1) as CassetteBody<ProcessRunner, unknown>;
   checkFunction("withCassette: the body", body);
-  checkOptions("withCassette: the options", given, FIXTURE_OPTIONS);
-  const { dir, ...own }: Options = given;
+  checkOptions("withCassette: the options", given, OPTIONS);
+  const { dir, ...options }: Options = given;
   const path = cassettePathOf(test, dir);
-  await checkOneTest(path, { test, body: String(body), place });
-  const choice = own.mode === undefined
+  await refuseSharedCassette(path, { test, body: String(body), location });
+  const choice = options.mode === undefined
     ? modeOfEnvironment()
-    : { mode: own.mode, by: "mode" as const };
+    : { mode: options.mode, by: "mode" as const };
   const { mode } = choice;
-  await using owned = own.inner === undefined ? new JobRunner() : null;
-  const inner = own.inner ?? owned!;
-  const runner = await openAdvised(
+  await using ownRunner = options.inner === undefined ? new JobRunner() : null;
+  const inner = options.inner ?? ownRunner!;
+  const runner = await openWithAdvice(
     path,
-    { ...own, mode, inner },
+    { ...options, mode, inner },
     {
-      add: `run this test ${running("new-episodes", choice)}`,
-      all: `run it ${recording(choice)}`,
+      add: `run this test ${withMode("new-episodes", choice)}`,
+      all: `run this test ${withMode("record", choice)}`,
     },
   )
     .catch((error: unknown) => {
-      const isToPlay = mode === "replay" || mode === "auto";
-      throw isToPlay && error instanceof CassetteError &&
-          MENDED_BY_RECORDING.has(error.reason)
-        ? withNote(error, noteOnReplay(choice))
+      const isReplay = mode === "replay" || mode === "auto";
+      throw isReplay && error instanceof CassetteError &&
+          FIXED_BY_RECORDING.has(error.reason)
+        ? withNote(error, noteOnOpening(choice))
         : error;
     });
   let value: unknown;
@@ -146,11 +149,11 @@ export async function withCassette(
     value = await body(runner);
   } catch (error) {
     runner.discard();
-    // A miss says by itself how to record again.
-    const isPlaying = !(error instanceof CassetteMissError) &&
+    // The message of a miss already tells how to record again.
+    const needsNote = !(error instanceof CassetteMissError) &&
       (runner.mode === "replay" ||
-        (runner.mode === "new-episodes" && await isCassetteThere(path)));
-    throw isPlaying ? withNote(error, noteOnPlaying(path, choice)) : error;
+        (runner.mode === "new-episodes" && await cassetteExists(path)));
+    throw needsNote ? withNote(error, noteOnReplay(path, choice)) : error;
   } finally {
     await disposeReplayed(runner);
   }
@@ -158,16 +161,18 @@ export async function withCassette(
   try {
     await runner.save();
   } catch (error) {
-    // The error tells that they are not saved: no warning has to, at the end of the program.
+    // Discarded, so that there is no warning about unsaved runs in addition to this error.
     runner.discard();
     throw error;
   }
-  if (runner.mode === "record") checkIsAlone(path, recordedKeys(runner));
+  if (runner.mode === "record") {
+    refuseOtherRecording(path, recordedKeys(runner));
+  }
   return value;
 }
 
 /**
- * Refuses to record a cassette without any run: it would pass for ever, and test nothing.
+ * Refuses to record a cassette without any run. A test that runs nothing would always pass.
  *
  * @throws {CassetteError} with the reason `"empty"`
  */
@@ -176,44 +181,46 @@ async function refuseWithoutRuns(
   runner: RecordReplayRunner<ProcessRunner>,
 ): Promise<void> {
   const isNew = runner.mode === "record" ||
-    (runner.mode === "new-episodes" && !await isCassetteThere(path));
-  if (!isNew || askedOf(runner) > 0) return;
+    (runner.mode === "new-episodes" && !await cassetteExists(path));
+  if (!isNew || requestCountOf(runner) > 0) return;
   throw new CassetteError(
     path,
     "empty",
-    "no run went through the runner, so there is nothing to record; was the code under test given the runner?",
+    "nothing was run with the runner, so there is nothing to record; pass the runner to the code under test",
   );
 }
 
-/** What is wrong with a file that a new one has not. */
-const MENDED_BY_RECORDING: ReadonlySet<CassetteErrorReason> = new Set(
+/** The problems of a file that recording it again solves. */
+const FIXED_BY_RECORDING: ReadonlySet<CassetteErrorReason> = new Set(
   ["not-found", "invalid-data"] as const,
 );
 
-/** What this program has recorded anew, by the path of the cassette: a digest of the commands. */
-const recordedHere = new Map<string, bigint>();
+/** For each cassette that this process has recorded, the digest of its commands. */
+const recordedCommands = new Map<string, bigint>();
 
-/** Refuses a second test that has the cassette of another one: what that recorded is gone. */
-function checkIsAlone(path: string, keys: ReadonlySet<string>): void {
+/**
+ * Refuses a second recording of a cassette with different commands: it has replaced the
+ * recording of another test. The same test may run again, with the same commands.
+ */
+function refuseOtherRecording(path: string, keys: ReadonlySet<string>): void {
   const commands = textDigest(JSON.stringify([...keys].sort()));
-  const before = recordedHere.get(path) ?? commands;
-  recordedHere.set(path, commands);
-  // A test that is run again asks for the same.
-  if (before === commands) return;
+  const previous = recordedCommands.get(path) ?? commands;
+  recordedCommands.set(path, commands);
+  if (previous === commands) return;
   throw new TypeError(
-    `withCassette: ${path} was recorded twice by one program, with different commands: two tests of that file ` +
-      "have one name, or one that runs again asks for something else. Give each test a name of its own (for " +
-      "example, put the names of its `describe`s in front), and record them again",
+    `withCassette: ${path} was recorded twice in one process, with different commands: two tests of the file ` +
+      "have the same name, or a test that ran again ran other commands. Give each test a unique name (for " +
+      "example, put the names of its `describe` blocks in front), and record the tests again",
   );
 }
 
-/** A mode, and what it was chosen by: the option, a variable, or nothing at all. */
-interface Choice {
+/** A mode, and the option or variable that chose it; `null` for the default. */
+interface ModeChoice {
   readonly mode: CassetteMode;
   readonly by: "mode" | typeof VARIABLE | "CI" | null;
 }
 
-function modeOfEnvironment(): Choice {
+function modeOfEnvironment(): ModeChoice {
   const { environment } = runtime();
   const chosen = environment.variable(VARIABLE);
   if (chosen) {
@@ -226,50 +233,50 @@ function modeOfEnvironment(): Choice {
     : { mode: "auto", by: null };
 }
 
-function noteOnPlaying(path: string, choice: Choice): string {
-  return `(The cassette ${path} was playing: what it has was not run. ` +
-    `To record it again, run this test ${recording(choice)}.)`;
+/** The note for an error of the body during a replay. */
+function noteOnReplay(path: string, choice: ModeChoice): string {
+  return `(Recorded commands were replayed from the cassette ${path}, not executed. ` +
+    `To record it again, run this test ${withMode("record", choice)}.)`;
 }
 
-function noteOnReplay(choice: Choice): string {
+/** The note for a cassette that could not be opened for a replay. */
+function noteOnOpening(choice: ModeChoice): string {
   const { mode, by } = choice;
-  const why = mode === "auto"
-    ? "since it is there"
+  const reason = mode === "auto"
+    ? "because the file exists"
     : by === "CI"
-    ? "since CI is set"
-    : `as the ${by === "mode" ? "option" : "variable"} ${by} says`;
-  return `(The cassette was to be replayed, ${why}. To record it, run this test ${
-    recording(choice)
+    ? "because CI is set"
+    : `because of the ${by === "mode" ? "option" : "variable"} ${by}`;
+  return `(The cassette was opened for replay ${reason}. To record it, run this test ${
+    withMode("record", choice)
   }.)`;
 }
 
-/** How to run a test for its cassette to be recorded. */
-function recording(choice: Choice): string {
-  return running("record", choice);
-}
-
-/** How to run a test in a mode: by the option, if it was chosen by that, or by the variable. */
-function running(mode: CassetteMode, { by }: Choice): string {
+/** Tells how to run a test in a mode: with the option if it has one, else with the variable. */
+function withMode(mode: CassetteMode, { by }: ModeChoice): string {
   if (by === "mode") return `with mode: "${mode}"`;
   return runtime().environment.canReadVariable(VARIABLE)
     ? `with ${VARIABLE}=${mode}`
-    : `with ${VARIABLE}=${mode}, and --allow-env=${VARIABLE} for it to be seen`;
+    : `with ${VARIABLE}=${mode}, and with --allow-env=${VARIABLE}, which is needed to read it`;
 }
 
-/** The error with a note at the end of its message, or one in its place that has it. */
+/**
+ * Appends a note to the message of an error. Returns a new error with the note and the
+ * `cause` if the message cannot be changed, or the thrown value is not an error.
+ */
 function withNote(error: unknown, note: string): unknown {
   if (error instanceof Error) {
     const { message, stack } = error;
     if (message.endsWith(note)) return error;
     try {
       error.message = message === "" ? note : `${message}\n\n${note}`;
-      // The stack has the message as it was when the error was made.
+      // The stack contains the message from the time when the error was created.
       if (stack !== undefined && message !== "") {
         error.stack = stack.replace(message, () => error.message);
       }
       return error;
     } catch {
-      // It is frozen, or its message is no property of its own.
+      // The error is frozen, or its message has no setter.
     }
   }
   return new Error(`${String(error)}\n\n${note}`, { cause: error });

@@ -1,14 +1,16 @@
-import type { CommandSpec } from "../../command/spec.ts";
 import type { CassetteField, CassetteKey } from "../format/entry.ts";
 import type { Placeholders } from "./placeholders.ts";
 
-/** Makes what may be kept of a text that is about to be. */
+/** Returns the text to store in place of `text`. Of `"stdin"`, only the digest is stored. */
 export type RedactFunction = (field: CassetteField, text: string) => string;
 
-/** Makes the key that is kept, and matched, of the one a command has. */
+/** Returns the key to store and to match in place of `key`. */
 export type NormalizeFunction = (key: CassetteKey) => CassetteKey;
 
-/** How the texts of one command look in the file, and what they were. */
+/**
+ * Rewrites the texts of one command on the way into the cassette, and restores the
+ * reversible placeholders on the way out.
+ */
 export class FieldTransform {
   readonly #placeholders: Placeholders | null;
   readonly #normalizers: readonly NormalizeFunction[];
@@ -24,40 +26,43 @@ export class FieldTransform {
     this.#redactions = redactions;
   }
 
-  /** Whether every text stays as it is. */
+  /** Whether {@linkcode FieldTransform.sanitize} changes nothing but lone surrogates. */
   get isIdentity(): boolean {
     return this.#placeholders === null && this.#redactions.length === 0;
   }
 
-  /** Whether the words in the file tell what they were. */
+  /** Whether the program, arguments and working directory can be restored from the file. */
   get isReversible(): boolean {
     return this.#normalizers.length === 0 && this.#redactions.length === 0;
   }
 
-  /** A text as it is in the file. */
+  /** Returns the text to store in the cassette, with lone surrogates replaced. */
   sanitize(field: CassetteField, text: string): string {
-    // Before as well: what is looked for is well-formed.
+    // Also replaced before the search, because the texts that are searched for are well-formed.
     const wellFormed = text.toWellFormed();
     return this.isIdentity
       ? wellFormed
-      : this.sanitizeExactly(field, wellFormed).toWellFormed();
+      : this.sanitizeKeepingSurrogates(field, wellFormed).toWellFormed();
   }
 
-  /** Like {@linkcode FieldTransform.sanitize}, with the halves of characters left as they are. */
-  sanitizeExactly(field: CassetteField, text: string): string {
-    let hidden = this.#placeholders?.insert(text) ?? text;
+  /**
+   * Like {@linkcode FieldTransform.sanitize}, but keeps lone surrogates, which stand for
+   * bytes that are not UTF-8.
+   */
+  sanitizeKeepingSurrogates(field: CassetteField, text: string): string {
+    let sanitized = this.#placeholders?.insert(text) ?? text;
     for (const redact of this.#redactions) {
-      hidden = checkedText("redact", redact(field, hidden));
+      sanitized = checkedText(redact(field, sanitized));
     }
-    return hidden;
+    return sanitized;
   }
 
-  /** A text of the file as the command is to see it: what stood in for something is that again. */
+  /** Replaces the placeholders in a stored text with the values that they stand for. */
   restore(text: string): string {
     return this.#placeholders?.restore(text) ?? text;
   }
 
-  /** The key as it is in the file, of one whose texts are. */
+  /** Applies the caller's `normalize` functions to a key whose texts are already sanitized. */
   normalizeKey(key: CassetteKey): CassetteKey {
     return this.#normalizers.reduce(
       (key, normalize) => checkedKey(normalize(Object.freeze(key))),
@@ -66,16 +71,13 @@ export class FieldTransform {
   }
 }
 
-/** What changes nothing. */
+/** A transform without placeholders and functions. */
 export const IDENTITY = new FieldTransform(null, [], []);
 
-/** Makes the transform of a command. */
-export type TransformOf = (spec: CommandSpec) => FieldTransform;
-
-function checkedText(what: string, text: unknown): string {
+function checkedText(text: unknown): string {
   if (typeof text === "string") return text;
   throw new TypeError(
-    `${what}: expected the function to return a string, got ${typeof text}`,
+    `redact: expected the function to return a string, got ${typeof text}`,
   );
 }
 
@@ -90,7 +92,7 @@ function checkedKey(value: unknown): CassetteKey {
   if (!isKey) {
     throw new TypeError(
       "normalize: expected the function to return a key: " +
-        "{ program, args, cwd, hasStdin, stdinDigest }, as it was given one",
+        "{ program, args, cwd, hasStdin, stdinDigest }, like its argument",
     );
   }
   return {

@@ -1,17 +1,20 @@
 import { CassetteError } from "../../outcome/cassette_errors.ts";
 import type { CassetteEntry, CassetteField } from "../format/entry.ts";
 
-/** Why an entry is not to be kept. */
+/** The reason why a {@linkcode Guard} refuses an entry. */
 export interface GuardRefusal {
-  /** The text that is not to be kept. */
+  /** The field with the problem. */
   readonly field: CassetteField;
-  /** What is wrong with it, in words that go into a message: never the text itself. */
+  /** The problem, for the error message. It must not contain the text of the field. */
   readonly reason: string;
 }
 
 /**
- * Looks at an entry as it would be kept, and returns why it is not to be, or nothing.
- * What it throws rejects the save as it is.
+ * Checks an entry before it is saved. The entry is as it would be in the file: normalized
+ * and redacted.
+ *
+ * Return a {@linkcode GuardRefusal} to refuse the entry, or nothing to accept it. An error
+ * that the guard throws is thrown by the save, unchanged.
  */
 export type Guard = (
   entry: CassetteEntry,
@@ -23,11 +26,12 @@ export type Guard = (
   | Promise<GuardRefusal | null | undefined | void>;
 
 /**
- * Has every guard look at an entry, as the one with this number in the file at `path`.
+ * Calls the guards with an entry that would have this index in the file at `path`.
  *
- * @throws {CassetteError} if one refuses it; and what a guard throws
+ * @throws {CassetteError} with the reason `"refused"` if a guard refuses the entry. An error
+ *   of a guard is thrown unchanged.
  */
-export async function checkByGuards(
+export async function runGuards(
   guards: readonly Guard[],
   entry: CassetteEntry,
   index: number,
@@ -50,7 +54,7 @@ function checkedRefusal(value: unknown): GuardRefusal | null {
   );
 }
 
-/** The error for an entry that was refused: it names the entry by what is not the text. */
+/** The error for a refused entry. It must not show the text of the refused field. */
 function refusedError(
   path: string,
   entry: CassetteEntry,
@@ -64,6 +68,6 @@ function refusedError(
     path,
     "refused",
     `entries[${index}]${program}, ${field}: refused by a guard: ${reason}. Nothing was written; ` +
-      "have it replaced by redact, or do not record it",
+      "replace the text with the option redact, or do not record this command",
   );
 }

@@ -3,68 +3,76 @@ import { runtime } from "../../runtime/detect.ts";
 import type { HostEnvironment } from "../../runtime/runtime.ts";
 import type { Placeholder } from "./placeholders.ts";
 
-/** Which folders {@linkcode paths} is about. */
+/** The folders that {@linkcode paths} replaces. At least one must be true. */
 export interface PathsOptions {
   /**
-   * The program's own working directory, which becomes `<CWD>`.
+   * Whether to replace the working directory of the current process with `<CWD>`.
    *
    * @default {false}
    */
   cwd?: boolean;
   /**
-   * The user's home, which becomes `<HOME>`.
+   * Whether to replace the user's home directory with `<HOME>`.
    *
    * @default {false}
    */
   home?: boolean;
   /**
-   * Where temporary files go, which becomes `<TMP>`.
+   * Whether to replace the folder for temporary files with `<TMP>`.
    *
    * @default {false}
    */
   tmp?: boolean;
 }
 
-type Which = Parameters<HostEnvironment["folder"]>[0];
+type FolderName = Parameters<HostEnvironment["folder"]>[0];
 
-const NAMES: Readonly<Record<Which, string>> = {
+const PLACEHOLDER_NAMES: Readonly<Record<FolderName, string>> = {
   cwd: "CWD",
   home: "HOME",
   tmp: "TMP",
 };
 
-/** Reads what only a cassette needs to know; set by {@linkcode PathNormalizer} itself. */
+/**
+ * Returns the placeholders of a normalizer. Assigned by {@linkcode PathNormalizer}, whose
+ * folders are private.
+ *
+ * @throws {UnsupportedError} if a folder cannot be determined without a permission
+ */
 export let placeholdersOfPaths: (normalizer: PathNormalizer) => Placeholder[];
 
-/** Folders that differ from one machine to the next; made by {@linkcode paths}. */
+/** Replaces folders that differ between machines. Created by {@linkcode paths}. */
 export class PathNormalizer {
   static {
     placeholdersOfPaths = (normalizer) =>
-      normalizer.#which.map((which) => ({
-        name: NAMES[which],
-        text: withoutEnd(runtime().environment.folder(which)),
+      normalizer.#folders.map((folder) => ({
+        name: PLACEHOLDER_NAMES[folder],
+        text: withoutTrailingSlash(runtime().environment.folder(folder)),
         isFolder: true,
       }));
   }
 
-  readonly #which: readonly Which[];
+  readonly #folders: readonly FolderName[];
 
-  /** Use {@linkcode paths}. */
-  constructor(which: readonly ("cwd" | "home" | "tmp")[]) {
-    this.#which = which;
+  /** Creates a normalizer for {@linkcode paths}. Use that function instead. */
+  constructor(folders: readonly ("cwd" | "home" | "tmp")[]) {
+    this.#folders = folders;
   }
 }
 
 /**
- * For `normalize`: has `<CWD>`, `<HOME>` and `<TMP>` stand for the folders of this
- * machine in a cassette, in arguments, the working directory, the path of a stdin file
- * and both outputs; a replay gets those of its own machine. A folder within another
- * goes first.
+ * Replaces the folders of this machine with placeholders in a cassette. Pass the result as
+ * the option `normalize`.
  *
- * On Deno `home` needs `--allow-env=HOME` and `tmp` needs `--allow-env=TMPDIR`, also
- * for a replay; without them the cassette is not opened, with an `UnsupportedError`.
+ * The placeholders `<CWD>`, `<HOME>` and `<TMP>` are used in the program, the arguments,
+ * the working directory, stdin (text or the path of a file), stdout and stderr. A replay
+ * restores them to the folders of the machine on which it runs. If one folder contains
+ * another, the inner one is replaced first.
  *
- * @throws {TypeError} if it is told no folder, or one of another name
+ * On Deno, `home` needs `--allow-env=HOME` and `tmp` needs `--allow-env=TMPDIR`, for a
+ * replay too. Without the permission, opening the cassette throws an `UnsupportedError`.
+ *
+ * @throws {TypeError} if no folder is chosen, or an option is unknown or not a boolean
  *
  * @example
  * ```ts
@@ -73,23 +81,24 @@ export class PathNormalizer {
  * const runner = RecordReplayRunner.record("/tmp/pwd.json", undefined, {
  *   normalize: paths({ cwd: true, tmp: true }),
  * });
- * console.log(await runner.run(new Command("pwd"))); // such as /home/me/project, and in the file <CWD>
+ * console.log(await runner.run(new Command("pwd"))); // such as /home/me/project; the file has <CWD>
  * runner.discard();
  * ```
  */
 export function paths(options: PathsOptions): PathNormalizer {
-  checkOptions("paths", options, NAMES);
-  const which = (Object.keys(NAMES) as Which[]).filter((name) =>
+  checkOptions("paths", options, PLACEHOLDER_NAMES);
+  const names = Object.keys(PLACEHOLDER_NAMES) as FolderName[];
+  const folders = names.filter((name) =>
     checkBoolean(`paths: ${name}`, options[name] ?? false)
   );
-  if (which.length === 0) {
+  if (folders.length === 0) {
     throw new TypeError(
       "paths: expected at least one of { cwd: true, home: true, tmp: true }",
     );
   }
-  return new PathNormalizer(which);
+  return new PathNormalizer(folders);
 }
 
-function withoutEnd(path: string): string {
+function withoutTrailingSlash(path: string): string {
   return path.replace(/[/\\]+$/, "");
 }

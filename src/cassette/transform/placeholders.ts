@@ -1,13 +1,13 @@
-/** A text that is not to be in the file, and the name of what stands in for it there. */
+/** A value and the placeholder `<name>` that replaces it in the file. */
 export interface Placeholder {
   readonly name: string;
-  /** `null` where it is not known: then what stands in for it stays. */
+  /** The value; `null` if it is not known. A placeholder in the file then stays as it is. */
   readonly text: string | null;
-  /** Whether it is the path of a folder, and not a part of another name. */
+  /** Whether the value is the path of a folder, which does not match within a longer file name. */
   readonly isFolder: boolean;
 }
 
-/** Where a secret is. */
+/** An occurrence of a secret in a text. */
 interface Span {
   readonly start: number;
   readonly end: number;
@@ -15,19 +15,21 @@ interface Span {
 }
 
 /**
- * What stands in for texts: `<NAME>`. The way there and back is exact, also for a text
- * that holds a `<NAME>` of its own: that gets a backslash more, `<\NAME>`.
+ * Replaces values with placeholders of the form `<NAME>`, and restores them.
  *
- * Nothing of a secret stays, also where two of them share a part: of the second one
- * `<NAME\8>` stands for what is left from the 8th character on.
+ * Restoring is exact. A `<NAME>` that the text already contains is escaped with a backslash,
+ * as `<\NAME>`. One that already has backslashes gets one more.
+ *
+ * If two secrets overlap in a text, no part of either stays: `<NAME\8>` stands for the rest
+ * of the second secret, without its first 8 characters.
  */
 export class Placeholders {
   readonly #secrets: readonly {
     readonly name: string;
     readonly text: string;
   }[];
-  readonly #folderOf = new Map<string, string>();
-  readonly #textOf = new Map<string, string>();
+  readonly #folderNames = new Map<string, string>();
+  readonly #values = new Map<string, string>();
   readonly #insertPattern: RegExp;
   readonly #restorePattern: RegExp;
 
@@ -35,17 +37,17 @@ export class Placeholders {
     const names = placeholders.map(({ name }) => RegExp.escape(name)).join("|");
     const secrets: { name: string; text: string }[] = [];
     for (const { name, text, isFolder } of placeholders) {
-      if (text === null || this.#textOf.has(name)) continue;
-      this.#textOf.set(name, text);
+      if (text === null || this.#values.has(name)) continue;
+      this.#values.set(name, text);
       if (!isFolder) secrets.push({ name, text });
-      // The root of all files stands in front of every path: it cannot be told from them.
-      else if (text !== "" && !this.#folderOf.has(text)) {
-        this.#folderOf.set(text, name);
+      // The root folder (an empty text) is never replaced: every absolute path begins with it.
+      else if (text !== "" && !this.#folderNames.has(text)) {
+        this.#folderNames.set(text, name);
       }
     }
     this.#secrets = secrets;
-    // Of two folders that begin in one place the longer one counts.
-    const folders = [...this.#folderOf.keys()].sort((one, other) =>
+    // The longest first: of two folders that match at one position, the inner one is used.
+    const folders = [...this.#folderNames.keys()].sort((one, other) =>
       other.length - one.length
     );
     this.#insertPattern = new RegExp(
@@ -57,7 +59,7 @@ export class Placeholders {
     this.#restorePattern = new RegExp(`<(\\\\*)(${names})(\\\\\\d+)?>`, "gu");
   }
 
-  /** The text with stand-ins in it. */
+  /** Replaces the known values in a text with placeholders. */
   insert(text: string): string {
     const spans = this.#spansIn(text);
     if (spans.length === 0) return this.#insertFolders(text);
@@ -74,7 +76,10 @@ export class Placeholders {
     return parts.join("");
   }
 
-  /** The text that {@linkcode Placeholders.insert} was given. */
+  /**
+   * Replaces the placeholders in a text with their values. The inverse of
+   * {@linkcode Placeholders.insert}.
+   */
   restore(text: string): string {
     return text.replace(
       this.#restorePattern,
@@ -88,15 +93,15 @@ export class Placeholders {
         if (backslashes !== "") {
           return `<${backslashes.slice(1)}${name}${from ?? ""}>`;
         }
-        const secret = this.#textOf.get(name);
-        // The root of all files is the `/` that comes next, unless none does.
-        if (secret === "") return text[at + found.length] === "/" ? "" : "/";
-        return secret?.slice(Number(from?.slice(1) ?? 0)) ?? found;
+        const value = this.#values.get(name);
+        // The root folder is the `/` that follows the placeholder, if one does.
+        if (value === "") return text[at + found.length] === "/" ? "" : "/";
+        return value?.slice(Number(from?.slice(1) ?? 0)) ?? found;
       },
     );
   }
 
-  /** Every place of every secret, from the left, and the longer one first. */
+  /** All occurrences of all secrets, ordered by start, and then by length, the longest first. */
   #spansIn(text: string): Span[] {
     const spans: Span[] = [];
     for (const { name, text: secret } of this.#secrets) {
@@ -111,27 +116,29 @@ export class Placeholders {
 
   #insertFolders(text: string): string {
     return text.replace(this.#insertPattern, (found) => {
-      const name = this.#folderOf.get(found);
+      const name = this.#folderNames.get(found);
       return name === undefined ? `<\\${found.slice(1)}` : `<${name}>`;
     });
   }
 }
 
-/** Every place of `part` in a text, also where two of them overlap. */
+/** Yields the index of every occurrence of `part` in a text, including overlapping ones. */
 export function* occurrencesOf(part: string, text: string): Iterable<number> {
   for (
-    let place = text.indexOf(part);
-    place >= 0;
-    place = text.indexOf(part, place + 1)
-  ) yield place;
+    let index = text.indexOf(part);
+    index >= 0;
+    index = text.indexOf(part, index + 1)
+  ) yield index;
 }
 
-/** A character that can be part of the name of a file without ending it. */
-const NAME = "[\\p{L}\\p{M}\\p{N}_\\-]";
+/** A character that continues a file name: `/home/me` is not in `/home/mean`. */
+const NAME_CHARACTER = "[\\p{L}\\p{M}\\p{N}_\\-]";
 
 function folderPattern(path: string): string {
-  // `/tmp` in `/var/tmp` is another folder; `/home/me` in `-I/home/me` is not.
-  const isShort = !path.slice(1).match(/[/\\]/);
-  return `${isShort ? `(?<!${NAME})(?<!\\.)` : ""}${RegExp.escape(path)}` +
-    `(?!${NAME}|\\.${NAME})`;
+  // A path of one segment must not follow a name: `/tmp` is not in `/var/tmp`. A longer
+  // path may: `/home/me` is in `-I/home/me`.
+  const hasOneSegment = !path.slice(1).match(/[/\\]/);
+  const before = hasOneSegment ? `(?<!${NAME_CHARACTER})(?<!\\.)` : "";
+  return `${before}${RegExp.escape(path)}` +
+    `(?!${NAME_CHARACTER}|\\.${NAME_CHARACTER})`;
 }

@@ -7,30 +7,40 @@ import { runtime } from "../../runtime/detect.ts";
 import type { RedactFunction } from "./field_transform.ts";
 import { occurrencesOf, type Placeholder } from "./placeholders.ts";
 
-/** What is shorter is found all over a text, where it is no secret, and could be guessed from what is left. */
+/**
+ * The shortest value that is redacted, in characters. A shorter one would match unrelated
+ * text, and could be guessed from the places where it was replaced.
+ */
 const SHORTEST_SECRET = 4;
 
-/** What stands in for the values that a command gives its variables; set by {@linkcode EnvRedaction} itself. */
+// The three functions below read the private names of an `EnvRedaction`. Its static block
+// assigns them.
+
+/**
+ * Returns the placeholders of the values that a command sets.
+ *
+ * @throws {RangeError} if a value is too short
+ */
 export let placeholdersOfEnv: (
   redaction: EnvRedaction,
   spec: CommandSpec,
 ) => Placeholder[];
 
-/** The names of the variables; set by {@linkcode EnvRedaction} itself. */
+/** Returns the names of the variables. */
 export let namesOfRedaction: (redaction: EnvRedaction) => readonly string[];
 
 /**
- * What stands in for those that a command inherits; set by {@linkcode EnvRedaction} itself.
+ * Returns the placeholders of the values that a command inherits.
  *
- * @throws {UnsupportedError} if one cannot be read
- * @throws {RangeError} if one is too short
+ * @throws {UnsupportedError} if a value cannot be read
+ * @throws {RangeError} if a value is too short
  */
 export let inheritedPlaceholders: (
   redaction: EnvRedaction,
   spec: CommandSpec,
 ) => Placeholder[];
 
-/** Environment variables whose values are secret; made by {@linkcode redactEnv}. */
+/** Redacts the values of environment variables. Created by {@linkcode redactEnv}. */
 export class EnvRedaction {
   static {
     namesOfRedaction = (redaction) => redaction.#names;
@@ -45,30 +55,37 @@ export class EnvRedaction {
 
   readonly #names: readonly string[];
 
-  /** Use {@linkcode redactEnv}. */
+  /** Creates a redaction for {@linkcode redactEnv}. Use that function instead. */
   constructor(names: readonly string[]) {
     this.#names = names;
   }
 }
 
 /**
- * For `redact`: has `<env:API_TOKEN>` stand for the value that a command sets the
- * variable to, wherever that is echoed: in arguments, the working directory, the input
- * that is digested, and both outputs. A replay puts the replaying command's own value
- * back, so that its result is as it was. A run with a value of less than 4 characters is
- * refused with a `RangeError` before it starts.
+ * Replaces the values of environment variables with placeholders such as `<env:API_TOKEN>` in
+ * a cassette. Pass the result as the option `redact`.
  *
- * A value that a command inherits is replaced in both outputs, and is not put back: a
- * replay is to be the same on every machine. A recording is refused before the command
- * starts if that value is in its words or input, whatever else would change those
- * (`UnsupportedError`), is less than 4 characters (`RangeError`), or cannot be read
- * (`UnsupportedError`; on Deno it needs `--allow-env=API_TOKEN`, which a replay does not).
+ * **If the command sets the variable**, the value is replaced in the program, the
+ * arguments, the working directory, stdin (before it is digested), stdout and stderr. A
+ * replay restores the placeholder to the value that the replaying command sets. A value of
+ * fewer than 4 characters is refused: the run throws a `RangeError` before it starts.
  *
- * It is the whole value as it is that is found, and not what the tool made of it, by
- * base64 say, or the beginning of it that came before a deadline. What a command neither
- * sets nor inherits is not looked for.
+ * **If the command inherits the variable**, the value is replaced in stdout and stderr and
+ * is not restored, so that a replay is the same on every machine. Recording then throws
+ * before the command starts:
  *
- * @throws {TypeError} if no variable is named, or a name is none, or holds `<`, `>` or a backslash
+ * - an `UnsupportedError` if the value occurs in the program, an argument, the working
+ *   directory or stdin. Setting the variable with `env` avoids that.
+ * - an `UnsupportedError` if the value is not UTF-8 or cannot be read. On Deno, reading it
+ *   needs `--allow-env=API_TOKEN`; a replay does not.
+ * - a `RangeError` if the value has 1 to 3 characters.
+ *
+ * Only the exact, whole value is found: not an encoded form such as base64, and not a part
+ * of the value that was printed before a timeout. The value of a variable that the command
+ * neither sets nor inherits is not replaced.
+ *
+ * @throws {TypeError} if no name is given, or a name is empty or contains `=`, NUL, `<`,
+ *   `>` or a backslash
  *
  * @example
  * ```ts
@@ -89,11 +106,15 @@ export function redactEnv(names: Iterable<string>): EnvRedaction {
     );
   }
   const all = Array.from(new Set(names), (name) => checkVariableName(name));
-  if (all.length === 0) throw new TypeError("redactEnv: no variable is named");
+  if (all.length === 0) {
+    throw new TypeError(
+      "redactEnv: expected at least one name, got an empty list",
+    );
+  }
   for (const name of all) {
     if (/[<>\\]/.test(name) || !name.isWellFormed()) {
       throw new TypeError(
-        `redactEnv: <, > and \\ cannot be part of a name here: ${
+        `redactEnv: expected a well-formed name without <, > and \\, got ${
           JSON.stringify(name)
         }`,
       );
@@ -103,10 +124,14 @@ export function redactEnv(names: Iterable<string>): EnvRedaction {
 }
 
 /**
- * For `redact`: has `replacement` stand for whatever the pattern matches. What was there
- * is not in the file, and no replay brings it back.
+ * Replaces every match of a pattern in a cassette. Pass the result as the option `redact`.
+ * The matched text is not in the file, and a replay does not restore it.
  *
- * @throws {TypeError} if it is no pattern, or one that matches an empty text
+ * All matches are replaced, whether or not the pattern has the flag `g`. `replacement` is
+ * inserted literally: `$1` has no special meaning. Its default is `"<redacted>"`.
+ *
+ * @throws {TypeError} if `pattern` is not a `RegExp` or matches the empty string, or
+ *   `replacement` is not a string
  *
  * @example
  * ```ts
@@ -127,29 +152,32 @@ export function redactPattern(
   }
   if (typeof replacement !== "string") {
     throw new TypeError(
-      `redactPattern: expected a string in its place, got ${typeof replacement}`,
+      `redactPattern: expected a string as the replacement, got ${typeof replacement}`,
     );
   }
-  // Everywhere, whatever its flags say, and a copy: its state is the caller's own.
+  // A copy, because `lastIndex` of the caller's pattern must not change. It is global and
+  // not sticky, so that it replaces every match.
   const flags = pattern.flags.replaceAll(/[gy]/g, "");
-  const everywhere = new RegExp(pattern.source, `${flags}g`);
-  if (everywhere.test("")) {
+  const global = new RegExp(pattern.source, `${flags}g`);
+  if (global.test("")) {
     throw new TypeError(
-      `redactPattern: ${pattern} matches an empty text, which is everywhere`,
+      `redactPattern: ${pattern} matches the empty string; use a pattern that does not`,
     );
   }
-  return (_field, text) => text.replace(everywhere, () => replacement);
+  return (_field, text) => text.replace(global, () => replacement);
 }
 
 function placeholderFor(variable: string, text: string | null): Placeholder {
   return { name: `env:${variable}`, text, isFolder: false };
 }
 
+/** The value that the command sets; `null` if it sets none. */
 function ownSecret({ envs }: CommandSpec, name: string): string | null {
   const value = envs.get(name) ?? null;
   return value === null ? null : checkedSecret(name, value.toWellFormed());
 }
 
+/** The value that the command inherits; `null` if it is not set or empty. */
 function inheritedSecret(spec: CommandSpec, name: string): string | null {
   const { environment } = runtime();
   const value = environment.variable(name);
@@ -157,19 +185,16 @@ function inheritedSecret(spec: CommandSpec, name: string): string | null {
   if (!environment.canReadVariable(name)) {
     throw cannotRedact(
       spec,
-      `${name}, which the command inherits and this program cannot read`,
-      `${advice}, or grant --allow-env=${name}`,
+      name,
+      "this program has no permission to read it",
+      `grant --allow-env=${name}, or ${advice}`,
     );
   }
-  // Where a character was replaced, what a program prints is perhaps not the same.
+  // The runtime replaces bytes that are not UTF-8. The child prints the original bytes, so
+  // the replaced value would not be found.
   if (value?.includes("\ufffd")) {
-    throw cannotRedact(
-      spec,
-      `${name}, which the command inherits and is not all UTF-8`,
-      advice,
-    );
+    throw cannotRedact(spec, name, "it is not UTF-8", advice);
   }
-  // Nothing can be found of what is empty, nor has anything to be.
   return value === null || value === "" ? null : checkedSecret(name, value);
 }
 
@@ -181,26 +206,28 @@ function inherits(
 }
 
 /**
- * Refuses a command that has a value in its words, or its input, that it merely inherits:
- * on another machine it would be looked for in vain. What it sets is hidden on each.
+ * Refuses a command that contains the value of a variable which it inherits. On a machine
+ * with another value, the recording would match no command. Values that the command sets
+ * are replaced on every machine; an inherited value that they cover is accepted.
  *
- * @throws {UnsupportedError} if it does
+ * @throws {UnsupportedError} if the program, an argument, the working directory or stdin
+ *   contains such a value
  */
 export function refuseInheritedValues(
   spec: CommandSpec,
   inherited: readonly Placeholder[],
   set: readonly Placeholder[],
 ): void {
-  const looked = inherited.filter(isKnown);
-  if (looked.length === 0) return;
-  const hidden = set.filter(isKnown).map(({ text }) => text);
-  for (const [place, word] of textsOf(spec)) {
-    for (const { name, text } of looked) {
-      if (!isExposed(word, text, hidden)) continue;
+  const secrets = inherited.filter(isKnown);
+  if (secrets.length === 0) return;
+  const covers = set.filter(isKnown).map(({ text }) => text);
+  for (const [place, text] of textsOf(spec)) {
+    for (const { name, text: secret } of secrets) {
+      if (!isExposed(text, secret, covers)) continue;
       const variable = name.replace(/^env:/, "");
       throw new UnsupportedError(
-        `recording a command with the value of ${variable}, which it inherits, in ${place}`,
-        `set it with env("${variable}", …) as well, so that a replay knows it too`,
+        `recording a command with the inherited value of ${variable} in ${place}`,
+        `set it with env("${variable}", …), so that a replay knows the value too`,
       );
     }
   }
@@ -214,7 +241,7 @@ function isKnown(
 
 function* textsOf(
   { program, args, cwd, stdin }: CommandSpec,
-): Iterable<[place: string, word: string]> {
+): Iterable<[place: string, text: string]> {
   yield ["the program", program.toWellFormed()];
   for (const [index, arg] of args.entries()) {
     yield [`args[${index}]`, arg.toWellFormed()];
@@ -223,38 +250,41 @@ function* textsOf(
   if (stdin === "inherit") return;
   const source = stdinSourceOf(stdin);
   if (source.kind === "file") {
-    yield ["the stdin file's path", source.path.toWellFormed()];
+    yield ["the path of the stdin file", source.path.toWellFormed()];
   }
   if (source.kind === "bytes") {
-    yield ["its input", lossyDecoder("utf-8").decode(source.bytes)];
+    yield ["stdin", lossyDecoder("utf-8").decode(source.bytes)];
   }
 }
 
-/** Whether a text is anywhere in a word where `covers` do not hide all of it. */
+/** Returns whether any occurrence of a secret in a text is not wholly within `covers`. */
 function isExposed(
-  word: string,
   text: string,
+  secret: string,
   covers: readonly string[],
 ): boolean {
-  if (!word.includes(text)) return false;
-  const spans = coveredSpans(word, covers);
+  if (!text.includes(secret)) return false;
+  const spans = coveredSpans(text, covers);
   let next = 0;
-  for (const start of occurrencesOf(text, word)) {
-    const end = start + text.length;
-    // What ends before this one does is of no use for any that comes later.
+  for (const start of occurrencesOf(secret, text)) {
+    const end = start + secret.length;
+    // Both lists are sorted: a span that ends too early covers no later occurrence either.
     while (next < spans.length && spans[next].end < end) next++;
     if (next === spans.length || spans[next].start > start) return true;
   }
   return false;
 }
 
-/** What is hidden of a word, from the left; what touches is one. */
+/**
+ * The parts of a text that are covered by occurrences of `covers`, from the left.
+ * Overlapping and adjacent parts are merged.
+ */
 function coveredSpans(
-  word: string,
+  text: string,
   covers: readonly string[],
 ): { readonly start: number; readonly end: number }[] {
   const all = covers.flatMap((cover) =>
-    Array.from(occurrencesOf(cover, word), (start) => ({
+    Array.from(occurrencesOf(cover, text), (start) => ({
       start,
       end: start + cover.length,
     }))
@@ -271,19 +301,24 @@ function coveredSpans(
 
 function cannotRedact(
   { program }: CommandSpec,
-  what: string,
+  variable: string,
+  problem: string,
   advice: string,
 ): UnsupportedError {
-  return new UnsupportedError(`redacting ${what}`, advice, { program });
+  return new UnsupportedError(
+    `redacting the inherited value of ${variable}`,
+    `${problem}; ${advice}`,
+    { program },
+  );
 }
 
 function checkedSecret(name: string, value: string): string {
   if (value.length >= SHORTEST_SECRET) return value;
-  const what = value === ""
+  const length = value === ""
     ? "empty"
     : `only ${value.length} character${value.length === 1 ? "" : "s"} long`;
   throw new RangeError(
-    `redactEnv: the value of ${name} is ${what}, and would be replaced all over the text: ` +
-      `give it at least ${SHORTEST_SECRET} characters, or leave ${name} out of redactEnv`,
+    `redactEnv: the value of ${name} is ${length}, so it would match unrelated text; ` +
+      `use a value of at least ${SHORTEST_SECRET} characters, or leave ${name} out of redactEnv`,
   );
 }
