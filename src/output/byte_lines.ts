@@ -15,24 +15,24 @@ export class ByteLines {
   readonly unit: 1 | 2;
   /** Which byte of a code unit is the lower one. */
   readonly #low: 0 | 1;
-  readonly #endsAtCr: boolean;
+  readonly #crEndsLine: boolean;
 
   constructor(encoding: string, terminator: LineTerminator) {
     this.unit = encoding.startsWith("utf-16") ? 2 : 1;
     this.#low = encoding === "utf-16be" ? 1 : 0;
-    this.#endsAtCr = terminator === "cr";
+    this.#crEndsLine = terminator === "cr";
   }
 
   /** Where the first line that ends at or after `from` ends, its end included; -1 if none does. */
   endOfLine(bytes: Uint8Array, from: number): number {
-    if (this.#endsAtCr) return this.#endAtEither(bytes, from);
+    if (this.#crEndsLine) return this.#endOfCrLine(bytes, from);
     const lineFeed = this.#find(LINE_FEED, bytes, from);
     return lineFeed < 0 ? -1 : lineFeed + this.unit;
   }
 
   /** Whether the bytes end in a `"\r"` that ends a line by itself: a `"\n"` that follows belongs to it. */
   endsInCr(bytes: Uint8Array): boolean {
-    return this.#endsAtCr &&
+    return this.#crEndsLine &&
       this.#unitAt(bytes, bytes.length - this.unit) === CARRIAGE_RETURN;
   }
 
@@ -48,17 +48,17 @@ export class ByteLines {
   }
 
   /** The bytes of a line without its end. */
-  withoutEnd(line: Uint8Array): Uint8Array {
+  withoutTerminator(line: Uint8Array): Uint8Array {
     let end = line.length;
     if (this.#unitAt(line, end - this.unit) === LINE_FEED) end -= this.unit;
-    else if (!this.#endsAtCr) return line;
+    else if (!this.#crEndsLine) return line;
     if (this.#unitAt(line, end - this.unit) === CARRIAGE_RETURN) {
       end -= this.unit;
     }
     return line.subarray(0, end);
   }
 
-  #endAtEither(bytes: Uint8Array, from: number): number {
+  #endOfCrLine(bytes: Uint8Array, from: number): number {
     for (let at = from; at < bytes.length; at += this.unit) {
       const code = this.#unitAt(bytes, at);
       const next = at + this.unit;
@@ -94,9 +94,9 @@ export class ByteLines {
 export class LineCount {
   readonly #lines: ByteLines;
   readonly #units: WholeUnits;
-  #ends = 0;
+  #endedLines = 0;
   #afterCr = false;
-  #isOpen = false;
+  #hasPartialLine = false;
 
   constructor(lines: ByteLines) {
     this.#lines = lines;
@@ -105,12 +105,12 @@ export class LineCount {
 
   /** How many lines there are so far; one that has not ended counts when the stream has. */
   get(streamHasEnded: boolean): number {
-    return this.#ends + (streamHasEnded && this.#isOpen ? 1 : 0);
+    return this.#endedLines + (streamHasEnded && this.#hasPartialLine ? 1 : 0);
   }
 
   /** Whether there is a line that has not ended. */
-  get isOpen(): boolean {
-    return this.#isOpen;
+  get hasPartialLine(): boolean {
+    return this.#hasPartialLine;
   }
 
   /** Counts the lines that end in a further piece; returns how many. */
@@ -118,14 +118,14 @@ export class LineCount {
     const piece = this.#units.push(bytes);
     if (piece.length === 0) return 0;
     const lines = this.#lines;
-    const before = this.#ends;
+    const before = this.#endedLines;
     let at = this.#afterCr && lines.startsWithLf(piece) ? lines.unit : 0;
-    if (at < piece.length) this.#isOpen = !lines.endsLine(piece);
+    if (at < piece.length) this.#hasPartialLine = !lines.endsLine(piece);
     this.#afterCr = lines.endsInCr(piece);
     for (;;) {
       at = lines.endOfLine(piece, at);
-      if (at < 0) return this.#ends - before;
-      this.#ends++;
+      if (at < 0) return this.#endedLines - before;
+      this.#endedLines++;
     }
   }
 }
@@ -157,13 +157,13 @@ export class WholeUnits {
   }
 
   /** What is left over. */
-  get rest(): Uint8Array {
+  get incompleteUnit(): Uint8Array {
     return this.#rest ?? NOTHING;
   }
 
   /** What is left over at the end. */
   end(): Uint8Array {
-    const { rest } = this;
+    const rest = this.incompleteUnit;
     this.#rest = null;
     return rest;
   }

@@ -12,9 +12,9 @@ export class Follower {
   readonly #splitter: LineSplitter;
   readonly #deliver: (lines: string[]) => void;
   readonly #queue: BatchQueue<unknown>;
-  #waiting = 0;
-  #isLifted = false;
-  #isOver = false;
+  #queuedBatches = 0;
+  #isUnthrottled = false;
+  #isStopped = false;
   #wake: PromiseWithResolvers<void> | null = null;
 
   /** `deliver` puts lines into `queue`. */
@@ -30,7 +30,9 @@ export class Follower {
 
   /** A promise while no more is to be read for it. */
   get backpressure(): Promise<void> | null {
-    if (this.#isLifted || this.#isOver || this.#waiting < CAPACITY) return null;
+    if (
+      this.#isUnthrottled || this.#isStopped || this.#queuedBatches < CAPACITY
+    ) return null;
     this.#wake ??= Promise.withResolvers();
     return this.#wake.promise;
   }
@@ -41,37 +43,37 @@ export class Follower {
   }
 
   /** Says that the text has ended. */
-  finish(): void {
+  end(): void {
     this.#take(this.#splitter.end());
   }
 
   /** To be called for every batch that was taken out of the queue. */
-  taken(): void {
-    this.#waiting--;
+  batchTaken(): void {
+    this.#queuedBatches--;
     this.#resume();
   }
 
   /** Sets no pace any more. */
-  lift(): void {
-    this.#isLifted = true;
+  unthrottle(): void {
+    this.#isUnthrottled = true;
     this.#resume();
   }
 
   /** Follows no longer. */
-  end(): void {
-    this.#isOver = true;
+  stop(): void {
+    this.#isStopped = true;
     this.#resume();
   }
 
   /** Follows no longer, and nor does anybody take what waits in the queue. */
   abandon(): void {
-    this.end();
+    this.stop();
     this.#queue.abandon();
   }
 
   #take(lines: string[]): void {
-    if (this.#isOver || lines.length === 0) return;
-    this.#waiting++;
+    if (this.#isStopped || lines.length === 0) return;
+    this.#queuedBatches++;
     this.#deliver(lines);
   }
 

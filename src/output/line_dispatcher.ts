@@ -6,8 +6,8 @@ type LineHandler = (line: string) => void | PromiseLike<void>;
 /** How far the delivery of some lines to the handlers has come. */
 interface Delivery {
   readonly lines: readonly string[];
-  line: number;
-  handler: number;
+  lineIndex: number;
+  handlerIndex: number;
 }
 
 /**
@@ -34,9 +34,9 @@ export class LineDispatcher {
   /** Gives more lines. A promise is returned only if a handler has to be waited for. */
   deliver(lines: readonly string[]): void | Promise<void> {
     if (this.#abandoned || lines.length === 0) return;
-    const delivery = { lines, line: 0, handler: 0 };
+    const delivery = { lines, lineIndex: 0, handlerIndex: 0 };
     const answer = this.#advance(delivery);
-    if (answer !== undefined) return this.#deliverLater(delivery, answer);
+    if (answer !== undefined) return this.#deliverRest(delivery, answer);
   }
 
   /** Stops waiting for a handler that is at work, and calls no handler any more. */
@@ -45,7 +45,7 @@ export class LineDispatcher {
     this.#stopWaiting?.();
   }
 
-  async #deliverLater(
+  async #deliverRest(
     delivery: Delivery,
     first: PromiseLike<void>,
   ): Promise<void> {
@@ -53,9 +53,9 @@ export class LineDispatcher {
       let answer: PromiseLike<void> | undefined = first;
       answer !== undefined;
     ) {
-      await this.#settled(answer, delivery.handler);
+      await this.#untilSettled(answer, delivery.handlerIndex);
       if (this.#abandoned) return;
-      delivery.handler++;
+      delivery.handlerIndex++;
       answer = this.#advance(delivery);
     }
   }
@@ -64,14 +64,18 @@ export class LineDispatcher {
   #advance(delivery: Delivery): PromiseLike<void> | undefined {
     for (
       ;
-      delivery.line < delivery.lines.length;
-      delivery.line++, delivery.handler = 0
+      delivery.lineIndex < delivery.lines.length;
+      delivery.lineIndex++, delivery.handlerIndex = 0
     ) {
-      for (; delivery.handler < this.#handlers.length; delivery.handler++) {
+      for (
+        ;
+        delivery.handlerIndex < this.#handlers.length;
+        delivery.handlerIndex++
+      ) {
         if (this.#abandoned) return undefined;
         const answer = this.#call(
-          delivery.handler,
-          delivery.lines[delivery.line],
+          delivery.handlerIndex,
+          delivery.lines[delivery.lineIndex],
         );
         if (answer !== undefined) return answer;
       }
@@ -90,7 +94,7 @@ export class LineDispatcher {
   }
 
   /** Resolves when the handler's promise has settled, or at once when the feed is abandoned. */
-  #settled(answer: PromiseLike<void>, index: number): Promise<void> {
+  #untilSettled(answer: PromiseLike<void>, index: number): Promise<void> {
     return new Promise((resolve) => {
       this.#stopWaiting = resolve;
       // `resolve` first: a `then` that throws is a rejection like any other.

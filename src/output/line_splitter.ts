@@ -4,7 +4,7 @@ export type LineTerminator = "lf" | "cr";
 /** How long a line may be, and what becomes of one that is longer. */
 export interface LineLimit {
   /** In UTF-16 code units. */
-  readonly longest: number;
+  readonly maxLength: number;
   /** Which end of the line stays. */
   readonly keeps: "head" | "tail";
   /** Called for every line that was cut. */
@@ -24,7 +24,7 @@ export class LineSplitter {
   /** The start of a line whose end has not arrived. */
   #rest = "";
   /** Whether that is too long already, which was told. */
-  #restIsTooLong = false;
+  #isOverlongReported = false;
   /** In "cr" mode: the last piece ended in `"\r"`, so a `"\n"` that comes first now belongs to it. */
   #afterCarriageReturn: boolean;
 
@@ -91,23 +91,23 @@ export class LineSplitter {
 
   /** Cuts lines that are too long, and the start of one that is becoming so. */
   #limited(lines: string[], limit: LineLimit): string[] {
-    const { longest, keeps, onCut } = limit;
+    const { maxLength, keeps, onCut } = limit;
     lines.forEach((line, index) => {
-      if (line.length <= longest) return;
-      lines[index] = cut(line, longest, keeps);
-      if (index > 0 || !this.#restIsTooLong) onCut();
+      if (line.length <= maxLength) return;
+      lines[index] = cut(line, maxLength, keeps);
+      if (index > 0 || !this.#isOverlongReported) onCut();
     });
-    if (lines.length > 0) this.#restIsTooLong = false;
+    if (lines.length > 0) this.#isOverlongReported = false;
     // Told before the line has ended, which it may never do. It may still have to
     // lose a "\r".
-    if (!this.#restIsTooLong && this.#rest.length > longest + 1) {
-      this.#restIsTooLong = true;
+    if (!this.#isOverlongReported && this.#rest.length > maxLength + 1) {
+      this.#isOverlongReported = true;
       onCut();
     }
     // Twice as long before it is cut: what is cut off each time is then worth the
     // copy. One more than may stay, which tells that it was cut.
-    if (this.#rest.length > 2 * longest + MOST_LOOKED_AT) {
-      this.#rest = cut(this.#rest, longest + 2, keeps);
+    if (this.#rest.length > 2 * maxLength + CUT_MARGIN) {
+      this.#rest = cut(this.#rest, maxLength + 2, keeps);
     }
     return lines;
   }
@@ -118,11 +118,11 @@ function withoutCr(line: string): string {
 }
 
 /** A character of two code units is not cut in two. */
-function cut(line: string, longest: number, keeps: "head" | "tail"): string {
-  if (line.length <= longest) return line;
+function cut(line: string, maxLength: number, keeps: "head" | "tail"): string {
+  if (line.length <= maxLength) return line;
   const part = keeps === "head"
-    ? line.slice(0, longest)
-    : line.slice(line.length - longest);
+    ? line.slice(0, maxLength)
+    : line.slice(line.length - maxLength);
   return part.isWellFormed() || !line.isWellFormed()
     ? part
     : keeps === "head"
@@ -130,6 +130,6 @@ function cut(line: string, longest: number, keeps: "head" | "tail"): string {
     : part.slice(1);
 }
 
-const MOST_LOOKED_AT = 64 * 1024;
+const CUT_MARGIN = 64 * 1024;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;

@@ -1,10 +1,10 @@
 import { LineDispatcher } from "./line_dispatcher.ts";
-import type { ListenerErrors } from "./listener_errors.ts";
 import {
   type LineLimit,
   LineSplitter,
   type LineTerminator,
 } from "./line_splitter.ts";
+import type { ListenerErrors } from "./listener_errors.ts";
 import { Tee } from "./tee.ts";
 
 /** What hears the text of a stream as it comes. */
@@ -42,8 +42,8 @@ export class Listeners {
 
   /** Takes more text. A promise is returned only if somebody has to be waited for. */
   push(text: string): void | Promise<void> {
-    if (this.#tees.length === 0) return this.#hear(text);
-    return this.#tell(text);
+    if (this.#tees.length === 0) return this.#dispatch(text);
+    return this.#teeAndDispatch(text);
   }
 
   /** Says that the text has ended, and lets go of the sinks. */
@@ -58,12 +58,12 @@ export class Listeners {
     this.#dispatcher?.abandon();
   }
 
-  #hear(text: string): void | Promise<void> {
+  #dispatch(text: string): void | Promise<void> {
     return this.#dispatcher?.deliver(this.#splitter.push(text));
   }
 
-  async #tell(text: string): Promise<void> {
+  async #teeAndDispatch(text: string): Promise<void> {
     await Promise.all(this.#tees.map((tee) => tee.push(text)));
-    await this.#hear(text);
+    await this.#dispatch(text);
   }
 }

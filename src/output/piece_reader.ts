@@ -19,11 +19,11 @@ export class PieceReader {
   #buffer = NO_BUFFER;
   #length = 0;
   #wasCut = false;
-  #ended = false;
+  #isFinished = false;
   #isReading = false;
   #idle: IdleLimit | null = null;
   #lengthLimit = Infinity;
-  #limitedFrom = 0;
+  #lengthLimitStart = 0;
   #onExceeded: () => void = () => {};
 
   /** Takes the stream's reader at once, in the same turn. */
@@ -93,7 +93,7 @@ export class PieceReader {
    */
   limitIdle(ms: number, onIdle: () => void): void {
     this.#idle?.stop();
-    this.#idle = this.#ended ? null : new IdleLimit(ms, onIdle);
+    this.#idle = this.#isFinished ? null : new IdleLimit(ms, onIdle);
     if (this.#isReading) this.#idle?.start();
   }
 
@@ -105,13 +105,13 @@ export class PieceReader {
     // Looked at with every piece rather than by a timer, which a stream that always
     // has more to read could keep from ever firing.
     this.#lengthLimit = bytes;
-    this.#limitedFrom = performance.now() + ms;
+    this.#lengthLimitStart = performance.now() + ms;
     this.#onExceeded = onExceeded;
   }
 
   /** Stops reading: nothing more comes than what was read. */
   cut(): void {
-    if (this.#ended) return;
+    if (this.#isFinished) return;
     this.#wasCut = true;
     // A read that is under way ends by it. Nobody waits for more: the other end may
     // stay open as long as it likes.
@@ -122,7 +122,7 @@ export class PieceReader {
     this.#length += piece.length;
     if (
       this.#length > this.#lengthLimit &&
-      performance.now() >= this.#limitedFrom
+      performance.now() >= this.#lengthLimitStart
     ) {
       this.#lengthLimit = Infinity;
       this.#onExceeded();
@@ -131,7 +131,7 @@ export class PieceReader {
   }
 
   #end(): null {
-    this.#ended = true;
+    this.#isFinished = true;
     this.#idle?.stop();
     return null;
   }
@@ -150,26 +150,26 @@ function byobReaderOf(
 
 /** A stop-watch with an alarm, that runs only while a stream is waited for. */
 class IdleLimit {
-  #left: number;
+  #leftMs: number;
   readonly #onIdle: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #since = 0;
+  #startedAt = 0;
 
   constructor(ms: number, onIdle: () => void) {
-    this.#left = ms;
+    this.#leftMs = ms;
     this.#onIdle = onIdle;
   }
 
   start(): void {
-    this.#since = performance.now();
-    this.#timer = setTimeout(this.#onIdle, Math.max(0, this.#left));
+    this.#startedAt = performance.now();
+    this.#timer = setTimeout(this.#onIdle, Math.max(0, this.#leftMs));
   }
 
   pause(): void {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#left -= performance.now() - this.#since;
+    this.#leftMs -= performance.now() - this.#startedAt;
   }
 
   stop(): void {

@@ -3,7 +3,7 @@ import type { Follower } from "./follower.ts";
 import type { LineSplitter } from "./line_splitter.ts";
 import type { Listeners } from "./listeners.ts";
 import { type PieceDecoder, pieceDecoder } from "./piece_decoder.ts";
-import { tooLongForText } from "./text.ts";
+import { textTooLongError } from "./text.ts";
 
 /** Where the pieces of a stream go. */
 export interface Target {
@@ -48,7 +48,7 @@ export class TextTarget implements Target {
 
   push(piece: Uint8Array): void | Promise<void> {
     this.#length += piece.length;
-    return this.#take(this.#decoder.decode(piece));
+    return this.#store(this.#decoder.decode(piece));
   }
 
   /** Whether it was told of the end. */
@@ -58,8 +58,8 @@ export class TextTarget implements Target {
 
   end(): void | Promise<void> {
     this.#hasEnded = true;
-    const waiting = this.#take(this.#decoder.end());
-    this.follower?.finish();
+    const waiting = this.#store(this.#decoder.end());
+    this.follower?.end();
     return waiting instanceof Promise
       ? waiting.then(() => this.#listeners?.end())
       : this.#listeners?.end();
@@ -72,12 +72,12 @@ export class TextTarget implements Target {
    */
   text(program: string): string {
     if (this.#tooLong !== null) {
-      throw tooLongForText(program, this.#length, this.#tooLong);
+      throw textTooLongError(program, this.#length, this.#tooLong);
     }
     return this.#text;
   }
 
-  #take(text: string): void | Promise<void> {
+  #store(text: string): void | Promise<void> {
     if (this.#keeps && this.#tooLong === null) this.#append(text);
     if (text === "") return;
     this.follower?.push(text);
@@ -121,15 +121,15 @@ export class LinesTarget implements Target {
   }
 
   push(piece: Uint8Array): void {
-    this.#take(this.#splitter.push(this.#decoder.decode(piece)));
+    this.#deliverAny(this.#splitter.push(this.#decoder.decode(piece)));
   }
 
   end(): void {
     const lines = this.#splitter.push(this.#decoder.end());
-    this.#take([...lines, ...this.#splitter.end()]);
+    this.#deliverAny([...lines, ...this.#splitter.end()]);
   }
 
-  #take(lines: string[]): void {
+  #deliverAny(lines: string[]): void {
     if (lines.length > 0) this.#deliver(lines);
   }
 }

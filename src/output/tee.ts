@@ -5,7 +5,7 @@ interface SharedWriter {
   readonly writer: WritableStreamDefaultWriter<string>;
   users: number;
 }
-const shared = new WeakMap<WritableStream<string>, SharedWriter>();
+const sharedWriters = new WeakMap<WritableStream<string>, SharedWriter>();
 
 /**
  * Writes the text of one stream to a sink as well, and waits for the sink. The sink
@@ -56,7 +56,7 @@ export class Tee {
 function acquire(
   sink: WritableStream<string>,
 ): WritableStreamDefaultWriter<string> {
-  const known = shared.get(sink);
+  const known = sharedWriters.get(sink);
   if (known !== undefined) {
     known.users++;
     return known.writer;
@@ -65,13 +65,13 @@ function acquire(
   // Told by the writes; nobody needs to be told twice.
   writer.closed.catch(() => {});
   writer.ready.catch(() => {});
-  shared.set(sink, { writer, users: 1 });
+  sharedWriters.set(sink, { writer, users: 1 });
   return writer;
 }
 
 function release(sink: WritableStream<string>): void {
-  const known = shared.get(sink);
+  const known = sharedWriters.get(sink);
   if (known === undefined || --known.users > 0) return;
-  shared.delete(sink);
+  sharedWriters.delete(sink);
   known.writer.releaseLock();
 }

@@ -18,7 +18,7 @@ export function wholeText(
   try {
     return lossyDecoder(encoding).decode(bytes);
   } catch (error) {
-    throw tooLongForText(program, bytes.length, error);
+    throw textTooLongError(program, bytes.length, error);
   }
 }
 
@@ -38,7 +38,7 @@ export function concatBytes(
 }
 
 /** The error for text of `bytes` bytes that did not fit in one string. */
-export function tooLongForText(
+export function textTooLongError(
   program: string,
   bytes: number,
   cause: unknown,

@@ -1,4 +1,3 @@
-import { INSPECT } from "../outcome/inspect.ts";
 import {
   checkAbortSignal,
   checkArity,
@@ -7,16 +6,17 @@ import {
 import { checkCommand, type Command, specOf } from "../command/command.ts";
 import { checkRunner, providePipeline } from "../command/default_runner.ts";
 import type { CommandSpec } from "../command/spec.ts";
+import { INSPECT } from "../outcome/inspect.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { TimeoutError } from "../outcome/run_errors.ts";
-import { neverStarted } from "../runner/live_verbs.ts";
+import { timedOutBeforeStart } from "../runner/live_verbs.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import {
-  answerOf,
   checkedOf,
   exitCodeOf,
   parsedOf,
-  wholeOf,
+  probeAnswerOf,
+  untruncatedOf,
 } from "../runner/result_verbs.ts";
 import type { PipelineSession } from "./pipeline_session.ts";
 import { type PipelineSpec, startPipeline } from "./start_pipeline.ts";
@@ -61,8 +61,8 @@ export class Pipeline {
     }
     for (const stage of all) checkCommand("pipe", stage);
     all.map(specOf).forEach((spec, index) => {
-      if (index > 0) checkReads(spec);
-      if (index < all.length - 1) checkWrites(spec);
+      if (index > 0) checkStdinIsFree(spec);
+      if (index < all.length - 1) checkStdoutIsFree(spec);
     });
     this.#spec = {
       stages: all,
@@ -134,7 +134,7 @@ export class Pipeline {
    * @throws {UnsupportedError} if the runner records or replays a cassette, or starts some stages only
    */
   async start(): Promise<PipelineSession> {
-    checkArity("start", arguments, 0, VERB_ADVICE);
+    checkArity("start", arguments, 0, ARGUMENT_ADVICE);
     const session = await this.#start();
     if (session !== null) return session;
     const { stages: [first], timeout } = this.#spec;
@@ -151,17 +151,17 @@ export class Pipeline {
    * @throws {OutputTooLargeError} if the text is too long for one string, or an `outputBuffer` makes it an error
    */
   async outputString(): Promise<ProcessResult<string>> {
-    checkArity("outputString", arguments, 0, VERB_ADVICE);
+    checkArity("outputString", arguments, 0, ARGUMENT_ADVICE);
     await using session = await this.#start();
-    return await (session?.outputString() ?? this.#neverStarted(""));
+    return await (session?.outputString() ?? this.#timedOutBeforeStart(""));
   }
 
   /** Runs it and captures the last stage's output as bytes; like {@linkcode Pipeline.outputString} otherwise. */
   async outputBytes(): Promise<ProcessResult<Uint8Array>> {
-    checkArity("outputBytes", arguments, 0, VERB_ADVICE);
+    checkArity("outputBytes", arguments, 0, ARGUMENT_ADVICE);
     await using session = await this.#start();
     return await (session?.outputBytes() ??
-      this.#neverStarted(new Uint8Array(0)));
+      this.#timedOutBeforeStart(new Uint8Array(0)));
   }
 
   /**
@@ -175,13 +175,13 @@ export class Pipeline {
    *   {@linkcode Pipeline.outputString} throws
    */
   async run(): Promise<string> {
-    checkArity("run", arguments, 0, VERB_ADVICE);
-    return (await this.#whole()).stdout.trimEnd();
+    checkArity("run", arguments, 0, ARGUMENT_ADVICE);
+    return (await this.#untruncatedResult()).stdout.trimEnd();
   }
 
   /** Runs it, which must succeed, and returns the whole result; throws as {@linkcode Pipeline.run} does. */
   async checked(): Promise<ProcessResult<string>> {
-    checkArity("checked", arguments, 0, VERB_ADVICE);
+    checkArity("checked", arguments, 0, ARGUMENT_ADVICE);
     return checkedOf(await this.outputString());
   }
 
@@ -192,7 +192,7 @@ export class Pipeline {
    * @throws {TimeoutError} if it, or the pipeline, reached its deadline; and what {@linkcode Pipeline.outputString} throws
    */
   async exitCode(): Promise<number> {
-    checkArity("exitCode", arguments, 0, VERB_ADVICE);
+    checkArity("exitCode", arguments, 0, ARGUMENT_ADVICE);
     return exitCodeOf(await this.outputString());
   }
 
@@ -204,8 +204,8 @@ export class Pipeline {
    * @throws {TimeoutError} if it, or the pipeline, reached its deadline; and what {@linkcode Pipeline.outputString} throws
    */
   async probe(): Promise<boolean> {
-    checkArity("probe", arguments, 0, VERB_ADVICE);
-    return answerOf(await this.outputString());
+    checkArity("probe", arguments, 0, ARGUMENT_ADVICE);
+    return probeAnswerOf(await this.outputString());
   }
 
   /**
@@ -214,8 +214,8 @@ export class Pipeline {
    * @throws {ParseError} if the parser throws; it throws as {@linkcode Pipeline.run} does otherwise
    */
   async parse<T>(parser: (stdout: string) => T): Promise<T> {
-    checkArity("parse", arguments, 1, VERB_ADVICE);
-    return await parsedOf(await this.#whole(), parser);
+    checkArity("parse", arguments, 1, ARGUMENT_ADVICE);
+    return await parsedOf(await this.#untruncatedResult(), parser);
   }
 
   /** The stages in one line, with what differs from the default. Values of variables are not shown. */
@@ -234,18 +234,20 @@ export class Pipeline {
     return startPipeline(this.#spec);
   }
 
-  async #whole(): Promise<ProcessResult<string>> {
+  async #untruncatedResult(): Promise<ProcessResult<string>> {
     const { stages } = this.#spec;
-    return wholeOf(
+    return untruncatedOf(
       await this.outputString(),
       specOf(stages[stages.length - 1]),
     );
   }
 
   /** The result of a pipeline whose deadline came before all stages were started: it is about the first. */
-  #neverStarted<T extends string | Uint8Array>(stdout: T): ProcessResult<T> {
+  #timedOutBeforeStart<T extends string | Uint8Array>(
+    stdout: T,
+  ): ProcessResult<T> {
     const { stages: [first], timeout } = this.#spec;
-    return neverStarted(first.timeout(timeout!), stdout);
+    return timedOutBeforeStart(first.timeout(timeout!), stdout);
   }
 
   #with(changes: Partial<PipelineSpec>): Pipeline {
@@ -276,7 +278,7 @@ function runnerOf(stages: readonly Command[]): ProcessRunner | null {
 }
 
 /** Refuses a stage whose stdout goes elsewhere; `foreground` says so of all three streams. */
-function checkWrites({ program, stdout, foreground }: CommandSpec): void {
+function checkStdoutIsFree({ program, stdout, foreground }: CommandSpec): void {
   if (stdout === "piped" || (foreground && stdout === "inherit")) return;
   throw new TypeError(
     `pipe: the stdout of \`${program}\` goes elsewhere, and cannot feed the next stage: leave it "piped"`,
@@ -284,7 +286,7 @@ function checkWrites({ program, stdout, foreground }: CommandSpec): void {
 }
 
 /** Refuses a stage that has an input of its own. */
-function checkReads(
+function checkStdinIsFree(
   { program, stdin, keepStdinOpen, foreground }: CommandSpec,
 ): void {
   const isFree = stdin === "inherit" ? foreground : stdin.isEmpty;
@@ -294,7 +296,7 @@ function checkReads(
   );
 }
 
-const VERB_ADVICE =
+const ARGUMENT_ADVICE =
   "use withRunner(runner) for another runner, and timeout(ms) for a deadline";
 
 providePipeline((first, next) => new Pipeline([first, next]));

@@ -1,7 +1,7 @@
-import { quotedCommandLine } from "../outcome/message_text.ts";
-import { INSPECT } from "../outcome/inspect.ts";
 import { checkArity, checkMilliseconds } from "../command/checks.ts";
 import { CancelledError } from "../outcome/errors.ts";
+import { INSPECT } from "../outcome/inspect.ts";
+import { quotedCommandLine } from "../outcome/message_text.ts";
 import {
   exited,
   isSuccess,
@@ -17,10 +17,10 @@ import type { ProcessStdin } from "../runner/process_stdin.ts";
 import type { Run } from "../runner/run.ts";
 import type { RunLimits } from "../runner/run_limits.ts";
 import {
-  END_ADVICE,
   KILL_ADVICE,
   type RunningProcess,
   runOf,
+  WAIT_ADVICE,
 } from "../runner/running_process.ts";
 import type { StagePipe } from "../runner/stage_pipe.ts";
 import { reportedStage, type StageFailure, stageFailure } from "./pipefail.ts";
@@ -94,20 +94,21 @@ export class PipelineSession implements AsyncDisposable {
   /** Whether what ends the stages was decided on. */
   #isEnding = false;
   /** The stage that the chain's deadline found still running, if it did. */
-  #overdue: number | null = null;
+  #timedOutStage: number | null = null;
   /** Which stages had ended when the others were ended because one failed. */
-  #hadExited: readonly boolean[] | null = null;
+  #exitedBeforeTeardown: readonly boolean[] | null = null;
 
-  private constructor(chain: StartedPipeline) {
-    this.stages = Object.freeze([...chain.stages]);
-    this.#started = chain;
-    this.#runs = chain.stages.map(runOf);
+  private constructor(started: StartedPipeline) {
+    this.stages = Object.freeze([...started.stages]);
+    this.#started = started;
+    this.#runs = started.stages.map(runOf);
     this.#last = this.#runs[this.#runs.length - 1];
     this.#reported = this.#watch();
     // Whoever asks for it still sees it; until then it is nobody's fault.
     this.#reported.catch(() => {});
     // An abort is every stage's own affair.
-    chain.limits.onReached = (by) => by === "timed-out" && this.#timeOut();
+    started.limits.onReached = (limit) =>
+      limit === "timed-out" && this.#timeOut();
   }
 
   /** How long it has been running, or ran, in milliseconds. */
@@ -144,14 +145,14 @@ export class PipelineSession implements AsyncDisposable {
    * @throws what `wait` of a stage throws that came to nothing
    */
   async wait(): Promise<Outcome> {
-    checkArity("wait", arguments, 0, END_ADVICE);
-    return (await this.#untilOver()).outcome;
+    checkArity("wait", arguments, 0, WAIT_ADVICE);
+    return (await this.#whenFinished()).outcome;
   }
 
   /** Waits for the end, as {@linkcode PipelineSession.wait} does, and tells whom it is about: after a stream was read. */
   async finish(): Promise<PipelineEnd> {
-    checkArity("finish", arguments, 0, END_ADVICE);
-    const { run, outcome } = await this.#untilOver();
+    checkArity("finish", arguments, 0, WAIT_ADVICE);
+    const { run, outcome } = await this.#whenFinished();
     return {
       program: run.spec.program,
       outcome,
@@ -167,7 +168,7 @@ export class PipelineSession implements AsyncDisposable {
    * @throws {OutputTooLargeError} if the text is too long for one string
    */
   async outputString(): Promise<ProcessResult<string>> {
-    checkArity("outputString", arguments, 0, END_ADVICE);
+    checkArity("outputString", arguments, 0, WAIT_ADVICE);
     const { stdout } = this.#last;
     stdout?.takeWhole("outputString", "text");
     return await this.#result(() => stdout?.text() ?? "");
@@ -175,7 +176,7 @@ export class PipelineSession implements AsyncDisposable {
 
   /** Waits for the end, and takes the stdout of the last stage as bytes; see {@linkcode PipelineSession.outputString}. */
   async outputBytes(): Promise<ProcessResult<Uint8Array>> {
-    checkArity("outputBytes", arguments, 0, END_ADVICE);
+    checkArity("outputBytes", arguments, 0, WAIT_ADVICE);
     const { stdout } = this.#last;
     stdout?.takeWhole("outputBytes", "bytes");
     return await this.#result(() => stdout?.bytes() ?? new Uint8Array(0));
@@ -241,7 +242,7 @@ export class PipelineSession implements AsyncDisposable {
     return this.stages[this.stages.length - 1];
   }
 
-  async #untilOver(): Promise<ReportedEnd> {
+  async #whenFinished(): Promise<ReportedEnd> {
     for (const run of this.#runs) run.stdinWriter?.closeUntaken();
     this.#last.stdout?.drain();
     return await this.#reported;
@@ -250,7 +251,7 @@ export class PipelineSession implements AsyncDisposable {
   async #result<T extends string | Uint8Array>(
     stdoutOf: () => T,
   ): Promise<ProcessResult<T>> {
-    const { run, outcome, timeout } = await this.#untilOver();
+    const { run, outcome, timeout } = await this.#whenFinished();
     await this.#last.closed;
     const isReal = this.#runs.some(({ backend }) => backend.pid !== null);
     const result = new ProcessResult({
@@ -285,12 +286,14 @@ export class PipelineSession implements AsyncDisposable {
     await Promise.all(this.#runs.map(async (run, stage) => {
       // What else it started, and who listens to it, may take longer.
       await run.exited;
-      if (this.#failureOf(stage, endOf(run)) === "real") this.#tearDown();
+      if (this.#stageFailureOf(stage, stageEndOf(run)) === "failed") {
+        this.#tearDown();
+      }
       await run.completed;
-      const end = endOf(run);
+      const end = stageEndOf(run);
       this.#ends[stage] = end;
       this.#started.connections[stage - 1]?.readerClosed();
-      if (this.#failureOf(stage, end) === "real") this.#tearDown();
+      if (this.#stageFailureOf(stage, end) === "failed") this.#tearDown();
     }));
     // What was printed when its reader left is still heard.
     await Promise.all(this.#runs.slice(0, -1).map((run) => run.closed));
@@ -307,21 +310,21 @@ export class PipelineSession implements AsyncDisposable {
     this.#isEnding = true;
     // Whoever ends from here on may do so for want of the others; who has ended, and
     // was not heard of yet, has not.
-    this.#hadExited = this.#runs.map(({ hasExited, backend }) =>
+    this.#exitedBeforeTeardown = this.#runs.map(({ hasExited, backend }) =>
       hasExited || backend.hasExited()
     );
     this.#runs.forEach((run, stage) => {
       // Who may be to blame is still heard; nobody else is waited for.
       const hasSucceeded = run.hasExited &&
-        this.#failureOf(stage, endOf(run)) === "none";
-      if (hasSucceeded || !this.#hadExited![stage]) run.kill();
+        this.#stageFailureOf(stage, stageEndOf(run)) === "none";
+      if (hasSucceeded || !this.#exitedBeforeTeardown![stage]) run.kill();
       else run.killLeftovers();
     });
   }
 
   #timeOut(): void {
     if (!this.#isEnding && this.#duration === null) {
-      this.#overdue = this.#runs.findIndex((run) => !run.hasExited);
+      this.#timedOutStage = this.#runs.findIndex((run) => !run.hasExited);
     }
     this.kill();
   }
@@ -332,50 +335,52 @@ export class PipelineSession implements AsyncDisposable {
       error instanceof CancelledError
     );
     if (cancelled !== undefined) throw cancelled.error;
-    if (this.#overdue !== null) return this.#overdueReport(this.#overdue);
+    if (this.#timedOutStage !== null) {
+      return this.#timeoutReport(this.#timedOutStage);
+    }
     const failures = this.#failures();
     const stage = reportedStage(failures);
     const end = this.#ends[stage ?? this.#runs.length - 1];
     if ("error" in end) throw end.error;
     const run = stage === null ? this.#last : this.#runs[stage];
     const { okCodes, timeout } = run.spec;
-    const isForgiven = stage === null && !isSuccess(end.outcome, okCodes);
+    const isUnchecked = stage === null && !isSuccess(end.outcome, okCodes);
     return {
       run,
-      outcome: isForgiven ? exited(0) : end.outcome,
+      outcome: isUnchecked ? exited(0) : end.outcome,
       timeout,
     };
   }
 
   #failures(): StageFailure[] {
     const failures = this.#runs.map((_, stage) =>
-      this.#hadExited?.[stage] === false
+      this.#exitedBeforeTeardown?.[stage] === false
         ? "none"
-        : this.#failureOf(stage, this.#ends[stage])
+        : this.#stageFailureOf(stage, this.#ends[stage])
     );
     // A socket of Bun's that is cut is no broken pipe to who writes to it.
     return failures.map((failure, stage) =>
-      failure === "real" && failures[stage + 1] === "real" &&
+      failure === "failed" && failures[stage + 1] === "failed" &&
         this.#started.connections[stage].wasClosedEarly
-        ? "reader-left"
+        ? "broken-pipe"
         : failure
     );
   }
 
-  #overdueReport(stage: number): ReportedEnd {
+  #timeoutReport(stage: number): ReportedEnd {
     // Where all had exited, it was the last one's output that took so long.
     const run = this.#runs[stage] ?? this.#last;
     return { run, outcome: timedOut(), timeout: this.#started.timeout };
   }
 
-  #failureOf(stage: number, end: StageEnd): StageFailure {
-    if ("error" in end) return "real";
+  #stageFailureOf(stage: number, end: StageEnd): StageFailure {
+    if ("error" in end) return "failed";
     const run = this.#runs[stage];
     return stageFailure(run.spec, end.outcome, run === this.#last);
   }
 }
 
-function endOf(run: Run): StageEnd {
+function stageEndOf(run: Run): StageEnd {
   try {
     return { outcome: run.outcome() };
   } catch (error) {

@@ -1,5 +1,4 @@
-import type { Command } from "../command/command.ts";
-import { connectedTo, specOf } from "../command/command.ts";
+import { type Command, connectedTo, specOf } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import { stdinFrom } from "../command/stdin.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
@@ -25,17 +24,17 @@ export interface PipelineSpec {
  * were are ended. `null` if the deadline comes before all of them were.
  */
 export async function startPipeline(
-  chain: PipelineSpec,
+  pipeline: PipelineSpec,
 ): Promise<PipelineSession | null> {
-  const { stages, timeout } = chain;
-  const runner = chain.runner ?? defaultRunner();
-  const limits = new RunLimits(chain);
+  const { stages, timeout } = pipeline;
+  const runner = pipeline.runner ?? defaultRunner();
+  const limits = new RunLimits(pipeline);
   // Fires only before all have started: nobody starts after that.
-  const overdue = new AbortController();
+  const deadlineAbort = new AbortController();
   using pipes = new StagePipes(stages.length - 1);
   const started: RunningProcess[] = [];
   try {
-    const commands = stagesOf(chain, pipes, overdue.signal);
+    const commands = connectedStages(pipeline, pipes, deadlineAbort.signal);
     for (const [index, command] of commands.entries()) {
       const process = await limits.within(
         runner.start(command),
@@ -45,7 +44,9 @@ export async function startPipeline(
       if (process === null) break;
       started.push(process);
       pipes.connections[index]?.attach(process);
-      if (pipes.connections[index - 1]?.isUnread) throw mixed(stages[index]);
+      if (pipes.connections[index - 1]?.isUnread) {
+        throw mixedStagesError(stages[index]);
+      }
     }
     if (started.length === stages.length) {
       return sessionOf({
@@ -56,19 +57,19 @@ export async function startPipeline(
       });
     }
   } catch (error) {
-    await end(started, limits);
+    await disposeAll(started, limits);
     throw error;
   }
-  overdue.abort();
-  await end(started, limits);
+  deadlineAbort.abort();
+  await disposeAll(started, limits);
   return null;
 }
 
 /** The commands as they are started: each feeds the next, and all of them end with the chain. */
-function stagesOf(
+function connectedStages(
   { stages, cancelOn }: PipelineSpec,
   { connections }: StagePipes,
-  overdue: AbortSignal,
+  deadlineSignal: AbortSignal,
 ): readonly Command[] {
   return stages.map((stage, index) => {
     let command = stage;
@@ -77,11 +78,11 @@ function stagesOf(
       command = connectedTo(command, connections[index]);
     }
     for (const signal of cancelOn) command = command.cancelOn(signal);
-    return command.cancelOn(overdue);
+    return command.cancelOn(deadlineSignal);
   });
 }
 
-async function end(
+async function disposeAll(
   started: readonly RunningProcess[],
   limits: RunLimits,
 ): Promise<void> {
@@ -89,7 +90,7 @@ async function end(
   await Promise.all(started.map((process) => process[Symbol.asyncDispose]()));
 }
 
-function mixed(stage: Command): UnsupportedError {
+function mixedStagesError(stage: Command): UnsupportedError {
   const { program } = specOf(stage);
   return new UnsupportedError(
     "a pipeline of real and scripted stages",

@@ -16,7 +16,7 @@ export interface RunBackend {
   /** What each is encoded in, whatever the command says; `null` for what the command says. */
   readonly encodings: Readonly<Record<OutputStream, string | null>>;
   /** Whether stderr is to be read only when stdout is over, unless somebody reads that at a pace of their own. */
-  readonly isInTurn: boolean;
+  readonly readsStderrLast: boolean;
   /** The streams that output is missing from beforehand. */
   readonly truncated: readonly OutputStream[];
   /** Resolves to how it ended. Never rejects. */

@@ -16,7 +16,7 @@ interface Batch {
   readonly lines: readonly string[];
 }
 
-const NO_LINES: Batch = { kind: "stdout", lines: [] };
+const NO_BATCH: Batch = { kind: "stdout", lines: [] };
 
 /** The events of a run, at the pace of whoever reads them. */
 export class EventReader
@@ -24,11 +24,11 @@ export class EventReader
   readonly #run: Run;
   readonly #queue = new BatchQueue<Batch>();
   readonly #follower: Follower | null;
-  #batch: Batch = NO_LINES;
-  #at = 0;
+  #batch: Batch = NO_BATCH;
+  #index = 0;
   #hasStarted = false;
-  #isOver = false;
-  #turn: Promise<unknown> = Promise.resolve();
+  #isDone = false;
+  #previous: Promise<unknown> = Promise.resolve();
 
   /** Takes the stdout of `run`, and follows its stderr. */
   constructor(run: Run) {
@@ -52,16 +52,16 @@ export class EventReader
 
   /** Whoever asks for several events at once gets them in the order of asking. */
   next(): Promise<IteratorResult<ProcessEvent, undefined>> {
-    const turn = this.#turn.then(() => this.#next());
-    this.#turn = turn.catch(() => {});
+    const turn = this.#previous.then(() => this.#next());
+    this.#previous = turn.catch(() => {});
     return turn;
   }
 
   /** Stops reading. The process goes on, until it has nowhere to print to. */
   return(): Promise<IteratorResult<ProcessEvent, undefined>> {
-    this.#isOver = true;
-    this.#follower?.end();
-    this.#run.stdout?.giveUp();
+    this.#isDone = true;
+    this.#follower?.stop();
+    this.#run.stdout?.detachConsumer();
     this.#queue.abandon();
     return Promise.resolve({ value: undefined, done: true });
   }
@@ -72,8 +72,8 @@ export class EventReader
   }
 
   async #next(): Promise<IteratorResult<ProcessEvent, undefined>> {
-    const value = this.#isOver ? null : await this.#event();
-    return value === null || this.#isOver
+    const value = this.#isDone ? null : await this.#event();
+    return value === null || this.#isDone
       ? { value: undefined, done: true }
       : { value, done: false };
   }
@@ -83,31 +83,31 @@ export class EventReader
       this.#hasStarted = true;
       return { kind: "started", pid: this.#run.backend.pid };
     }
-    while (this.#at >= this.#batch.lines.length || this.#queue.isAbandoned) {
+    while (this.#index >= this.#batch.lines.length || this.#queue.isAbandoned) {
       const batch = await this.#queue.next();
       if (batch === null) return await this.#lastEvent();
-      if (batch.kind === "stderr") this.#follower?.taken();
+      if (batch.kind === "stderr") this.#follower?.batchTaken();
       this.#batch = batch;
-      this.#at = 0;
+      this.#index = 0;
     }
-    return { kind: this.#batch.kind, line: this.#batch.lines[this.#at++] };
+    return { kind: this.#batch.kind, line: this.#batch.lines[this.#index++] };
   }
 
   /** `null` for a run that failed: with what, is for `finish` to say. */
   async #lastEvent(): Promise<ProcessEvent | null> {
-    if (this.#isOver) return null;
+    if (this.#isDone) return null;
     if (!this.#queue.isAbandoned) this.#run.requestOutcome();
     await this.#run.completed;
     let outcome: Outcome;
     try {
       outcome = this.#run.outcome();
     } catch {
-      this.#isOver = true;
+      this.#isDone = true;
       return null;
     }
     // With the event that follows, all is told.
-    this.#batch = NO_LINES;
-    this.#turn.then(() => this.#isOver = true);
+    this.#batch = NO_BATCH;
+    this.#previous.then(() => this.#isDone = true);
     return { kind: "exited", outcome };
   }
 }

@@ -9,8 +9,8 @@ import {
 import type { ContainmentMechanism } from "../containment/mechanism.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
-import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import { captureBytes, captureText, startLive } from "./live_verbs.ts";
+import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import type { RunningProcess } from "./running_process.ts";
 
 /** How a {@linkcode JobRunner} keeps together what its runs start. */

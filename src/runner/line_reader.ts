@@ -7,19 +7,19 @@ export class LineReader
   readonly #run: Run;
   readonly #queue = new BatchQueue<string[]>();
   #lines: string[] = [];
-  #at = 0;
+  #index = 0;
   /** Up to where they can be had at once: not while somebody waits, nor when they were abandoned. */
-  #end = 0;
+  #readyEnd = 0;
   /** How many have asked for a line that is not there yet, and when the last of them has it. */
-  #waiting = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  #pendingCalls = 0;
+  #previous: Promise<unknown> = Promise.resolve();
 
   /** Takes the stdout of `run` for `by`. */
-  constructor(run: Run, by: string) {
+  constructor(run: Run, method: string) {
     this.#run = run;
     const stdout = run.stdout!;
-    this.#queue.onAbandon = () => this.#end = 0;
-    stdout.takeLines(by, this.#queue, (lines) => lines);
+    this.#queue.onAbandon = () => this.#readyEnd = 0;
+    stdout.takeLines(method, this.#queue, (lines) => lines);
     stdout.finished.then(
       () => this.#queue.end(failureOf(run)),
       (error) => this.#queue.end({ error }),
@@ -32,14 +32,14 @@ export class LineReader
 
   // A line that is there already costs one promise, and no further function.
   next(): Promise<IteratorResult<string, undefined>> {
-    return this.#at < this.#end
-      ? Promise.resolve({ value: this.#lines[this.#at++], done: false })
+    return this.#index < this.#readyEnd
+      ? Promise.resolve({ value: this.#lines[this.#index++], done: false })
       : this.#nextInTurn();
   }
 
   /** Stops reading. The process goes on, until it has nowhere to print to. */
   return(): Promise<IteratorResult<string, undefined>> {
-    this.#run.stdout!.giveUp();
+    this.#run.stdout!.detachConsumer();
     this.#queue.abandon();
     return Promise.resolve({ value: undefined, done: true });
   }
@@ -51,31 +51,31 @@ export class LineReader
 
   /** Whoever asks for several lines at once gets them in the order of asking. */
   #nextInTurn(): Promise<IteratorResult<string, undefined>> {
-    this.#waiting++;
-    this.#end = 0;
-    const turn = this.#waiting === 1
+    this.#pendingCalls++;
+    this.#readyEnd = 0;
+    const turn = this.#pendingCalls === 1
       ? this.#nextAfterRefill()
-      : this.#turn.then(() => this.#nextAfterRefill());
-    this.#turn = turn.catch(() => {});
+      : this.#previous.then(() => this.#nextAfterRefill());
+    this.#previous = turn.catch(() => {});
     return turn;
   }
 
   async #nextAfterRefill(): Promise<IteratorResult<string, undefined>> {
     try {
-      if (this.#at >= this.#lines.length || this.#queue.isAbandoned) {
+      if (this.#index >= this.#lines.length || this.#queue.isAbandoned) {
         const lines = await this.#queue.next();
         if (lines === null) {
           if (!this.#queue.isAbandoned) this.#run.requestOutcome();
           return { value: undefined, done: true };
         }
         this.#lines = lines;
-        this.#at = 0;
+        this.#index = 0;
       }
-      return { value: this.#lines[this.#at++], done: false };
+      return { value: this.#lines[this.#index++], done: false };
     } finally {
-      this.#waiting--;
-      if (this.#waiting === 0 && !this.#queue.isAbandoned) {
-        this.#end = this.#lines.length;
+      this.#pendingCalls--;
+      if (this.#pendingCalls === 0 && !this.#queue.isAbandoned) {
+        this.#readyEnd = this.#lines.length;
       }
     }
   }
@@ -83,6 +83,6 @@ export class LineReader
 
 /** What a reader of a run's output is to be told at its end, beside that it is the end. */
 export function failureOf(run: Run): { readonly error: unknown } | null {
-  const error = run.stdout?.overflow() ?? null;
+  const error = run.stdout?.overflowError() ?? null;
   return error === null ? null : { error };
 }

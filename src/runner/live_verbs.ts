@@ -13,7 +13,7 @@ export async function captureText(
   containment: () => Containment,
 ): Promise<ProcessResult<string>> {
   const run = await startRun(command, "text", containment);
-  return run === null ? neverStarted(command, "") : await textOf(run);
+  return run === null ? timedOutBeforeStart(command, "") : await textOf(run);
 }
 
 /** Runs a command and captures its stdout as bytes. */
@@ -23,7 +23,7 @@ export async function captureBytes(
 ): Promise<ProcessResult<Uint8Array>> {
   const run = await startRun(command, "bytes", containment);
   return run === null
-    ? neverStarted(command, new Uint8Array(0))
+    ? timedOutBeforeStart(command, new Uint8Array(0))
     : await bytesOf(run);
 }
 
@@ -39,7 +39,7 @@ export async function startLive(
 }
 
 /** The result of a run whose deadline came before it was started: while a file of its was still being opened, say. */
-export function neverStarted<T extends string | Uint8Array>(
+export function timedOutBeforeStart<T extends string | Uint8Array>(
   command: Command,
   stdout: T,
 ): ProcessResult<T> {

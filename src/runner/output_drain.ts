@@ -55,7 +55,7 @@ export class OutputDrain {
     // writes is not one of them.
     else if (childEnd === "torn-down") this.cutWhenIdle();
     await Promise.all([
-      stdout && Promise.race([stdout.finished, stdout.whenTaken]),
+      stdout && Promise.race([stdout.finished, stdout.whenStreamed]),
       stderr?.finished,
       connection !== null && stdout === null &&
       Promise.race([connection.whenReaderClosed, this.#untilNoWriter()]),

@@ -23,7 +23,7 @@ export class OutputFiles {
     open: readonly OutputDescriptor[],
   ) {
     this.#open = open;
-    this.modes = { ...modes, stdout: writerFor(spec) ?? modes.stdout };
+    this.modes = { ...modes, stdout: stagePipeWriter(spec) ?? modes.stdout };
   }
 
   /**
@@ -43,8 +43,8 @@ export class OutputFiles {
     const open: OutputDescriptor[] = [];
     try {
       const modes = {
-        stdout: await modeOf(program, "stdout", stdout, open),
-        stderr: await modeOf(program, "stderr", stderr, open),
+        stdout: await stdioModeOf(program, "stdout", stdout, open),
+        stderr: await stdioModeOf(program, "stderr", stderr, open),
       };
       return new OutputFiles(spec, modes, open);
     } catch (error) {
@@ -61,14 +61,14 @@ export class OutputFiles {
 }
 
 /** The pipe to the next stage, unless what goes into it is to be heard here as well. */
-function writerFor(spec: CommandSpec): number | null {
+function stagePipeWriter(spec: CommandSpec): number | null {
   return spec.connection === null || hasStdoutListeners(spec)
     ? null
     : spec.connection.takeWriter();
 }
 
 /** The same file is one descriptor: two would write over each other. */
-async function modeOf(
+async function stdioModeOf(
   program: string,
   stream: string,
   mode: CommandSpec["stdout"],

@@ -2,7 +2,7 @@ import { LONGEST_TIMER_MS } from "../command/checks.ts";
 import { type CommandSpec, hasStdoutListeners } from "../command/spec.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
-import { isLimited } from "../output/keep_limits.ts";
+import { isLimited } from "../output/buffer_limits.ts";
 import { bytesOf, Run, type RunUse, textOf } from "./run.ts";
 import { RunLimits, throwIfCancelled } from "./run_limits.ts";
 import { SimulatedBackend } from "./simulated_backend.ts";
@@ -23,7 +23,7 @@ export function playSimulatedRun(
 ): Promise<ProcessResult<string>> {
   throwIfCancelled(spec);
   const { outcome } = run;
-  return outcome === null || takesTime(run) || hasListeners(spec)
+  return outcome === null || takesTime(run) || needsEngine(spec)
     ? textOf(startSimulatedRun(spec, run, "text", stdinReader))
     : Promise.resolve(resultOf(spec, run, outcome, run.stdout));
 }
@@ -35,7 +35,7 @@ export function playSimulatedBytes(
 ): Promise<ProcessResult<Uint8Array>> {
   throwIfCancelled(spec);
   const { outcome, stdout, stdoutBytes } = run;
-  if (outcome === null || takesTime(run) || hasListeners(spec)) {
+  if (outcome === null || takesTime(run) || needsEngine(spec)) {
     return bytesOf(startSimulatedRun(spec, run, "bytes"));
   }
   const bytes = stdoutBytes ?? new TextEncoder().encode(stdout);
@@ -56,14 +56,14 @@ export function startSimulatedRun(
     backend: new SimulatedBackend(spec, run, takesInput),
     stdinReader,
     limits: new RunLimits({
-      timeout: deadlineOf(spec, run),
+      timeout: timeoutOf(spec, run),
       cancelOn: spec.cancelOn,
     }),
   });
 }
 
 /** A run that is played slower than it was has as much more time. */
-function deadlineOf(
+function timeoutOf(
   { timeout }: CommandSpec,
   { outcome, schedule }: SimulatedRun,
 ): number | null {
@@ -79,7 +79,7 @@ function takesTime({ lineDelay, answer }: SimulatedRun): boolean {
 }
 
 /** Whether anybody but the result has to do with the output. */
-function hasListeners(spec: CommandSpec): boolean {
+function needsEngine(spec: CommandSpec): boolean {
   return hasStdoutListeners(spec) || spec.stderrHandlers.length > 0 ||
     spec.stderrTees.length > 0 || isLimited(spec.outputBuffer) ||
     spec.transcript === "timed";

@@ -26,12 +26,16 @@ export interface PortAddress {
 }
 
 /** The last line that was looked at. */
-interface Seen {
+interface LastLine {
   line: string | null;
 }
 
 /** Looks through what has come; what it finds is taken, and returned. */
-type Look = (backlog: Backlog, seen: Seen, isOver: boolean) => string | null;
+type SearchStep = (
+  backlog: Backlog,
+  lastLine: LastLine,
+  isOver: boolean,
+) => string | null;
 
 /** How long a probe waits unless it is told otherwise, in milliseconds. */
 export const DEFAULT_WITHIN_MS = 30_000;
@@ -47,10 +51,10 @@ export function waitForLine(
   return search(
     run,
     stdout,
-    { by: "waitForLine", match, within },
-    (backlog, seen, isOver) =>
-      takeLine(backlog, matches, seen) ??
-        (isOver ? takeOpen(backlog, matches, seen) : null),
+    { method: "waitForLine", match, within },
+    (backlog, lastLine, isOver) =>
+      takeCompleteLine(backlog, matches, lastLine) ??
+        (isOver ? takePartialLine(backlog, matches, lastLine) : null),
   );
 }
 
@@ -65,68 +69,73 @@ export function waitForOutput(
   return search(
     run,
     stdout,
-    { by: "waitForOutput", match, within },
-    (backlog, seen) =>
-      takeLine(backlog, matches, seen) ?? takeOpen(backlog, matches, seen),
+    { method: "waitForOutput", match, within },
+    (backlog, lastLine) =>
+      takeCompleteLine(backlog, matches, lastLine) ??
+        takePartialLine(backlog, matches, lastLine),
   );
 }
 
-function takeLine(
+function takeCompleteLine(
   backlog: Backlog,
   predicate: (line: string) => boolean,
-  seen: Seen,
+  lastLine: LastLine,
 ): string | null {
   for (
     let line = backlog.nextLine();
     line !== null;
     line = backlog.nextLine()
   ) {
-    seen.line = line;
+    lastLine.line = line;
     if (!predicate(line)) continue;
-    backlog.takeLines();
+    backlog.takeSearchedLines();
     return line;
   }
   return null;
 }
 
-function takeOpen(
+function takePartialLine(
   backlog: Backlog,
   predicate: (line: string) => boolean,
-  seen: Seen,
+  lastLine: LastLine,
 ): string | null {
-  const line = backlog.openLine();
+  const line = backlog.partialLine();
   if (line === "") return null;
-  seen.line = line;
+  lastLine.line = line;
   if (!predicate(line)) return null;
-  backlog.takeOpenLine();
+  backlog.takePartialLine();
   return line;
 }
 
 async function search(
   run: Run,
   stdout: Output,
-  { by, match, within }: { by: string; match: LineMatch; within: number },
-  look: Look,
+  { method, match, within }: {
+    method: string;
+    match: LineMatch;
+    within: number;
+  },
+  step: SearchStep,
 ): Promise<string> {
-  checkMilliseconds(`${by}: within`, within);
-  const backlog = stdout.backlog(by);
-  const seen: Seen = { line: null };
+  checkMilliseconds(`${method}: within`, within);
+  const backlog = stdout.beginSearch(method);
+  const lastLine: LastLine = { line: null };
   using deadline = new Deadline(within);
   try {
     for (;;) {
       const changed = stdout.changed();
       const isOver = stdout.isFinished;
-      const found = look(backlog, seen, isOver);
+      const found = step(backlog, lastLine, isOver);
       if (found !== null) return found;
-      backlog.goOn();
+      backlog.enforceLimits();
       run.throwIfCancelled();
-      const overflow = stdout.overflow();
+      const overflow = stdout.overflowError();
       if (overflow !== null) throw overflow;
       if (isOver || deadline.hasPassed) {
         const wanted = describeLineMatch(match);
-        const last = lastOf(seen);
+        const last = lastLineNote(lastLine);
         throw isOver
-          ? await endedError(run, "its stdout ended", `a line ${wanted}`, last)
+          ? await exitedError(run, "its stdout ended", `a line ${wanted}`, last)
           : notReady(
             run,
             `no line of stdout ${wanted} within ${within} ms; ${last}`,
@@ -135,11 +144,11 @@ async function search(
       await Promise.race([changed, deadline.passed]);
     }
   } finally {
-    stdout.leaveBacklog(backlog);
+    stdout.endSearch(backlog);
   }
 }
 
-function lastOf({ line }: Seen): string {
+function lastLineNote({ line }: LastLine): string {
   return line === null
     ? "it has printed no line"
     : `its last line was ${JSON.stringify(messageOf(line))}`;
@@ -148,34 +157,34 @@ function lastOf({ line }: Seen): string {
 /** See `RunningProcess.waitForPort`. */
 export async function waitForPort(
   run: Run,
-  where: number | string | PortAddress,
+  address: number | string | PortAddress,
   within: number,
 ): Promise<void> {
   checkMilliseconds("waitForPort: within", within);
-  const { hostname, port } = checkedAddress(where);
+  const { hostname, port } = checkedAddress(address);
   const { network } = runtime();
-  const place = hostname === undefined
+  const target = hostname === undefined
     ? `port ${port} of this machine`
     : `port ${port} of ${hostname}`;
   await poll(run, {
     within,
-    inVain: `${place} accepted no connection`,
-    before: `${place} accepted a connection`,
-    ask: (signal) => network.canConnect({ hostname, port }, signal),
+    unmet: `${target} accepted no connection`,
+    event: `${target} accepted a connection`,
+    attempt: (signal) => network.canConnect({ hostname, port }, signal),
   });
 }
 
 /** @throws {TypeError | RangeError} if there is no port, or none of that number */
-function checkedAddress(where: number | string | PortAddress): PortAddress {
-  const address = typeof where === "string"
-    ? addressIn(where)
-    : typeof where === "number"
-    ? { port: where }
-    : where;
+function checkedAddress(given: number | string | PortAddress): PortAddress {
+  const address = typeof given === "string"
+    ? parseAddress(given)
+    : typeof given === "number"
+    ? { port: given }
+    : given;
   if (typeof address !== "object" || address === null) {
     throw new TypeError(
       `waitForPort: expected a port, "host:port" or { hostname, port }, got ${
-        typeof where === "string" ? JSON.stringify(where) : kindOf(where)
+        typeof given === "string" ? JSON.stringify(given) : kindOf(given)
       }`,
     );
   }
@@ -196,7 +205,7 @@ function checkedAddress(where: number | string | PortAddress): PortAddress {
 }
 
 /** `null` for a text that is not `host:port`; an IPv6 address is in brackets. */
-function addressIn(text: string): PortAddress | null {
+function parseAddress(text: string): PortAddress | null {
   const parts = /^(?:\[([^\]]+)\]|([^:/\[\]]+)):(\d+)$/.exec(text);
   return parts === null
     ? null
@@ -214,10 +223,10 @@ export async function waitFor(
   const last: { failure?: { cause: unknown } } = {};
   await poll(run, {
     within,
-    inVain: "the check did not return true",
-    before: "the check returned true",
+    unmet: "the check did not return true",
+    event: "the check returned true",
     last,
-    async ask() {
+    async attempt() {
       try {
         const answer = await check();
         last.failure = undefined;
@@ -233,10 +242,10 @@ export async function waitFor(
 interface PollOptions {
   readonly within: number;
   /** What did not happen in time, for the message. */
-  readonly inVain: string;
+  readonly unmet: string;
   /** What the process exited before, for the message. */
-  readonly before: string;
-  readonly ask: (signal: AbortSignal) => Promise<boolean>;
+  readonly event: string;
+  readonly attempt: (signal: AbortSignal) => Promise<boolean>;
   /** What the last attempt failed with, if it did. */
   readonly last?: { failure?: { cause: unknown } };
 }
@@ -245,45 +254,45 @@ interface PollOptions {
 const SHORTEST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 100;
 /** How long the last attempt may take, which is made when the process has exited. */
-const LAST_ANSWER_MS = 1000;
+const LAST_ATTEMPT_MS = 1000;
 /** How long the exit code and the rest of stderr may take when stdout has ended or the process has exited. */
 const COMPLETION_MS = 1000;
 
 async function poll(run: Run, options: PollOptions): Promise<void> {
-  const { within, inVain, before, ask, last } = options;
+  const { within, unmet, event, attempt, last } = options;
   const abort = new AbortController();
   using deadline = new Deadline(within);
   try {
     for (let pause = SHORTEST_PAUSE_MS;; pause *= 2) {
       // Tried once more after the exit: the process may have done what was waited for.
       const hasExited = run.hasExited;
-      using patience = new Deadline(hasExited ? LAST_ANSWER_MS : within);
+      using attemptLimit = new Deadline(hasExited ? LAST_ATTEMPT_MS : within);
       const isReady = await Promise.race([
-        ask(abort.signal),
+        attempt(abort.signal),
         deadline.passed,
-        hasExited ? patience.passed : run.exited,
+        hasExited ? attemptLimit.passed : run.exited,
       ]);
       if (isReady === true) return;
       run.throwIfCancelled();
-      const because = last?.failure === undefined
+      const failureNote = last?.failure === undefined
         ? null
         : `the last attempt failed: ${messageOf(last.failure.cause)}`;
       if (hasExited) {
-        throw await endedError(
+        throw await exitedError(
           run,
           "it exited",
-          before,
-          because,
+          event,
+          failureNote,
           last?.failure,
         );
       }
       if (deadline.hasPassed) {
-        const problem = [`${inVain} within ${within} ms`, because]
+        const problem = [`${unmet} within ${within} ms`, failureNote]
           .filter((part) => part !== null).join("; ");
         throw notReady(run, problem, last?.failure);
       }
-      using rest = new Deadline(Math.min(pause, LONGEST_PAUSE_MS));
-      await Promise.race([rest.passed, run.exited, deadline.passed]);
+      using pauseEnd = new Deadline(Math.min(pause, LONGEST_PAUSE_MS));
+      await Promise.race([pauseEnd.passed, run.exited, deadline.passed]);
     }
   } finally {
     abort.abort();
@@ -294,25 +303,25 @@ async function poll(run: Run, options: PollOptions): Promise<void> {
  * The error for a process that ended before something happened: with its exit code and
  * stderr, for which it waits up to 1 second.
  */
-async function endedError(
+async function exitedError(
   run: Run,
-  what: string,
-  before: string,
+  ending: string,
+  event: string,
   note: string | null,
   failure?: { cause: unknown },
 ): Promise<NotReadyError> {
-  using patience = new Deadline(COMPLETION_MS);
-  await Promise.race([run.completed, patience.passed]);
+  using completionLimit = new Deadline(COMPLETION_MS);
+  await Promise.race([run.completed, completionLimit.passed]);
   run.throwIfCancelled();
-  let how = what;
+  let actualEnding = ending;
   let cause = failure;
   try {
-    if (run.hasExited) how = `it ${endingOf(run.outcome())}`;
+    if (run.hasExited) actualEnding = `it ${endingOf(run.outcome())}`;
   } catch (error) {
-    how = `it failed (${messageOf(error)})`;
+    actualEnding = `it failed (${messageOf(error)})`;
     cause ??= { cause: error };
   }
-  const problem = [`${how} before ${before}`, note].filter((part) =>
+  const problem = [`${actualEnding} before ${event}`, note].filter((part) =>
     part !== null
   ).join("; ");
   return notReady(run, problem, cause);

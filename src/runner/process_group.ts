@@ -1,21 +1,21 @@
-import type { Command } from "../command/command.ts";
 import {
   checkBoolean,
   checkMilliseconds,
   checkOptions,
 } from "../command/checks.ts";
+import type { Command } from "../command/command.ts";
 import { checkSignal, type Signal } from "../command/signal.ts";
 import { checkedContainment, Containment } from "../containment/containment.ts";
-import type { ProcessForest } from "../containment/process_forest.ts";
 import type { ContainmentMechanism } from "../containment/mechanism.ts";
+import type { ProcessForest } from "../containment/process_forest.ts";
 import { Teardown } from "../containment/teardown.ts";
 import { usageOf } from "../containment/usage.ts";
 import { SpawnError } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { System } from "../runtime/runtime.ts";
-import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import { captureBytes, captureText, startLive } from "./live_verbs.ts";
+import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import type { RunningProcess } from "./running_process.ts";
 
 /** How a {@linkcode ProcessGroup} is made. */
@@ -139,7 +139,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     return runnerVerb(
       "outputString",
       arguments,
-      () => captureText(command, () => this.#open(command)),
+      () => captureText(command, () => this.#openContainment(command)),
     );
   }
 
@@ -150,7 +150,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     return runnerVerb(
       "outputBytes",
       arguments,
-      () => captureBytes(command, () => this.#open(command)),
+      () => captureBytes(command, () => this.#openContainment(command)),
     );
   }
 
@@ -162,7 +162,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     return runnerVerb(
       "start",
       arguments,
-      () => startLive(command, () => this.#open(command)),
+      () => startLive(command, () => this.#openContainment(command)),
     );
   }
 
@@ -199,8 +199,8 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
   /** How many processes there are in the group, and what they use. */
   async stats(): Promise<GroupStats> {
     const members = await this.members();
-    const areUnknown = members.length === 0 && !this.#forest.isEmpty();
-    const { cpuTime, memory } = areUnknown
+    const isMembershipUnknown = members.length === 0 && !this.#forest.isEmpty();
+    const { cpuTime, memory } = isMembershipUnknown
       ? { cpuTime: null, memory: null }
       : usageOf(this.#system, members);
     const total = this.#containment.cgroup?.usage();
@@ -278,7 +278,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     await this.#containment.close();
   }
 
-  #open({ invocation: { program } }: Command): Containment {
+  #openContainment({ invocation: { program } }: Command): Containment {
     if (!this.#isShutDown) return this.#containment;
     throw new SpawnError(
       program,

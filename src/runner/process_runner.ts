@@ -1,25 +1,25 @@
-import { INSPECT } from "../outcome/inspect.ts";
 import { checkArity } from "../command/checks.ts";
 import { type Command, specOf } from "../command/command.ts";
 import { provideRunnerTest } from "../command/default_runner.ts";
+import { type LineMatch, lineTest } from "../command/line_match.ts";
 import {
   CancelledError,
   StdinConsumedError,
   UnsupportedError,
 } from "../outcome/errors.ts";
+import { INSPECT } from "../outcome/inspect.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { HandlerError, TimeoutError } from "../outcome/run_errors.ts";
 import {
-  answerOf,
   checkedOf,
   exitCodeOf,
   parsedOf,
+  probeAnswerOf,
   throwFirst,
-  wholeOf,
+  untruncatedOf,
 } from "./result_verbs.ts";
 import { throwIfCancelled } from "./run_limits.ts";
 import { type RunningProcess, runOf } from "./running_process.ts";
-import { type LineMatch, lineTest } from "../command/line_match.ts";
 import { sleep } from "./sleep.ts";
 
 /** Reads what only a supervisor needs to know; set by {@linkcode ProcessRunner} itself. */
@@ -116,7 +116,7 @@ export abstract class ProcessRunner {
       "run",
       arguments,
       command,
-      async () => (await this.#whole(command)).stdout.trimEnd(),
+      async () => (await this.#untruncatedResult(command)).stdout.trimEnd(),
     );
   }
 
@@ -158,7 +158,7 @@ export abstract class ProcessRunner {
       "probe",
       arguments,
       command,
-      async () => answerOf(await this.outputString(command)),
+      async () => probeAnswerOf(await this.outputString(command)),
     );
   }
 
@@ -172,7 +172,7 @@ export abstract class ProcessRunner {
       "parse",
       arguments,
       command,
-      async () => parsedOf(await this.#whole(command), parser),
+      async () => parsedOf(await this.#untruncatedResult(command), parser),
     );
   }
 
@@ -218,8 +218,8 @@ export abstract class ProcessRunner {
     return true;
   }
 
-  async #whole(command: Command): Promise<ProcessResult<string>> {
-    return wholeOf(await this.outputString(command), specOf(command));
+  async #untruncatedResult(command: Command): Promise<ProcessResult<string>> {
+    return untruncatedOf(await this.outputString(command), specOf(command));
   }
 
   async #retrying<T>(

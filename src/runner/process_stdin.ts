@@ -48,7 +48,7 @@ export class ProcessStdin extends WritableStream<string | Uint8Array> {
 
   readonly #program: string;
   readonly #state: { readonly isClosed: boolean };
-  #isFinished = false;
+  #isFinishing = false;
 
   /**
    * Writes text, as UTF-8, or bytes. Resolves when the process, or the pipe, has
@@ -74,13 +74,13 @@ export class ProcessStdin extends WritableStream<string | Uint8Array> {
    * @throws {TypeError} if somebody else writes by way of the `WritableStream`
    */
   async finish(): Promise<void> {
-    if (this.#isFinished || this.#state.isClosed) return;
+    if (this.#isFinishing || this.#state.isClosed) return;
     if (this.locked) {
       throw new TypeError(
         "stdin cannot be finished while somebody else writes to it: release the writer first",
       );
     }
-    this.#isFinished = true;
+    this.#isFinishing = true;
     try {
       await this.close();
     } catch (error) {
@@ -90,7 +90,7 @@ export class ProcessStdin extends WritableStream<string | Uint8Array> {
   }
 
   async #write(data: string | Uint8Array): Promise<void> {
-    if (this.#isFinished || this.#state.isClosed) {
+    if (this.#isFinishing || this.#state.isClosed) {
       throw new StdinClosedError(this.#program);
     }
     const writer = this.getWriter();

@@ -32,30 +32,30 @@ export async function profile(
   if (every < 1) {
     throw new RangeError(`profile: expected at least 1 ms, got ${every}`);
   }
-  const seen: { cpuTime: number | null; peakMemory: number | null } = {
+  const peaks: { cpuTime: number | null; peakMemory: number | null } = {
     cpuTime: null,
     peakMemory: null,
   };
   let samples = 0;
-  const look = () => {
+  const sample = () => {
     const usage = run.backend.usage();
     if (usage === null) return;
     const { cpuTime, memory, largest } = usage;
-    seen.cpuTime = mostOf(seen.cpuTime, cpuTime);
-    seen.peakMemory = mostOf(seen.peakMemory, mostOf(memory, largest));
+    peaks.cpuTime = maxOf(peaks.cpuTime, cpuTime);
+    peaks.peakMemory = maxOf(peaks.peakMemory, maxOf(memory, largest));
     samples++;
   };
-  look();
-  const timer = setInterval(look, every);
+  sample();
+  const timer = setInterval(sample, every);
   try {
     const outcome = await wait();
-    return { outcome, duration: run.elapsed, ...seen, samples };
+    return { outcome, duration: run.elapsed, ...peaks, samples };
   } finally {
     clearInterval(timer);
   }
 }
 
-function mostOf(one: number | null, other: number | null): number | null {
+function maxOf(one: number | null, other: number | null): number | null {
   if (one === null || other === null) return one ?? other;
   return Math.max(one, other);
 }

@@ -8,7 +8,7 @@ import {
   truncatedStreamsOf,
 } from "../outcome/result.ts";
 import { ExitError, HandlerError } from "../outcome/run_errors.ts";
-import { isLimited } from "../output/keep_limits.ts";
+import { isLimited } from "../output/buffer_limits.ts";
 
 // What the verbs that demand something make of a result, of whatever made it.
 
@@ -22,7 +22,7 @@ export function checkedOf(
 }
 
 /** Like {@linkcode checkedOf}, of a result from whose stdout nothing was dropped. */
-export function wholeOf(
+export function untruncatedOf(
   result: ProcessResult<string>,
   { outputBuffer, program }: CommandSpec,
 ): ProcessResult<string> {
@@ -47,7 +47,7 @@ export function exitCodeOf(result: ProcessResult<string>): number {
 }
 
 /** Whether the exit code is 0 rather than 1; throws for any other, and if a line handler threw. */
-export function answerOf(result: ProcessResult<string>): boolean {
+export function probeAnswerOf(result: ProcessResult<string>): boolean {
   const code = codeOf(result);
   if (code > 1 || code < 0) throw new ExitError(finishedRunOf(result), code);
   throwIfHandlerThrew(result);

@@ -10,7 +10,7 @@ import {
   setHandlerFailures,
 } from "../outcome/result.ts";
 import { type RunTranscript, setTranscript } from "../outcome/transcript.ts";
-import { isLimited } from "../output/keep_limits.ts";
+import { isLimited } from "../output/buffer_limits.ts";
 import { ListenerErrors } from "../output/listener_errors.ts";
 import { Output } from "../output/output.ts";
 import type { RunBackend } from "./backend.ts";
@@ -24,10 +24,10 @@ import type { StdinReader } from "./stdin_reader.ts";
 import { StdinWriter } from "./stdin_writer.ts";
 
 /** How long a child that was killed may take to end before it counts as one that may not be killed. */
-const PATIENCE_AFTER_KILL_MS = 2000;
+const KILL_TIMEOUT_MS = 2000;
 
 /** How long a run that is kept may take to end once its output has. */
-const PATIENCE_TO_COMPLETE_MS = 1000;
+const COMPLETION_TIMEOUT_MS = 1000;
 
 const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
 
@@ -64,7 +64,7 @@ export class Run {
   readonly #limits: RunLimits;
   readonly #outputs: readonly Output[];
   readonly #drain: OutputDrain;
-  readonly #isTranscribed: boolean;
+  readonly #keepsTranscript: boolean;
   readonly #listenerErrors = new ListenerErrors();
   readonly #exit = Promise.withResolvers<Outcome | null>();
   readonly #exited = Promise.withResolvers<void>();
@@ -80,26 +80,26 @@ export class Run {
   #failure: { readonly error: unknown } | null = null;
   #isOutcomeRequested = false;
   #isDisposed = false;
-  #onComplete: ((outcome: Outcome) => void)[] = [];
+  #completionActions: ((outcome: Outcome) => void)[] = [];
 
   /** Takes charge of a backend that was made in this same turn. */
   constructor(spec: CommandSpec, options: RunParts) {
     const { use, backend, stdinReader, limits } = options;
     this.spec = spec;
     // What a verb returns is whole by itself, unless it is limited.
-    this.#isTranscribed = spec.transcript === "timed" ||
+    this.#keepsTranscript = spec.transcript === "timed" ||
       (spec.transcript === "output" &&
         (use === "live" || isLimited(spec.outputBuffer)));
     this.backend = backend;
     this.#limits = limits;
-    this.stdout = this.#output("stdout", use, null);
-    this.stderr = this.#output(
+    this.stdout = this.#outputFor("stdout", use, null);
+    this.stderr = this.#outputFor(
       "stderr",
       use,
-      backend.isInTurn && this.stdout !== null
+      backend.readsStderrLast && this.stdout !== null
         ? Promise.race([
           this.stdout.finished.catch(() => {}),
-          this.stdout.whenTaken,
+          this.stdout.whenStreamed,
         ])
         : null,
     );
@@ -127,10 +127,10 @@ export class Run {
     for (const output of this.#outputs) {
       output.finished.catch(() => this.kill());
     }
-    const ended = Promise.withResolvers<void>();
-    this.completed = ended.promise;
-    this.closed = this.#runToEnd(ended.resolve);
-    limits.onReached = (by) => this.#onLimit(by);
+    const completed = Promise.withResolvers<void>();
+    this.completed = completed.promise;
+    this.closed = this.#runToEnd(completed.resolve);
+    limits.onReached = (limit) => this.#onLimit(limit);
   }
 
   /** Whether the child itself has ended. */
@@ -153,13 +153,13 @@ export class Run {
    * then as a whole: not killed but at its deadline, and with its output read to the end.
    */
   onComplete(action: (outcome: Outcome) => void): void {
-    this.#onComplete.push(action);
+    this.#completionActions.push(action);
   }
 
   /** Says that somebody wants to know how it ended. */
   requestOutcome(): void {
     this.#isOutcomeRequested = true;
-    this.#checkComplete();
+    this.#notifyIfComplete();
   }
 
   /** How long it has been going on, or went on, in milliseconds. */
@@ -190,7 +190,7 @@ export class Run {
     if (this.#stdinFailure !== null) throw this.#stdinFailure;
     if (this.#failure !== null) throw this.#failure.error;
     for (const output of this.#outputs) {
-      const overflow = output.overflow();
+      const overflow = output.overflowError();
       if (overflow !== null) throw overflow;
     }
     this.backend.throwIfFailed(this.stderr?.text() ?? "");
@@ -220,7 +220,7 @@ export class Run {
     if (handlerErrors.length > handlerFailures.length) {
       setHandlerFailures(result, handlerFailures);
     }
-    if (this.#isTranscribed) {
+    if (this.#keepsTranscript) {
       setTranscript(result, this.transcript(outcome));
     }
     return result;
@@ -232,7 +232,7 @@ export class Run {
       outcome,
       stdout: this.stdout?.transcript(this.started) ?? null,
       stderr: this.stderr?.transcript(this.started) ?? null,
-      truncated: this.#cut,
+      truncated: this.#cutStreams,
       isBytes: this.stdout?.isTakenAsBytes === true,
       end: this.#duration,
     };
@@ -246,7 +246,7 @@ export class Run {
   }
 
   /** The streams that output is missing from, whatever is kept of it. */
-  get #cut(): readonly OutputStream[] {
+  get #cutStreams(): readonly OutputStream[] {
     return STREAMS.filter((name) =>
       this[name]?.wasCut || this.backend.truncated.includes(name)
     );
@@ -268,7 +268,7 @@ export class Run {
       ? 0
       : IDLE_AFTER_KILL_MS;
     this.#after(patience, () => this.#abandon());
-    this.#after(PATIENCE_AFTER_KILL_MS, () => {
+    this.#after(KILL_TIMEOUT_MS, () => {
       this.backend.unref();
       this.#exit.resolve(null);
     });
@@ -294,12 +294,12 @@ export class Run {
   /** Ends the tree, lets go of everything, and waits until it is gone. */
   async dispose(): Promise<void> {
     if (
-      this.#isOutcomeRequested && this.#onComplete.length > 0 &&
+      this.#isOutcomeRequested && this.#completionActions.length > 0 &&
       !this.#hasCompleted &&
       this.stdout?.isFinished !== false
     ) {
       // Somebody keeps what it comes to, and has read all of it: it is about to end.
-      await this.#completesWithin(PATIENCE_TO_COMPLETE_MS);
+      await this.#completesWithin(COMPLETION_TIMEOUT_MS);
     }
     this.#isDisposed = true;
     this.#abandon();
@@ -330,11 +330,11 @@ export class Run {
     }
     this.#duration = performance.now() - this.started;
     this.#hasCompleted = true;
-    this.#checkComplete();
+    this.#notifyIfComplete();
     if (this.stdout?.isFinished === false) {
       hasEnded();
       await this.stdout.finished.catch(() => {});
-      this.#checkComplete();
+      this.#notifyIfComplete();
     }
     this.#isClosed = true;
     this.#limits[Symbol.dispose]();
@@ -346,10 +346,10 @@ export class Run {
     hasEnded();
   }
 
-  #output(
+  #outputFor(
     name: OutputStream,
     use: RunUse,
-    after: Promise<unknown> | null,
+    readAfter: Promise<unknown> | null,
   ): Output | null {
     const stream = this.backend[name];
     if (stream === null) return null;
@@ -367,10 +367,10 @@ export class Run {
       handlers: isStdout ? spec.stdoutHandlers : spec.stderrHandlers,
       tees: isStdout ? spec.stdoutTees : spec.stderrTees,
       errors: this.#listenerErrors,
-      use: !isStdout ? "text" : use === "live" ? "open" : use,
-      counts: use === "live",
-      transcribes: this.#isTranscribed,
-      after,
+      use: !isStdout ? "text" : use === "live" ? "undecided" : use,
+      countsLines: use === "live",
+      keepsTranscript: this.#keepsTranscript,
+      readAfter,
       onOverflow: () => this.kill(),
     });
   }
@@ -380,10 +380,12 @@ export class Run {
     for (const output of this.#outputs) output.abandon();
   }
 
-  #checkComplete(): void {
-    if (this.#onComplete.length === 0 || !this.#isComplete()) return;
-    const actions = this.#onComplete;
-    this.#onComplete = [];
+  #notifyIfComplete(): void {
+    if (
+      this.#completionActions.length === 0 || !this.#isCompleteAndRequested()
+    ) return;
+    const actions = this.#completionActions;
+    this.#completionActions = [];
     let outcome: Outcome;
     try {
       outcome = this.outcome();
@@ -398,7 +400,7 @@ export class Run {
     }
   }
 
-  #isComplete(): boolean {
+  #isCompleteAndRequested(): boolean {
     if (!this.#hasCompleted || !this.#isOutcomeRequested || this.#isDisposed) {
       return false;
     }
@@ -412,9 +414,9 @@ export class Run {
     this.kill();
   }
 
-  #onLimit(by: ReachedLimit): void {
+  #onLimit(limit: ReachedLimit): void {
     const { timeoutGrace, timeoutSignal } = this.spec;
-    if (by === "cancelled") this.kill();
+    if (limit === "cancelled") this.kill();
     else this.tearDown(timeoutSignal, timeoutGrace);
   }
 

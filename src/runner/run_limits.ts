@@ -13,7 +13,7 @@ export type ReachedLimit = "timed-out" | "cancelled";
  */
 export class RunLimits implements Disposable {
   readonly #spec: Limits;
-  #onReached: (by: ReachedLimit) => void = () => {};
+  #onReached: (limit: ReachedLimit) => void = () => {};
   readonly #onAbort = () => this.#reach("cancelled");
   #reached: ReachedLimit | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -39,7 +39,7 @@ export class RunLimits implements Disposable {
    * What to do when a limit is reached: once for the deadline, and once for an
    * abort; at once if one has been already. Replaces what was to be done before.
    */
-  set onReached(action: (by: ReachedLimit) => void) {
+  set onReached(action: (limit: ReachedLimit) => void) {
     this.#onReached = action;
     if (this.#reached !== null) action(this.#reached);
   }
@@ -48,12 +48,15 @@ export class RunLimits implements Disposable {
    * What `promise` resolves to, or `null` as soon as a limit is reached; what it
    * resolves to after that goes to `late`.
    */
-  within<T>(promise: Promise<T>, late: (value: T) => void): Promise<T | null> {
+  within<T>(
+    promise: Promise<T>,
+    onLate: (value: T) => void,
+  ): Promise<T | null> {
     return new Promise((resolve, reject) => {
       promise.then(resolve, reject);
       this.onReached = () => {
         resolve(null);
-        promise.then(late, () => {});
+        promise.then(onLate, () => {});
       };
     });
   }
@@ -66,10 +69,10 @@ export class RunLimits implements Disposable {
     }
   }
 
-  #reach(by: ReachedLimit): void {
+  #reach(limit: ReachedLimit): void {
     if (this.#reached === "cancelled") return;
-    this.#reached = by;
-    this.#onReached(by);
+    this.#reached = limit;
+    this.#onReached(limit);
   }
 }
 

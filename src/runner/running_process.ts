@@ -1,12 +1,12 @@
-import { quotedCommandLine } from "../outcome/message_text.ts";
-import { INSPECT } from "../outcome/inspect.ts";
 import { checkArity, checkMilliseconds } from "../command/checks.ts";
+import type { LineMatch } from "../command/line_match.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
+import { INSPECT } from "../outcome/inspect.ts";
+import { quotedCommandLine } from "../outcome/message_text.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { BatchQueue } from "../output/batch_queue.ts";
 import type { Output } from "../output/output.ts";
-import type { LineMatch } from "../command/line_match.ts";
 import { EventReader, type ProcessEvent } from "./event_reader.ts";
 import { LineReader } from "./line_reader.ts";
 import {
@@ -58,12 +58,12 @@ export class RunningProcess implements AsyncDisposable {
     runOf = (process) => process.#run;
     processOf = (run) => new RunningProcess(run);
     refuseBytes = (process, why) => {
-      process.#whyNoBytes = why;
+      process.#bytesRefusal = why;
     };
   }
 
   readonly #run: Run;
-  #whyNoBytes: string | null = null;
+  #bytesRefusal: string | null = null;
 
   private constructor(run: Run) {
     this.#run = run;
@@ -114,7 +114,7 @@ export class RunningProcess implements AsyncDisposable {
    */
   stdoutLines(): AsyncIterableIterator<string> & AsyncDisposable {
     checkArity("stdoutLines", arguments, 0, "test each line in the loop");
-    this.#captured("stdoutLines");
+    this.#capturedStdout("stdoutLines");
     return new LineReader(this.#run, "stdoutLines");
   }
 
@@ -139,9 +139,9 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {UnsupportedError} if it is not captured, or a cassette records or replays it, which holds text
    */
   stdoutStream(): ReadableStream<Uint8Array> {
-    this.#refuseBytes("stdoutStream");
+    this.#throwIfBytesRefused("stdoutStream");
     const run = this.#run;
-    const stdout = this.#captured("stdoutStream");
+    const stdout = this.#capturedStdout("stdoutStream");
     const queue = new BatchQueue<Uint8Array>();
     stdout.takePieces("stdoutStream", queue);
     stdout.finished.then(
@@ -156,7 +156,7 @@ export class RunningProcess implements AsyncDisposable {
         controller.close();
       },
       cancel() {
-        stdout.giveUp();
+        stdout.detachConsumer();
         queue.abandon();
       },
     }, { highWaterMark: 0 });
@@ -188,7 +188,7 @@ export class RunningProcess implements AsyncDisposable {
     match: LineMatch,
     within: number = DEFAULT_WITHIN_MS,
   ): Promise<string> {
-    const stdout = this.#captured("waitForLine");
+    const stdout = this.#capturedStdout("waitForLine");
     return await waitForLine(this.#run, stdout, match, within);
   }
 
@@ -217,7 +217,7 @@ export class RunningProcess implements AsyncDisposable {
     match: LineMatch,
     within: number = DEFAULT_WITHIN_MS,
   ): Promise<string> {
-    const stdout = this.#captured("waitForOutput");
+    const stdout = this.#capturedStdout("waitForOutput");
     return await waitForOutput(this.#run, stdout, match, within);
   }
 
@@ -234,10 +234,10 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {RangeError} if the port is no whole number from 1 to 65535
    */
   async waitForPort(
-    where: number | string | PortAddress,
+    address: number | string | PortAddress,
     within: number = DEFAULT_WITHIN_MS,
   ): Promise<void> {
-    await waitForPort(this.#run, where, within);
+    await waitForPort(this.#run, address, within);
   }
 
   /**
@@ -268,8 +268,8 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {OutputTooLargeError} if its `outputBuffer` makes more output an error
    */
   async wait(): Promise<Outcome> {
-    checkArity("wait", arguments, 0, END_ADVICE);
-    await this.#untilEnded();
+    checkArity("wait", arguments, 0, WAIT_ADVICE);
+    await this.#whenCompleted();
     return this.#run.outcome();
   }
 
@@ -280,25 +280,25 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {OutputTooLargeError} if the text is too long for one string
    */
   async outputString(): Promise<ProcessResult<string>> {
-    checkArity("outputString", arguments, 0, END_ADVICE);
+    checkArity("outputString", arguments, 0, WAIT_ADVICE);
     this.#run.stdout?.takeWhole("outputString", "text");
-    await this.#untilEnded();
+    await this.#whenCompleted();
     return await textOf(this.#run);
   }
 
   /** Waits for the end, and takes stdout as bytes; see {@linkcode RunningProcess.outputString}. */
   async outputBytes(): Promise<ProcessResult<Uint8Array>> {
-    checkArity("outputBytes", arguments, 0, END_ADVICE);
-    this.#refuseBytes("outputBytes");
+    checkArity("outputBytes", arguments, 0, WAIT_ADVICE);
+    this.#throwIfBytesRefused("outputBytes");
     this.#run.stdout?.takeWhole("outputBytes", "bytes");
-    await this.#untilEnded();
+    await this.#whenCompleted();
     return await bytesOf(this.#run);
   }
 
   /** Waits for the end, as {@linkcode RunningProcess.wait} does, and returns stderr with it: after a stream was read. */
   async finish(): Promise<{ outcome: Outcome; stderr: string }> {
-    checkArity("finish", arguments, 0, END_ADVICE);
-    await this.#untilEnded();
+    checkArity("finish", arguments, 0, WAIT_ADVICE);
+    await this.#whenCompleted();
     const outcome = this.#run.outcome();
     return { outcome, stderr: this.#run.stderr?.text() ?? "" };
   }
@@ -367,35 +367,35 @@ export class RunningProcess implements AsyncDisposable {
     await this.#run.dispose();
   }
 
-  async #untilEnded(): Promise<void> {
+  async #whenCompleted(): Promise<void> {
     const run = this.#run;
     run.stdinWriter?.closeUntaken();
     run.stdout?.drain();
-    run.stderr?.liftFollower();
+    run.stderr?.unthrottleFollower();
     run.requestOutcome();
     await run.completed;
   }
 
-  #captured(by: string): Output {
+  #capturedStdout(method: string): Output {
     const { stdout, spec: { program } } = this.#run;
     if (stdout !== null) return stdout;
     throw new UnsupportedError(
-      `${by} without a captured stdout`,
+      `${method} without a captured stdout`,
       'leave stdout at "piped"; it was sent elsewhere',
       { program },
     );
   }
 
-  #refuseBytes(by: string): void {
-    if (this.#whyNoBytes === null) return;
-    throw new UnsupportedError(`${by} here`, this.#whyNoBytes, {
+  #throwIfBytesRefused(method: string): void {
+    if (this.#bytesRefusal === null) return;
+    throw new UnsupportedError(`${method} here`, this.#bytesRefusal, {
       program: this.#run.spec.program,
     });
   }
 }
 
 /** What to do in place of giving an argument to a method that waits. */
-export const END_ADVICE =
+export const WAIT_ADVICE =
   "to bound how long it takes, set a timeout on the command, or end the process with shutdown(grace)";
 /** What to do in place of giving an argument to `kill`. */
 export const KILL_ADVICE =

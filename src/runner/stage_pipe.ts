@@ -15,7 +15,7 @@ export class StagePipes implements Disposable {
   readonly connections: readonly StagePipe[];
   /** `undefined` before anybody asked for one. */
   #pipes: readonly Pipe[] | null | undefined;
-  #isOver = false;
+  #isDisposed = false;
 
   /** Makes them; no pipe is made before one is asked for. */
   constructor(count: number) {
@@ -27,7 +27,7 @@ export class StagePipes implements Disposable {
 
   /** Closes the ends of all pipes. Whoever starts later gets none. */
   [Symbol.dispose](): void {
-    this.#isOver = true;
+    this.#isDisposed = true;
     for (const { writer } of this.#pipes ?? []) writer.close();
     for (const { reader } of this.#pipes ?? []) reader.close();
     for (const connection of this.connections) connection.close();
@@ -35,7 +35,7 @@ export class StagePipes implements Disposable {
 
   /** All of them are made at once: one takes as long as twenty. */
   #pipe(index: number): Pipe | null {
-    if (this.#isOver) return null;
+    if (this.#isDisposed) return null;
     if (this.#pipes === undefined) {
       this.#pipes = runtime().pipes(this.connections.length);
     }
@@ -45,19 +45,19 @@ export class StagePipes implements Disposable {
 
 /** Joins one stage to the next. */
 export class StagePipe implements StageConnection {
-  readonly #pipe: () => Pipe | null;
-  readonly #readerGone = Promise.withResolvers<void>();
+  readonly #getPipe: () => Pipe | null;
+  readonly #whenReaderClosed = Promise.withResolvers<void>();
   #reader: number | null = null;
-  #given: ConnectionEnd | null = null;
-  #isRead = false;
+  #ownedReader: ConnectionEnd | null = null;
+  #isReaderTaken = false;
   #isClosed = false;
   #source: Run | null = null;
   #captured: ReadableStream<Uint8Array> | null = null;
-  #wasCut = false;
+  #wasClosedEarly = false;
 
   /** Makes a connection that asks for a pipe when it needs one. */
   constructor(pipe: () => Pipe | null) {
-    this.#pipe = pipe;
+    this.#getPipe = pipe;
   }
 
   get captured(): ReadableStream<Uint8Array> | null {
@@ -65,21 +65,21 @@ export class StagePipe implements StageConnection {
   }
 
   get whenReaderClosed(): Promise<void> {
-    return this.#readerGone.promise;
+    return this.#whenReaderClosed.promise;
   }
 
   /** Whether the one stage writes to a pipe that the next one has not got. */
   get isUnread(): boolean {
-    return this.#reader !== null && !this.#isRead;
+    return this.#reader !== null && !this.#isReaderTaken;
   }
 
   /** Whether the one stage is a process, and was still running when its capture was given up. */
   get wasClosedEarly(): boolean {
-    return this.#wasCut;
+    return this.#wasClosedEarly;
   }
 
   takeWriter(): number | null {
-    const pipe = this.#pipe();
+    const pipe = this.#getPipe();
     if (pipe !== null) this.#reader = pipe.reader.descriptor;
     return pipe?.writer.descriptor ?? null;
   }
@@ -87,20 +87,20 @@ export class StagePipe implements StageConnection {
   giveReader(end: ConnectionEnd): void {
     if (this.#isClosed) return end.close();
     this.#reader = end.descriptor;
-    this.#given = end;
+    this.#ownedReader = end;
   }
 
   takeReader(): number | null {
     if (this.#isClosed) return null;
-    this.#isRead = true;
+    this.#isReaderTaken = true;
     return this.#reader;
   }
 
   /** Closes what was given, and takes and gives no more. */
   close(): void {
     this.#isClosed = true;
-    this.#given?.close();
-    this.#given = null;
+    this.#ownedReader?.close();
+    this.#ownedReader = null;
   }
 
   /** To be told when the one stage is started. */
@@ -126,12 +126,12 @@ export class StagePipe implements StageConnection {
    * with a pipe of the kernel's. What was printed before is still heard.
    */
   readerClosed(): void {
-    this.#readerGone.resolve();
+    this.#whenReaderClosed.resolve();
     const { stdout, hasExited, backend: { pid } } = this.#source!;
     if (stdout === null) return;
-    stdout.giveUp();
+    stdout.detachConsumer();
     if (hasExited) return stdout.drain();
-    this.#wasCut ||= !stdout.isFinished && pid !== null;
+    this.#wasClosedEarly ||= !stdout.isFinished && pid !== null;
     stdout.cut();
   }
 }

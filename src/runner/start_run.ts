@@ -33,7 +33,7 @@ export async function startRun(
   try {
     const opening = openResources(spec, source);
     resources = opening instanceof Promise
-      ? await limits.within(opening, close)
+      ? await limits.within(opening, closeResources)
       : opening;
     throwIfCancelled(spec);
     if (resources !== null && limits.reached !== "timed-out") {
@@ -44,19 +44,19 @@ export async function startRun(
       const backend = new LiveBackend(
         containment(),
         spec,
-        reader ?? stdinOf(spec, use, stdinReader),
+        reader ?? stdinModeOf(spec, use, stdinReader),
         files,
       );
       files.close();
       return new Run(spec, { use, backend, stdinReader, limits });
     }
   } catch (error) {
-    close(resources);
+    closeResources(resources);
     release();
     limits[Symbol.dispose]();
     throw error;
   }
-  close(resources);
+  closeResources(resources);
   release();
   limits[Symbol.dispose]();
   return null;
@@ -68,7 +68,7 @@ interface OpenResources {
   readonly files: OutputFiles;
 }
 
-function close(resources: OpenResources | null): void {
+function closeResources(resources: OpenResources | null): void {
   resources?.stdinReader?.stop();
   resources?.files.close();
 }
@@ -81,17 +81,17 @@ function openResources(
   const files = OutputFiles.open(spec);
   const stdinReader = openStdin(source, spec.program);
   return files instanceof Promise || stdinReader instanceof Promise
-    ? bothOf(files, stdinReader)
+    ? openBoth(files, stdinReader)
     : { files, stdinReader };
 }
 
-async function bothOf(
+async function openBoth(
   openingFiles: OutputFiles | Promise<OutputFiles>,
-  openingSupply: StdinReader | null | Promise<StdinReader>,
+  openingReader: StdinReader | null | Promise<StdinReader>,
 ): Promise<OpenResources> {
   const [files, stdinReader] = await Promise.allSettled([
     openingFiles,
-    openingSupply,
+    openingReader,
   ]);
   if (files.status === "fulfilled" && stdinReader.status === "fulfilled") {
     return { files: files.value, stdinReader: stdinReader.value };
@@ -103,7 +103,7 @@ async function bothOf(
     : (stdinReader as PromiseRejectedResult).reason;
 }
 
-function stdinOf(
+function stdinModeOf(
   spec: CommandSpec,
   use: RunUse,
   stdinReader: StdinReader | null,

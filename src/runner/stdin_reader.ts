@@ -1,6 +1,6 @@
 import type { StdinSource } from "../command/stdin.ts";
-import { messageOf } from "../outcome/message_text.ts";
 import { SpawnError } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import { runtime } from "../runtime/detect.ts";
 
 /** Gives a source's bytes piece by piece. */

@@ -28,10 +28,10 @@ export class StdinWriter {
   /** Resolves when the stdinReader is written. Never rejects. */
   readonly #written: Promise<void>;
   #isStopped = false;
-  #isTaken: boolean;
+  #isTakenOrClosed: boolean;
   #closing: Promise<void> | null = null;
-  #stopWaiting: (() => void) | null = null;
-  #giveUpWrite: (() => void) | null = null;
+  #stopReading: (() => void) | null = null;
+  #abandonWrite: (() => void) | null = null;
 
   /** Starts to write. */
   constructor(
@@ -42,14 +42,14 @@ export class StdinWriter {
     this.#reader = stdinReader;
     this.#sink = sink;
     this.#options = options;
-    this.#isTaken = !options.staysOpen;
+    this.#isTakenOrClosed = !options.staysOpen;
     this.#written = this.#write();
   }
 
   /** Takes what is left open, once; `null` for nothing. */
   take(): StdinPort | null {
-    if (this.#isTaken) return null;
-    this.#isTaken = true;
+    if (this.#isTakenOrClosed) return null;
+    this.#isTakenOrClosed = true;
     return {
       write: (bytes) => this.#writeTaken(bytes),
       close: () => this.#close(),
@@ -58,8 +58,8 @@ export class StdinWriter {
 
   /** Closes what was left open and not taken, when the stdinReader is written. */
   closeUntaken(): void {
-    if (this.#isTaken) return;
-    this.#isTaken = true;
+    if (this.#isTakenOrClosed) return;
+    this.#isTakenOrClosed = true;
     this.#written.then(() => this.#close());
   }
 
@@ -67,13 +67,13 @@ export class StdinWriter {
    * Writes no more than what is being written. That cannot be called back, and is
    * waited for `patience` milliseconds at the most.
    */
-  async stop(patience: number): Promise<void> {
+  async stop(timeoutMs: number): Promise<void> {
     this.#isStopped = true;
-    this.#isTaken = true;
-    this.#stopWaiting?.();
-    this.#giveUpWrite?.();
+    this.#isTakenOrClosed = true;
+    this.#stopReading?.();
+    this.#abandonWrite?.();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, patience);
+    const timer = setTimeout(resolve, timeoutMs);
     await Promise.race([this.#written.then(() => this.#close()), promise]);
     clearTimeout(timer);
   }
@@ -100,7 +100,7 @@ export class StdinWriter {
     if (this.#isStopped || this.#closing !== null) return false;
     return await new Promise((resolve, reject) => {
       // One at a time: a stream waits for a write before it makes the next.
-      this.#giveUpWrite = () => resolve(false);
+      this.#abandonWrite = () => resolve(false);
       this.#sink.write(bytes).then(
         // Bun takes what is written to a child that has ended.
         (isTaken) => resolve(isTaken && !this.#isStopped),
@@ -118,7 +118,7 @@ export class StdinWriter {
   #next(): Promise<Uint8Array | null> {
     return new Promise((resolve, reject) => {
       if (this.#isStopped || this.#reader === null) return resolve(null);
-      this.#stopWaiting = () => resolve(null);
+      this.#stopReading = () => resolve(null);
       this.#reader.next().then(resolve, reject);
     });
   }

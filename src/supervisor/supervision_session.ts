@@ -13,7 +13,7 @@ import {
   UnsupportedError,
 } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
-import { isLimited } from "../output/keep_limits.ts";
+import { isLimited } from "../output/buffer_limits.ts";
 import {
   type ProcessRunner,
   waitsBetweenRuns,

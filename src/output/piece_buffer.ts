@@ -1,22 +1,22 @@
+import { type BufferLimits, isLimited } from "./buffer_limits.ts";
 import { type ByteLines, LineCount, WholeUnits } from "./byte_lines.ts";
-import { isLimited, type KeepLimits } from "./keep_limits.ts";
 import { completeLength } from "./piece_decoder.ts";
 import { concatBytes } from "./text.ts";
 
 /** A place in pieces: before the byte `at` of a piece. */
-export interface Place {
+export interface Position {
   readonly piece: number;
-  readonly at: number;
+  readonly offset: number;
 }
 
-const START: Place = Object.freeze({ piece: 0, at: 0 });
+const START: Position = Object.freeze({ piece: 0, offset: 0 });
 
-/** Who is told what becomes of {@linkcode KeptPieces}. */
-export interface KeptPiecesEvents {
+/** Who is told what becomes of {@linkcode PieceBuffer}. */
+export interface PieceBufferEvents {
   /** More came than may be kept, and that is an error; told once. */
   readonly onOverflow: () => void;
   /** What is kept has moved: places are no longer what they were. */
-  readonly onMoved: () => void;
+  readonly onPositionsChanged: () => void;
 }
 
 /**
@@ -24,37 +24,37 @@ export interface KeptPiecesEvents {
  * the last ones; only of a line that is longer than all that may be kept a part
  * stays.
  */
-export class KeptPieces {
+export class PieceBuffer {
   readonly #encoding: string;
   readonly #lines: ByteLines;
-  readonly #limits: KeepLimits;
+  readonly #limits: BufferLimits;
   readonly #isLimited: boolean;
-  readonly #events: KeptPiecesEvents;
+  readonly #events: PieceBufferEvents;
   readonly #units: WholeUnits;
-  readonly #count: LineCount;
+  readonly #lineCount: LineCount;
   #pieces: Uint8Array[] = [];
   /** How many lines end in each of them; only where something is limited. */
-  #ends: number[] = [];
+  #lineEndCounts: number[] = [];
   #size = 0;
   #lineEnds = 0;
   #hasDropped = false;
   /** Whether the first ones have to be looked at more closely before anybody sees them. */
-  #isRagged = false;
+  #needsTrim = false;
   /** Whether the first line is the rest of one. */
-  #startsWithin = false;
+  #startsMidLine = false;
   /** Dropping the newest: whether no more is taken; and then, whether it is again from the next line on. */
   #isFull = false;
-  #waitsForLine = false;
+  #skipsToNextLine = false;
   #droppedToLineEnd = false;
   #isSuspended = false;
   /** While the limits are suspended: the oldest that is kept, set aside. */
-  #head: Uint8Array | null = null;
+  #savedHead: Uint8Array | null = null;
 
   constructor(
     encoding: string,
     lines: ByteLines,
-    limits: KeepLimits,
-    events: KeptPiecesEvents,
+    limits: BufferLimits,
+    events: PieceBufferEvents,
   ) {
     this.#encoding = encoding;
     this.#lines = lines;
@@ -62,7 +62,7 @@ export class KeptPieces {
     this.#isLimited = isLimited(limits);
     this.#events = events;
     this.#units = new WholeUnits(lines.unit);
-    this.#count = new LineCount(lines);
+    this.#lineCount = new LineCount(lines);
   }
 
   /** Whether anything was dropped. */
@@ -71,83 +71,83 @@ export class KeptPieces {
   }
 
   /** What came after that, and is no whole code unit yet. */
-  get rest(): Uint8Array {
-    return this.#units.rest;
+  get incompleteUnit(): Uint8Array {
+    return this.#units.incompleteUnit;
   }
 
   /** What is kept. */
   get pieces(): readonly Uint8Array[] {
-    if (this.#isRagged) this.#trimStart();
+    if (this.#needsTrim) this.#trimStart();
     return this.#pieces;
   }
 
   /**
    * Takes everything from now on, so that whoever looks through it sees all of it:
-   * the limits are kept by {@linkcode KeptPieces.enforce} alone.
+   * the limits are kept by {@linkcode PieceBuffer.enforceLimits} alone.
    */
   suspendLimits(): void {
     if (!this.#isLimited) return;
-    if (this.#isRagged) this.#trimStart();
+    if (this.#needsTrim) this.#trimStart();
     this.#isSuspended = true;
-    this.#reopen();
+    this.#acceptFromNextLine();
   }
 
   /** Keeps the limits again, to the byte. */
   resumeLimits(): void {
     if (!this.#isSuspended) return;
     this.#isSuspended = false;
-    this.#isRagged = this.#limits.overflow === "drop-oldest";
+    this.#needsTrim = this.#limits.overflow === "drop-oldest";
     if (this.#limits.overflow !== "drop-newest") return;
-    if (this.#head === null) {
-      this.#keepHead({ piece: this.#pieces.length, at: 0 });
+    if (this.#savedHead === null) {
+      this.#saveHead({ piece: this.#pieces.length, offset: 0 });
     }
-    if (this.#head === null) return;
+    if (this.#savedHead === null) return;
     this.#droppedToLineEnd = this.#size === 0;
     this.#isFull = true;
-    this.#replace([this.#head]);
-    this.#head = null;
+    this.#replace([this.#savedHead]);
+    this.#savedHead = null;
   }
 
   /**
    * Keeps the limits, now that everything up to a place was looked at. Returns what
    * has become of the place: itself where nothing has moved.
    */
-  enforce(looked: Place): Place {
-    if (!this.#isSuspended) return looked;
+  enforceLimits(searchedTo: Position): Position {
+    if (!this.#isSuspended) return searchedTo;
     switch (this.#limits.overflow) {
       case "drop-oldest": {
         const dropped = this.#dropPieces();
-        if (dropped === 0) return looked;
-        return looked.piece < dropped
+        if (dropped === 0) return searchedTo;
+        return searchedTo.piece < dropped
           ? START
-          : { piece: looked.piece - dropped, at: looked.at };
+          : { piece: searchedTo.piece - dropped, offset: searchedTo.offset };
       }
       case "drop-newest":
-        return this.#keepHead(looked);
+        return this.#saveHead(searchedTo);
       case "error":
-        if (!this.#isFull && this.#isTooMuch()) {
+        if (!this.#isFull && this.#exceedsLimits()) {
           this.#isFull = true;
           this.#hasDropped = true;
           this.#events.onOverflow();
         }
-        return looked;
+        return searchedTo;
     }
   }
 
-  #isTooMuch(): boolean {
+  #exceedsLimits(): boolean {
     const { maxBytes, maxLines } = this.#limits;
-    const lines = this.#lineEnds + (this.#count.isOpen ? 1 : 0);
+    const lines = this.#lineEnds + (this.#lineCount.hasPartialLine ? 1 : 0);
     return this.#size > maxBytes || lines > maxLines;
   }
 
   /** Sets aside the oldest that may be kept, and drops what was looked at beyond it. */
-  #keepHead(looked: Place): Place {
-    if (this.#head === null && !this.#isTooMuch()) return looked;
-    if (this.#head === null) {
-      this.#head = this.#startOf(concatBytes(this.#pieces));
+  #saveHead(looked: Position): Position {
+    if (this.#savedHead === null && !this.#exceedsLimits()) return looked;
+    if (this.#savedHead === null) {
+      this.#savedHead = this.#headOf(concatBytes(this.#pieces));
       this.#hasDropped = true;
     }
-    this.#dropTo(looked);
+    this.#discardBefore(looked);
     return START;
   }
 
@@ -163,60 +163,61 @@ export class KeptPieces {
   }
 
   /** The bytes from one place to another. */
-  between(start: Place, end: Place): Uint8Array {
+  between(start: Position, end: Position): Uint8Array {
     const pieces = this.#pieces;
     if (start.piece >= end.piece) {
-      return pieces[end.piece].subarray(start.at, end.at);
+      return pieces[end.piece].subarray(start.offset, end.offset);
     }
     return concatBytes([
-      pieces[start.piece].subarray(start.at),
+      pieces[start.piece].subarray(start.offset),
       ...pieces.slice(start.piece + 1, end.piece),
-      pieces[end.piece].subarray(0, end.at),
+      pieces[end.piece].subarray(0, end.offset),
     ]);
   }
 
   /** Takes away what is before a place. */
-  takeTo(place: Place): void {
-    this.#dropTo(place);
-    this.#startsWithin = false;
-    this.#head = null;
-    this.#reopen();
+  removeBefore(place: Position): void {
+    this.#discardBefore(place);
+    this.#startsMidLine = false;
+    this.#savedHead = null;
+    this.#acceptFromNextLine();
   }
 
   /** Where the newest were dropped there is room again: from the next line on. */
-  #reopen(): void {
+  #acceptFromNextLine(): void {
     if (!this.#isFull || this.#limits.overflow !== "drop-newest") return;
     this.#isFull = false;
-    this.#waitsForLine = !this.#droppedToLineEnd;
+    this.#skipsToNextLine = !this.#droppedToLineEnd;
   }
 
   #add(piece: Uint8Array): void {
     if (piece.length === 0) return;
     if (!this.#isLimited) this.#pieces.push(compact(piece));
-    else if (this.#isSuspended) this.#addAny(piece);
-    else if (this.#limits.overflow === "drop-oldest") this.#addNewest(piece);
-    else this.#addOldest(piece);
+    else if (this.#isSuspended) this.#addUnlimited(piece);
+    else if (this.#limits.overflow === "drop-oldest") {
+      this.#addDroppingOldest(piece);
+    } else this.#addWhileFits(piece);
   }
 
   #append(piece: Uint8Array): void {
-    const ends = this.#count.add(piece);
+    const ends = this.#lineCount.add(piece);
     this.#pieces.push(compact(piece));
-    this.#ends.push(ends);
+    this.#lineEndCounts.push(ends);
     this.#size += piece.length;
     this.#lineEnds += ends;
   }
 
-  #addAny(piece: Uint8Array): void {
+  #addUnlimited(piece: Uint8Array): void {
     const lines = this.#fromNextLine(piece);
     if (!this.#isFull && lines.length > 0) this.#append(lines);
   }
 
-  /** Drops whole pieces; {@linkcode KeptPieces.#trimStart} does the rest. */
-  #addNewest(piece: Uint8Array): void {
+  /** Drops whole pieces; {@linkcode PieceBuffer.#trimStart} does the rest. */
+  #addDroppingOldest(piece: Uint8Array): void {
     this.#append(piece);
-    if (this.#dropPieces() > 0) this.#events.onMoved();
+    if (this.#dropPieces() > 0) this.#events.onPositionsChanged();
     const { maxBytes, maxLines } = this.#limits;
-    this.#isRagged = this.#startsWithin || this.#size > maxBytes ||
+    this.#needsTrim = this.#startsMidLine || this.#size > maxBytes ||
       this.#lineEnds >= maxLines;
   }
 
@@ -226,16 +227,16 @@ export class KeptPieces {
     while (
       dropped < this.#pieces.length &&
       (this.#size - this.#pieces[dropped].length >= maxBytes ||
-        this.#lineEnds - this.#ends[dropped] > maxLines)
+        this.#lineEnds - this.#lineEndCounts[dropped] > maxLines)
     ) {
       this.#size -= this.#pieces[dropped].length;
-      this.#lineEnds -= this.#ends[dropped];
+      this.#lineEnds -= this.#lineEndCounts[dropped];
       dropped++;
     }
     if (dropped > 0) {
-      this.#startsWithin = !this.#lines.endsLine(this.#pieces[dropped - 1]);
+      this.#startsMidLine = !this.#lines.endsLine(this.#pieces[dropped - 1]);
       this.#pieces.splice(0, dropped);
-      this.#ends.splice(0, dropped);
+      this.#lineEndCounts.splice(0, dropped);
       this.#hasDropped = true;
     }
     return dropped;
@@ -243,7 +244,7 @@ export class KeptPieces {
 
   /** Cuts what is more than may be kept off the start, at the start of a line if there is one. */
   #trimStart(): void {
-    this.#isRagged = false;
+    this.#needsTrim = false;
     const { maxBytes, maxLines } = this.#limits;
     const all = concatBytes(this.#pieces);
     const surplus = Math.max(0, all.length - maxBytes);
@@ -255,19 +256,19 @@ export class KeptPieces {
       this.#lines.startsWithLf(all.subarray(start))
     ) start += this.#lines.unit;
     const isWithin = start === 0
-      ? this.#startsWithin
+      ? this.#startsMidLine
       : !this.#lines.endsLine(all.subarray(0, start));
     if (isWithin) start = this.#startOfLine(all, start);
     for (
-      let surplus = linesIn(this.#lines, all, start) - maxLines;
+      let surplus = countLines(this.#lines, all, start) - maxLines;
       surplus > 0;
       surplus--
     ) start = this.#lines.endOfLine(all, start);
     if (start === 0) return;
     this.#hasDropped = true;
-    this.#startsWithin = false;
+    this.#startsMidLine = false;
     this.#replace([all.slice(start)]);
-    this.#events.onMoved();
+    this.#events.onPositionsChanged();
   }
 
   /** The start of the next line; where there is none, that of the next character. */
@@ -281,18 +282,18 @@ export class KeptPieces {
 
   /** The piece from the start of a line on, if that is waited for. */
   #fromNextLine(piece: Uint8Array): Uint8Array {
-    if (!this.#waitsForLine) return piece;
+    if (!this.#skipsToNextLine) return piece;
     const start = this.#lines.endOfLine(piece, 0);
     if (start < 0) return piece.subarray(0, 0);
-    this.#waitsForLine = false;
+    this.#skipsToNextLine = false;
     return piece.subarray(start);
   }
 
-  #addOldest(whole: Uint8Array): void {
+  #addWhileFits(whole: Uint8Array): void {
     this.#droppedToLineEnd = this.#lines.endsLine(whole);
     const piece = this.#fromNextLine(whole);
     if (this.#isFull || piece.length === 0) return;
-    const fits = this.#fitting(piece, this.#size, this.#lineEnds);
+    const fits = this.#fittingLength(piece, this.#size, this.#lineEnds);
     if (fits > 0) this.#append(piece.subarray(0, fits));
     if (fits === piece.length) return;
     this.#isFull = true;
@@ -302,7 +303,7 @@ export class KeptPieces {
   }
 
   /** How much of a piece may be kept beside so many bytes and lines. */
-  #fitting(piece: Uint8Array, size: number, lineEnds: number): number {
+  #fittingLength(piece: Uint8Array, size: number, lineEnds: number): number {
     const { maxBytes, maxLines } = this.#limits;
     const room = Math.min(piece.length, maxBytes - size);
     let fits = 0;
@@ -319,7 +320,7 @@ export class KeptPieces {
     const all = concatBytes(this.#pieces);
     if (this.#lines.endsLine(all)) return;
     this.#replace([this.#wholeLines(all)]);
-    this.#events.onMoved();
+    this.#events.onPositionsChanged();
   }
 
   /** The whole lines of it; where there is none, the whole characters. */
@@ -332,29 +333,29 @@ export class KeptPieces {
   }
 
   /** The start of what is too much: of it, what may be kept. */
-  #startOf(all: Uint8Array): Uint8Array {
-    const fitting = all.subarray(0, this.#fitting(all, 0, 0));
+  #headOf(all: Uint8Array): Uint8Array {
+    const fitting = all.subarray(0, this.#fittingLength(all, 0, 0));
     return this.#lines.endsLine(fitting)
       ? fitting.slice()
       : this.#wholeLines(fitting);
   }
 
-  #dropTo({ piece, at }: Place): void {
+  #discardBefore({ piece, offset }: Position): void {
     const rest = this.#pieces.slice(piece);
-    if (rest.length > 0) rest[0] = rest[0].subarray(at);
+    if (rest.length > 0) rest[0] = rest[0].subarray(offset);
     this.#replace(rest.filter(({ length }) => length > 0));
   }
 
   #replace(pieces: Uint8Array[]): void {
     this.#pieces = pieces;
-    this.#ends = [];
+    this.#lineEndCounts = [];
     this.#size = 0;
     this.#lineEnds = 0;
     if (!this.#isLimited) return;
     const count = new LineCount(this.#lines);
     for (const piece of pieces) {
       const ends = count.add(piece);
-      this.#ends.push(ends);
+      this.#lineEndCounts.push(ends);
       this.#size += piece.length;
       this.#lineEnds += ends;
     }
@@ -362,7 +363,7 @@ export class KeptPieces {
 }
 
 /** How many lines there are from `start` on, one that has not ended included. */
-function linesIn(lines: ByteLines, all: Uint8Array, start: number): number {
+function countLines(lines: ByteLines, all: Uint8Array, start: number): number {
   const count = new LineCount(lines);
   count.add(all.subarray(start));
   return count.get(true);

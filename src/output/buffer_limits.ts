@@ -1,5 +1,5 @@
 /** How much of a stream is kept, and what becomes of the rest. */
-export interface KeepLimits {
+export interface BufferLimits {
   /** `Infinity` for any number. */
   readonly maxLines: number;
   /** `Infinity` for any number. */
@@ -8,6 +8,6 @@ export interface KeepLimits {
 }
 
 /** Whether anything is limited at all. */
-export function isLimited({ maxLines, maxBytes }: KeepLimits): boolean {
+export function isLimited({ maxLines, maxBytes }: BufferLimits): boolean {
   return maxLines < Infinity || maxBytes < Infinity;
 }
