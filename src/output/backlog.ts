@@ -5,29 +5,33 @@ import { completeLength } from "./piece_decoder.ts";
 import type { Target } from "./targets.ts";
 import { lossyDecoder } from "./text.ts";
 
-/** How much of a line that has not ended is looked at: its end. */
+/** The most bytes of a partial line that a probe sees: its end. */
 const MAX_PARTIAL_LINE_BYTES = 64 * 1024;
 
 /**
- * What came from a stream and was not taken by anybody yet, as bytes: whoever comes
- * may want the lines, the text or the bytes. Until then it can be looked through,
- * line by line, and what was looked at can be taken or left.
+ * Output that no consumer has taken yet, as bytes, since a consumer may want lines,
+ * text or bytes. Until a consumer takes it, a probe can search it line by line, and
+ * take or leave the lines it has searched.
  */
 export class Backlog implements Target {
   readonly holdsPieces = true;
   readonly #lines: ByteLines;
   readonly #encoding: string;
   readonly #buffer: PieceBuffer;
-  /** Where the line begins that is looked at next. */
+  /** The start of the next line to search. */
   #cursor = { piece: 0, offset: 0 };
-  /** How far that line has been searched for its end. */
+  /** How far the search has looked for the end of that line. */
   #searchedTo = { piece: 0, offset: 0 };
-  /** Whether a `"\n"` that comes first belongs to the line before: to what was taken, and to what was looked at. */
+  /** Whether a `"\n"` at the start of the backlog ends the last line that was taken. */
   #startsAfterCr = false;
+  /** Whether a `"\n"` at the cursor ends the last line that was searched. */
   #isAfterCr = false;
   #isFinished = false;
 
-  /** `onOverflow` is called once, when more came than may be kept and that is an error. */
+  /**
+   * Calls `onOverflow` once, when `limits.overflow` is `"error"` and the output exceeds
+   * a limit.
+   */
   constructor(
     encoding: string,
     lines: ByteLines,
@@ -46,41 +50,44 @@ export class Backlog implements Target {
     this.isLimited = isLimited(limits);
   }
 
-  /** Whether it may drop what comes. */
+  /** Whether the backlog may drop output. */
   readonly isLimited: boolean;
 
-  /** Whether anything of what came was dropped. */
+  /** Whether output was dropped. */
   get hasDropped(): boolean {
     return this.#buffer.hasDropped;
   }
 
-  /** Whether the next `"\n"` is the end of a line that was taken already. */
+  /** Whether a `"\n"` at the start of the backlog ends a line that was already taken. */
   get startsAfterCr(): boolean {
     return this.#startsAfterCr;
   }
 
-  /** Takes a further piece. */
+  /** Appends a piece. */
   push(piece: Uint8Array): void {
     this.#buffer.push(piece);
   }
 
-  /** Says that there are no more. */
+  /** Marks the end of the stream. */
   end(): void {
     this.#buffer.end();
     this.#isFinished = true;
   }
 
-  /** All there is, as it came; it is left as it is. */
+  /** The pieces in the backlog. */
   get pieces(): readonly Uint8Array[] {
     return this.#buffer.pieces;
   }
 
-  /** What came after them, and is no whole code unit yet. */
+  /** The bytes after the last whole code unit; empty unless the encoding is UTF-16. */
   get incompleteUnit(): Uint8Array {
     return this.#buffer.incompleteUnit;
   }
 
-  /** The next line that has ended, or `null` when none has yet. */
+  /**
+   * Moves the cursor past the next complete line and returns it, or `null` if there is
+   * none yet.
+   */
   nextLine(): string | null {
     const { pieces } = this.#buffer;
     const searchedTo = this.#searchedTo;
@@ -99,8 +106,9 @@ export class Backlog implements Target {
   }
 
   /**
-   * The line after the last that has ended, as far as it has come in whole
-   * characters; of a long one its end. `""` when there is none.
+   * Returns the last line if it has no terminator yet, up to its last whole character.
+   * Of a line longer than 64 KiB it returns the end. Returns `""` if there is no such
+   * line.
    */
   partialLine(): string {
     const line = this.#partialLineBytes(MAX_PARTIAL_LINE_BYTES);
@@ -109,13 +117,16 @@ export class Backlog implements Target {
     );
   }
 
-  /** Begins to look through it, from the start: every line that comes will be seen. */
+  /**
+   * Starts a search from the first line. Until {@linkcode Backlog.endSearch}, a line is
+   * dropped only after it was searched.
+   */
   beginSearch(): void {
     this.#buffer.suspendLimits();
     this.#rewind();
   }
 
-  /** Says that nothing was found yet: what was looked at stays, within the limits. */
+  /** Applies the limits to the lines that were searched without a match. */
   enforceLimits(): void {
     const cursor = this.#buffer.enforceLimits(this.#cursor);
     if (cursor === this.#cursor) return;
@@ -124,18 +135,21 @@ export class Backlog implements Target {
     this.#searchedTo = { ...cursor };
   }
 
-  /** Ends the looking through. */
+  /** Ends the search, and applies the limits to everything. */
   endSearch(): void {
     this.#buffer.resumeLimits();
     this.#rewind();
   }
 
-  /** Takes the lines that were looked at: they are gone for everybody else. */
+  /** Removes the lines that were searched. */
   takeSearchedLines(): void {
     this.#removeBefore(this.#cursor);
   }
 
-  /** Takes the lines that were looked at, and the start of the one that has not ended. */
+  /**
+   * Removes the lines that were searched, and what {@linkcode Backlog.partialLine}
+   * returned.
+   */
   takePartialLine(): void {
     const { pieces } = this.#buffer;
     const line = this.#partialLineBytes(MAX_PARTIAL_LINE_BYTES);
@@ -147,7 +161,7 @@ export class Backlog implements Target {
     this.#removeBefore({ piece, offset });
   }
 
-  /** At the end a character that has not come whole is one that never will. */
+  /** After the end of the stream, an incomplete character is never completed. */
   #completeLength(line: Uint8Array): number {
     return this.#isFinished
       ? line.length
@@ -179,15 +193,18 @@ export class Backlog implements Target {
     this.#isAfterCr = false;
   }
 
-  /** The line that has not ended; of a long one no less than the last `most` bytes. */
-  #partialLineBytes(most = Infinity): Uint8Array {
+  /**
+   * Returns the bytes of the partial line; of a long one at least its last `minBytes`
+   * bytes.
+   */
+  #partialLineBytes(minBytes = Infinity): Uint8Array {
     const { pieces } = this.#buffer;
     if (pieces.length === 0) return new Uint8Array(0);
     const last = pieces.length - 1;
     let start = last;
     for (
       let length = pieces[last].length;
-      start > this.#cursor.piece && length < most;
+      start > this.#cursor.piece && length < minBytes;
       length += pieces[start].length
     ) start--;
     return this.#buffer.between(
@@ -196,7 +213,7 @@ export class Backlog implements Target {
     );
   }
 
-  /** The bytes from the cursor to a place. */
+  /** Returns the bytes from the cursor to `end`. */
   #bytesTo(end: Position): Uint8Array {
     return this.#buffer.between(this.#cursor, end);
   }

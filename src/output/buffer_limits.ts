@@ -1,13 +1,13 @@
-/** How much of a stream is kept, and what becomes of the rest. */
+/** Limits on how much output is kept, and what to drop beyond them. */
 export interface BufferLimits {
-  /** `Infinity` for any number. */
+  /** `Infinity` for no limit. */
   readonly maxLines: number;
-  /** `Infinity` for any number. */
+  /** `Infinity` for no limit. */
   readonly maxBytes: number;
   readonly overflow: "drop-oldest" | "drop-newest" | "error";
 }
 
-/** Whether anything is limited at all. */
+/** Whether there is a limit. */
 export function isLimited({ maxLines, maxBytes }: BufferLimits): boolean {
   return maxLines < Infinity || maxBytes < Infinity;
 }

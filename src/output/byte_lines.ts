@@ -4,16 +4,16 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
 /**
- * Finds in bytes the lines that `LineSplitter` finds in their text, so that bytes
- * can be counted, bounded and handed on by lines without becoming text.
+ * Finds in bytes the lines that `LineSplitter` finds in text, so that bytes can be
+ * counted, limited and passed on by line without decoding them.
  *
- * It knows ASCII's line ends in one byte, as nearly every encoding has them, and in
- * the two of UTF-16, of which pieces have to hold whole units.
+ * It knows line terminators as single ASCII bytes, which nearly all encodings use, and
+ * as UTF-16 code units. In UTF-16, each piece must hold whole code units.
  */
 export class ByteLines {
-  /** How many bytes a code unit has. */
+  /** The size of a code unit in bytes. */
   readonly unit: 1 | 2;
-  /** Which byte of a code unit is the lower one. */
+  /** The index of the low byte in a code unit. */
   readonly #low: 0 | 1;
   readonly #crEndsLine: boolean;
 
@@ -23,31 +23,37 @@ export class ByteLines {
     this.#crEndsLine = terminator === "cr";
   }
 
-  /** Where the first line that ends at or after `from` ends, its end included; -1 if none does. */
+  /**
+   * Returns the position after the terminator of the first line that ends after `from`;
+   * -1 if none does.
+   */
   endOfLine(bytes: Uint8Array, from: number): number {
     if (this.#crEndsLine) return this.#endOfCrLine(bytes, from);
     const lineFeed = this.#find(LINE_FEED, bytes, from);
     return lineFeed < 0 ? -1 : lineFeed + this.unit;
   }
 
-  /** Whether the bytes end in a `"\r"` that ends a line by itself: a `"\n"` that follows belongs to it. */
+  /**
+   * Whether the bytes end with a `"\r"` that ends a line. A `"\n"` at the start of the
+   * next piece then belongs to that terminator.
+   */
   endsInCr(bytes: Uint8Array): boolean {
     return this.#crEndsLine &&
       this.#unitAt(bytes, bytes.length - this.unit) === CARRIAGE_RETURN;
   }
 
-  /** Whether the bytes begin with a `"\n"`. */
+  /** Whether the bytes start with `"\n"`. */
   startsWithLf(bytes: Uint8Array): boolean {
     return this.#unitAt(bytes, 0) === LINE_FEED;
   }
 
-  /** Whether a line ends where the bytes do. */
+  /** Whether the bytes end with a line terminator. */
   endsLine(bytes: Uint8Array): boolean {
     return this.#unitAt(bytes, bytes.length - this.unit) === LINE_FEED ||
       this.endsInCr(bytes);
   }
 
-  /** The bytes of a line without its end. */
+  /** Returns the line without its terminator. */
   withoutTerminator(line: Uint8Array): Uint8Array {
     let end = line.length;
     if (this.#unitAt(line, end - this.unit) === LINE_FEED) end -= this.unit;
@@ -90,7 +96,7 @@ export class ByteLines {
   }
 }
 
-/** Counts the lines in pieces of a stream. */
+/** Counts the lines of a stream that arrives in pieces. */
 export class LineCount {
   readonly #lines: ByteLines;
   readonly #units: WholeUnits;
@@ -103,17 +109,20 @@ export class LineCount {
     this.#units = new WholeUnits(lines.unit);
   }
 
-  /** How many lines there are so far; one that has not ended counts when the stream has. */
+  /**
+   * Returns the number of lines so far. A partial line counts only if the stream has
+   * finished.
+   */
   get(streamHasEnded: boolean): number {
     return this.#endedLines + (streamHasEnded && this.#hasPartialLine ? 1 : 0);
   }
 
-  /** Whether there is a line that has not ended. */
+  /** Whether the last line has no terminator yet. */
   get hasPartialLine(): boolean {
     return this.#hasPartialLine;
   }
 
-  /** Counts the lines that end in a further piece; returns how many. */
+  /** Adds a piece, and returns the number of lines that end in it. */
   add(bytes: Uint8Array): number {
     const piece = this.#units.push(bytes);
     if (piece.length === 0) return 0;
@@ -132,7 +141,10 @@ export class LineCount {
 
 const NOTHING = new Uint8Array(0);
 
-/** Has every piece of a stream hold whole units: what is left over comes with the next one. */
+/**
+ * Splits a stream into pieces of whole code units: an incomplete unit is moved to the
+ * next piece.
+ */
 export class WholeUnits {
   readonly #unit: 1 | 2;
   #rest: Uint8Array | null = null;
@@ -141,7 +153,10 @@ export class WholeUnits {
     this.#unit = unit;
   }
 
-  /** The piece in whole units, with what was left over of the last one. */
+  /**
+   * Returns the whole code units of `piece`, after the incomplete unit of the previous
+   * piece.
+   */
   push(piece: Uint8Array): Uint8Array {
     if (this.#unit === 1) return piece;
     let bytes = piece;
@@ -156,12 +171,12 @@ export class WholeUnits {
     return bytes.subarray(0, -1);
   }
 
-  /** What is left over. */
+  /** The byte of an incomplete code unit, or no bytes. */
   get incompleteUnit(): Uint8Array {
     return this.#rest ?? NOTHING;
   }
 
-  /** What is left over at the end. */
+  /** Returns the incomplete unit at the end of the stream. */
   end(): Uint8Array {
     const rest = this.incompleteUnit;
     this.#rest = null;

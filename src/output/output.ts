@@ -26,36 +26,36 @@ import {
 import { concatBytes, lossyDecoder, wholeText } from "./text.ts";
 import { TranscriptTarget } from "./transcript.ts";
 
-/** How the output of a run on one of its streams is dealt with. */
+/** How one output stream of a run is processed. */
 export interface OutputOptions
   extends Pick<ListenerOptions, "handlers" | "tees" | "errors"> {
   readonly program: string;
   readonly name: OutputStream;
-  /** What turns bytes into text: a `TextDecoder` label. */
+  /** The encoding of the bytes: a `TextDecoder` label. */
   readonly encoding: string;
   readonly terminator: LineTerminator;
-  /** How much is kept for whoever wants all of it. */
+  /** The limits on the output that is kept until the run ends or a consumer takes it. */
   readonly limits: BufferLimits;
-  /** What it is for: its text, its bytes, or what somebody is still to say. */
+  /** What the output is kept as: text, bytes, or undecided until a consumer takes it. */
   readonly use: "text" | "bytes" | "undecided";
-  /** Whether its lines are counted. */
+  /** Whether lines are counted. */
   readonly countsLines: boolean;
-  /** Whether all of it is kept beside that. */
+  /** Whether a transcript of all output is kept, whatever the limits drop. */
   readonly keepsTranscript: boolean;
-  /** Nothing is read before this has resolved; `null` for at once. */
+  /** Reading starts once this has resolved; `null` to start at once. */
   readonly readAfter: Promise<unknown> | null;
-  /** Called when more came than may be kept, and that is an error. */
+  /** Called once, when `limits.overflow` is `"error"` and the output exceeds a limit. */
   readonly onOverflow: () => void;
 }
 
 /**
- * One output stream of a run, from its first byte to its end.
+ * One output stream of a run.
  *
- * It is read all the time, as fast as line handlers and tees allow, and kept within
- * its limits, until somebody takes it: from then on it is read at the taker's pace.
+ * It is read all the time, at the pace of its line handlers and tees, and kept within
+ * the limits, until a consumer takes it. From then on the consumer sets the pace.
  */
 export class Output {
-  /** Resolves when nothing more will come; rejects if the stream itself failed. */
+  /** Resolves when the stream has finished or was cut. Rejects if reading it fails. */
   readonly finished: Promise<void>;
   readonly #options: OutputOptions;
   readonly #reader: PieceReader;
@@ -66,23 +66,25 @@ export class Output {
   readonly #transcript: TranscriptTarget | null;
   #target: Target;
   readonly #extraTargets: Target[] = [];
-  /** Where the taker's share waits; `null` while there is no taker. */
+  /** The queue of a streaming consumer; `null` if there is none. */
   #queue: BatchQueue<unknown> | null = null;
   #takenBy: string | null = null;
   #isTakenAsBytes: boolean;
   #splitLineCount = 0;
-  /** Counts what is not cut into lines anyway. */
+  /**
+   * Counts lines in bytes; lines that a consumer takes are counted when they are split.
+   */
   #byteLineCount: LineCount | null;
   #follower: Follower | null = null;
   #hasDropped = false;
   #hasOverflowed = false;
-  /** Whether the main target was told of the end; handlers and tees may still be at work. */
+  /** Whether the target has received the end. Handlers and tees may still be busy. */
   #hasTargetEnded = false;
   #isFinished = false;
   #changed: PromiseWithResolvers<void> | null = null;
   #resume: (() => void) | null = null;
 
-  /** Takes the stream's reader at once, in the same turn. */
+  /** Takes the stream's reader in the same turn. */
   constructor(stream: ReadableStream<Uint8Array>, options: OutputOptions) {
     const { encoding, terminator, limits, use, countsLines } = options;
     this.#options = options;
@@ -104,7 +106,7 @@ export class Output {
         limits,
         () => this.#reportOverflow(),
       );
-      // stderr of a live process may be followed at any time.
+      // The stderr of a live process can be followed at any time.
       if (this.#listeners !== null || (countsLines && use === "text")) {
         this.#extraTargets.push(
           new TextTarget(encoding, {
@@ -118,48 +120,58 @@ export class Output {
       ? new TranscriptTarget(encoding)
       : null;
     this.finished = this.#read();
-    // Whoever waits for it still sees a failure; until somebody does, it is nobody's fault.
+    // A caller that awaits `finished` still gets the error. This prevents an unhandled
+    // rejection if no caller does.
     this.finished.catch(() => {});
   }
 
-  /** Whether nothing more will come. */
+  /** Whether the stream has finished or was cut. */
   get isFinished(): boolean {
     return this.#isFinished;
   }
 
-  /** How many bytes have been read. */
+  /** The number of bytes read. */
   get length(): number {
     return this.#reader.length;
   }
 
-  /** How many lines have been read; one without an end counts when nothing more will come. */
+  /**
+   * The number of lines read. A last line without a terminator counts once the stream
+   * has finished.
+   */
   get lineCount(): number {
     return this.#splitLineCount +
       (this.#byteLineCount?.get(this.#isFinished) ?? 0);
   }
 
-  /** Whether it was read to its end, and not given up. */
+  /**
+   * Whether the stream was read to its end. False if a consumer detached and the rest
+   * was not drained.
+   */
   get isComplete(): boolean {
     return this.#isFinished && this.#resume === null;
   }
 
-  /** Whether it was cut before its end. */
+  /** Whether the stream was cut before its end. */
   get wasCut(): boolean {
     return this.#reader.wasCut;
   }
 
-  /** Whether some of it is missing: it was cut before its end, or was more than may be kept. */
+  /** Whether output is missing: the stream was cut, or the limits dropped some of it. */
   get truncated(): boolean {
     return this.#reader.wasCut || this.#hasDropped ||
       (this.#target instanceof Backlog && this.#target.hasDropped);
   }
 
-  /** Resolves when somebody has it who reads at a pace of their own. */
+  /** Resolves when a streaming consumer has taken the output. */
   get whenStreamed(): Promise<void> {
     return this.#streamed.promise;
   }
 
-  /** See {@linkcode PieceReader.limitIdle}; time that listeners or a taker need does not count. */
+  /**
+   * See {@linkcode PieceReader.limitIdle}. Time spent waiting for listeners or a
+   * consumer does not count.
+   */
   limitIdle(ms: number, onIdle: () => void): void {
     this.#reader.limitIdle(ms, onIdle);
   }
@@ -169,7 +181,10 @@ export class Output {
     this.#reader.limitLength(bytes, ms, onExceeded);
   }
 
-  /** Stops waiting for listeners and for a taker, and gives them no more; the stream is still read. */
+  /**
+   * Stops waiting for listeners and consumers, and passes nothing more to them. The
+   * stream is still read.
+   */
   abandon(): void {
     this.#listeners?.abandon();
     this.#follower?.abandon();
@@ -179,14 +194,15 @@ export class Output {
     this.#queue.abandon();
   }
 
-  /** Stops reading: what was read stays. */
+  /** Stops reading. Output already read is kept. */
   cut(): void {
     this.#reader.cut();
     this.drain();
   }
 
   /**
-   * The error for output that was more than may be kept, if that is one; else `null`.
+   * Returns the error for output that exceeded a limit whose `overflow` is `"error"`;
+   * `null` if it did not.
    */
   overflowError(): OutputTooLargeError | null {
     if (!this.#hasOverflowed) return null;
@@ -197,14 +213,15 @@ export class Output {
     ].filter((part) => part !== "").join(" or ");
     return new OutputTooLargeError(
       program,
-      `${name} is more than ${most}, which is all that its outputBuffer allows; the run was ended`,
+      `${name} is more than ${most}, the limit of the command's outputBuffer, so the run was killed; raise the limit, or set overflow to "drop-oldest" or "drop-newest"`,
     );
   }
 
   /**
-   * Has it kept as text, or as bytes, for `by`.
+   * Takes the output to keep it as text or bytes. `consumer` is the method's name, for
+   * errors.
    *
-   * @throws {OutputConsumedError} if somebody else has it
+   * @throws {OutputConsumedError} if another consumer has it
    */
   takeWhole(consumer: string, use: "text" | "bytes"): void {
     const backlog = this.#claim(consumer);
@@ -217,9 +234,9 @@ export class Output {
   }
 
   /**
-   * Has its lines put into `queue` for `by`, who reads at a pace of their own.
+   * Puts the lines into `queue`, at the pace at which the queue is read.
    *
-   * @throws {OutputConsumedError} if somebody else has it
+   * @throws {OutputConsumedError} if another consumer has the output
    */
   takeLines<T>(
     consumer: string,
@@ -244,7 +261,7 @@ export class Output {
     this.#byteLineCount &&= new LineCount(this.#lines);
   }
 
-  /** Has its pieces put into `queue` for `by`; like {@linkcode Output.takeLines} otherwise. */
+  /** Puts the pieces into `queue`; otherwise like {@linkcode Output.takeLines}. */
   takePieces(consumer: string, queue: BatchQueue<Uint8Array>): void {
     const backlog = this.#claim(consumer);
     this.#isTakenAsBytes = true;
@@ -252,7 +269,7 @@ export class Output {
     this.#replaceBacklog(backlog, new PiecesTarget(queue));
   }
 
-  /** Has its lines put into `queue` as well, beginning with those that are kept. */
+  /** Puts the lines into `queue` too, starting with those already kept. */
   follow<T>(
     queue: BatchQueue<T>,
     batchOf: (lines: string[]) => T,
@@ -270,12 +287,14 @@ export class Output {
     return follower;
   }
 
-  /** Has a follower set no pace any more. */
+  /** Lets the stream be read without waiting for the follower's consumer. */
   unthrottleFollower(): void {
     this.#follower?.unthrottle();
   }
 
-  /** Gives up what was taken: no more is read until {@linkcode Output.drain}. */
+  /**
+   * Detaches a streaming consumer. Nothing more is read until {@linkcode Output.drain}.
+   */
   detachConsumer(): void {
     if (!this.#isStreamed()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -284,7 +303,10 @@ export class Output {
     this.#queue?.abandon();
   }
 
-  /** Has what was given up read to its end, and kept nowhere. */
+  /**
+   * After {@linkcode Output.detachConsumer}, reads the stream to its end and discards
+   * it.
+   */
   drain(): void {
     if (this.#resume === null) return;
     this.#target = DISCARD;
@@ -293,9 +315,10 @@ export class Output {
   }
 
   /**
-   * What is there and was not taken, for `by` to look through.
+   * Lets a probe search the output that no consumer has taken.
    *
-   * @throws {OutputConsumedError} if somebody has taken it, or looks through it
+   * @throws {OutputConsumedError} if a consumer has taken it, or another probe is
+   *   searching it
    */
   beginSearch(consumer: string): Backlog {
     const backlog = this.#claim(consumer);
@@ -304,13 +327,16 @@ export class Output {
     return backlog;
   }
 
-  /** Ends what {@linkcode Output.backlog} began: it can be taken again. */
+  /**
+   * Ends a search of {@linkcode Output.beginSearch}. A consumer can then take the
+   * output.
+   */
   endSearch(backlog: Backlog): void {
     backlog.endSearch();
     this.#takenBy = null;
   }
 
-  /** Resolves when more is there, or nothing more will come. */
+  /** Resolves when more output has arrived, or the stream has finished. */
   changed(): Promise<void> {
     if (this.#isFinished) return Promise.resolve();
     this.#changed ??= Promise.withResolvers();
@@ -318,7 +344,7 @@ export class Output {
   }
 
   /**
-   * All the text that is kept.
+   * Returns the text that is kept.
    *
    * @throws {OutputTooLargeError} if it does not fit in one string
    */
@@ -328,17 +354,21 @@ export class Output {
     return wholeText(program, encoding, this.bytes());
   }
 
-  /** All there was, timed from `start`; to be asked only if it is kept. */
+  /**
+   * Returns the transcript, with times relative to `start`. Requires `keepsTranscript`.
+   */
   transcript(start: number): StreamTranscript {
     return this.#transcript!.get(start);
   }
 
-  /** Whether somebody took it as bytes. */
+  /** Whether a consumer took the output as bytes. */
   get isTakenAsBytes(): boolean {
     return this.#isTakenAsBytes;
   }
 
-  /** All the bytes that are kept. */
+  /**
+   * Returns the bytes that are kept; empty if the output was kept as text or streamed.
+   */
   bytes(): Uint8Array {
     return this.#target instanceof Backlog
       ? concatBytes(this.#target.pieces)
@@ -364,7 +394,7 @@ export class Output {
   }
 
   #push(piece: Uint8Array): void | Promise<void> {
-    // First: a slow handler must not delay the time that is recorded for the piece.
+    // The transcript comes first: a slow handler must not delay the recorded time.
     this.#transcript?.push(piece);
     if (!(this.#target instanceof LinesTarget)) this.#byteLineCount?.add(piece);
     const waiting = this.#target.push(piece);
@@ -398,7 +428,7 @@ export class Output {
       this.#target instanceof PiecesTarget;
   }
 
-  /** The text that came, and is kept, but for a character that has not come whole. */
+  /** Returns the text kept so far, without a last character that is incomplete. */
   textSoFar(): string {
     if (!(this.#target instanceof Backlog)) return this.text();
     const { encoding } = this.#options;
@@ -410,7 +440,7 @@ export class Output {
     );
   }
 
-  /** What has its text, of whatever is still to come. */
+  /** The target that decodes the stream to text. */
   #textTarget(): TextTarget {
     if (this.#target instanceof TextTarget) return this.#target;
     return this.#extraTargets.findLast((other) => other instanceof TextTarget)!;
@@ -435,7 +465,7 @@ export class Output {
     this.#streamed.resolve();
   }
 
-  /** Has everything go to `target`, beginning with what is there. */
+  /** Moves the kept output to `target`, which then receives all further output. */
   #replaceBacklog(backlog: Backlog, target: Target): void {
     this.#hasDropped ||= backlog.hasDropped;
     for (const piece of backlog.pieces) target.push(piece);

@@ -3,7 +3,7 @@ import { type ByteLines, LineCount, WholeUnits } from "./byte_lines.ts";
 import { completeLength } from "./piece_decoder.ts";
 import { concatBytes } from "./text.ts";
 
-/** A place in pieces: before the byte `at` of a piece. */
+/** A position in the buffer: before byte `offset` of piece `piece`. */
 export interface Position {
   readonly piece: number;
   readonly offset: number;
@@ -11,18 +11,18 @@ export interface Position {
 
 const START: Position = Object.freeze({ piece: 0, offset: 0 });
 
-/** Who is told what becomes of {@linkcode PieceBuffer}. */
+/** The callbacks of a {@linkcode PieceBuffer}. */
 export interface PieceBufferEvents {
-  /** More came than may be kept, and that is an error; told once. */
+  /** Called once, when `overflow` is `"error"` and the pieces exceed a limit. */
   readonly onOverflow: () => void;
-  /** What is kept has moved: places are no longer what they were. */
+  /** Called when pieces were removed, so that earlier positions are no longer valid. */
   readonly onPositionsChanged: () => void;
 }
 
 /**
- * Pieces of a stream, within limits. What is dropped is whole lines, the first or
- * the last ones; only of a line that is longer than all that may be kept a part
- * stays.
+ * Pieces of a stream, within limits on bytes and lines. The buffer drops whole lines,
+ * the oldest or the newest. It keeps a part of a line only if that line alone exceeds
+ * the limits.
  */
 export class PieceBuffer {
   readonly #encoding: string;
@@ -33,21 +33,30 @@ export class PieceBuffer {
   readonly #units: WholeUnits;
   readonly #lineCount: LineCount;
   #pieces: Uint8Array[] = [];
-  /** How many lines end in each of them; only where something is limited. */
+  /** The number of lines that end in each piece. Empty if there are no limits. */
   #lineEndCounts: number[] = [];
   #size = 0;
   #lineEnds = 0;
   #hasDropped = false;
-  /** Whether the first ones have to be looked at more closely before anybody sees them. */
+  /** Whether the oldest pieces must be trimmed before they are read. */
   #needsTrim = false;
-  /** Whether the first line is the rest of one. */
+  /** Whether the first line lacks its beginning. */
   #startsMidLine = false;
-  /** Dropping the newest: whether no more is taken; and then, whether it is again from the next line on. */
+  /** Whether further pieces are dropped. Used by `"drop-newest"` and `"error"`. */
   #isFull = false;
+  /**
+   * Whether input is dropped up to the next line, because the beginning of the current
+   * line was dropped.
+   */
   #skipsToNextLine = false;
+  /** Whether the last dropped piece ended with a line terminator. */
   #droppedToLineEnd = false;
+  /** Whether all pieces are kept until {@linkcode PieceBuffer.enforceLimits}. */
   #isSuspended = false;
-  /** While the limits are suspended: the oldest that is kept, set aside. */
+  /**
+   * The oldest output within the limits, saved while the limits are suspended. Used by
+   * `"drop-newest"`.
+   */
   #savedHead: Uint8Array | null = null;
 
   constructor(
@@ -70,20 +79,20 @@ export class PieceBuffer {
     return this.#hasDropped;
   }
 
-  /** What came after that, and is no whole code unit yet. */
+  /** The bytes after the last whole code unit; empty unless the encoding is UTF-16. */
   get incompleteUnit(): Uint8Array {
     return this.#units.incompleteUnit;
   }
 
-  /** What is kept. */
+  /** The pieces, trimmed to the limits. */
   get pieces(): readonly Uint8Array[] {
     if (this.#needsTrim) this.#trimStart();
     return this.#pieces;
   }
 
   /**
-   * Takes everything from now on, so that whoever looks through it sees all of it:
-   * the limits are kept by {@linkcode PieceBuffer.enforceLimits} alone.
+   * Keeps every piece from now on, so that a search sees all of them. Only
+   * {@linkcode PieceBuffer.enforceLimits} applies the limits.
    */
   suspendLimits(): void {
     if (!this.#isLimited) return;
@@ -92,7 +101,7 @@ export class PieceBuffer {
     this.#acceptFromNextLine();
   }
 
-  /** Keeps the limits again, to the byte. */
+  /** Applies the limits to every piece again. */
   resumeLimits(): void {
     if (!this.#isSuspended) return;
     this.#isSuspended = false;
@@ -109,8 +118,8 @@ export class PieceBuffer {
   }
 
   /**
-   * Keeps the limits, now that everything up to a place was looked at. Returns what
-   * has become of the place: itself where nothing has moved.
+   * Applies the limits after a search has reached `searchedTo`. Returns the new
+   * position of that place: `searchedTo` itself if nothing was removed.
    */
   enforceLimits(searchedTo: Position): Position {
     if (!this.#isSuspended) return searchedTo;
@@ -140,29 +149,29 @@ export class PieceBuffer {
     return this.#size > maxBytes || lines > maxLines;
   }
 
-  /** Sets aside the oldest that may be kept, and drops what was looked at beyond it. */
-  #saveHead(looked: Position): Position {
-    if (this.#savedHead === null && !this.#exceedsLimits()) return looked;
+  /** Saves the oldest output within the limits, and discards what was searched. */
+  #saveHead(searchedTo: Position): Position {
+    if (this.#savedHead === null && !this.#exceedsLimits()) return searchedTo;
     if (this.#savedHead === null) {
       this.#savedHead = this.#headOf(concatBytes(this.#pieces));
       this.#hasDropped = true;
     }
-    this.#discardBefore(looked);
+    this.#discardBefore(searchedTo);
     return START;
   }
 
-  /** Adds a piece, or of it what may be kept. */
+  /** Appends a piece, or the part of it that fits. */
   push(piece: Uint8Array): void {
     this.#add(this.#units.push(piece));
   }
 
-  /** Says that there are no more. */
+  /** Marks the end of the stream. */
   end(): void {
     const rest = this.#units.end();
     if (rest.length > 0) this.#add(rest);
   }
 
-  /** The bytes from one place to another. */
+  /** Returns the bytes between two positions. */
   between(start: Position, end: Position): Uint8Array {
     const pieces = this.#pieces;
     if (start.piece >= end.piece) {
@@ -175,15 +184,15 @@ export class PieceBuffer {
     ]);
   }
 
-  /** Takes away what is before a place. */
-  removeBefore(place: Position): void {
-    this.#discardBefore(place);
+  /** Removes everything before a position. */
+  removeBefore(position: Position): void {
+    this.#discardBefore(position);
     this.#startsMidLine = false;
     this.#savedHead = null;
     this.#acceptFromNextLine();
   }
 
-  /** Where the newest were dropped there is room again: from the next line on. */
+  /** After `"drop-newest"` was full, accepts input again, from the start of a line. */
   #acceptFromNextLine(): void {
     if (!this.#isFull || this.#limits.overflow !== "drop-newest") return;
     this.#isFull = false;
@@ -212,7 +221,7 @@ export class PieceBuffer {
     if (!this.#isFull && lines.length > 0) this.#append(lines);
   }
 
-  /** Drops whole pieces; {@linkcode PieceBuffer.#trimStart} does the rest. */
+  /** Drops whole pieces only; {@linkcode PieceBuffer.#trimStart} trims within a piece. */
   #addDroppingOldest(piece: Uint8Array): void {
     this.#append(piece);
     if (this.#dropPieces() > 0) this.#events.onPositionsChanged();
@@ -242,14 +251,14 @@ export class PieceBuffer {
     return dropped;
   }
 
-  /** Cuts what is more than may be kept off the start, at the start of a line if there is one. */
+  /** Trims the oldest piece to the limits, at the start of a line if there is one. */
   #trimStart(): void {
     this.#needsTrim = false;
     const { maxBytes, maxLines } = this.#limits;
     const all = concatBytes(this.#pieces);
     const surplus = Math.max(0, all.length - maxBytes);
     let start = surplus + surplus % this.#lines.unit;
-    // A line end may be cut in two as well.
+    // Keep "\r\n" together: the cut may fall between the two.
     const before = all.subarray(0, start);
     if (
       this.#lines.endsInCr(before) &&
@@ -271,7 +280,10 @@ export class PieceBuffer {
     this.#events.onPositionsChanged();
   }
 
-  /** The start of the next line; where there is none, that of the next character. */
+  /**
+   * Returns the start of the next line, or of the next character if there is no other
+   * line.
+   */
   #startOfLine(all: Uint8Array, from: number): number {
     const next = this.#lines.endOfLine(all, from);
     if (next >= 0 && next < all.length) return next;
@@ -280,7 +292,9 @@ export class PieceBuffer {
     return start;
   }
 
-  /** The piece from the start of a line on, if that is waited for. */
+  /**
+   * Returns the part of `piece` from the next line on, if the current line is skipped.
+   */
   #fromNextLine(piece: Uint8Array): Uint8Array {
     if (!this.#skipsToNextLine) return piece;
     const start = this.#lines.endOfLine(piece, 0);
@@ -302,20 +316,25 @@ export class PieceBuffer {
     if (this.#limits.overflow === "error") this.#events.onOverflow();
   }
 
-  /** How much of a piece may be kept beside so many bytes and lines. */
+  /**
+   * Returns how many bytes of `piece` fit if the buffer holds `size` bytes and
+   * `lineEnds` complete lines.
+   */
   #fittingLength(piece: Uint8Array, size: number, lineEnds: number): number {
     const { maxBytes, maxLines } = this.#limits;
-    const room = Math.min(piece.length, maxBytes - size);
+    const available = Math.min(piece.length, maxBytes - size);
     let fits = 0;
     for (let lines = lineEnds; lines < maxLines; lines++) {
       const end = this.#lines.endOfLine(piece, fits);
-      if (end < 0 || end > room) return room - room % this.#lines.unit;
+      if (end < 0 || end > available) {
+        return available - available % this.#lines.unit;
+      }
       fits = end;
     }
     return fits;
   }
 
-  /** Cuts the start of a line off the end, unless nothing would be left. */
+  /** Drops a partial line at the end, unless it is all there is. */
   #trimEnd(): void {
     const all = concatBytes(this.#pieces);
     if (this.#lines.endsLine(all)) return;
@@ -323,7 +342,7 @@ export class PieceBuffer {
     this.#events.onPositionsChanged();
   }
 
-  /** The whole lines of it; where there is none, the whole characters. */
+  /** Returns the complete lines, or the whole characters if there is no complete line. */
   #wholeLines(all: Uint8Array): Uint8Array {
     let end = 0;
     for (let next = 0; next >= 0; next = this.#lines.endOfLine(all, end)) {
@@ -332,7 +351,7 @@ export class PieceBuffer {
     return all.slice(0, end || completeLength(this.#encoding, all));
   }
 
-  /** The start of what is too much: of it, what may be kept. */
+  /** Returns the oldest part of `all` that is within the limits. */
   #headOf(all: Uint8Array): Uint8Array {
     const fitting = all.subarray(0, this.#fittingLength(all, 0, 0));
     return this.#lines.endsLine(fitting)
@@ -362,14 +381,17 @@ export class PieceBuffer {
   }
 }
 
-/** How many lines there are from `start` on, one that has not ended included. */
+/** Counts the lines from `start` on, including a partial one. */
 function countLines(lines: ByteLines, all: Uint8Array, start: number): number {
   const count = new LineCount(lines);
   count.add(all.subarray(start));
   return count.get(true);
 }
 
-/** A runtime may hand out a few bytes within a large buffer, which keeping them would keep. */
+/**
+ * Copies a piece that is a small part of a larger buffer: a view keeps the whole buffer
+ * in memory.
+ */
 function compact(piece: Uint8Array): Uint8Array {
   return piece.byteLength * 2 < piece.buffer.byteLength ? piece.slice() : piece;
 }

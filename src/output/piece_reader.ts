@@ -1,15 +1,13 @@
-/** How much is read at once where the reader brings the buffer: all that a pipe usually holds. */
+/** The size of the buffer for BYOB reads: the usual capacity of a pipe. */
 const BUFFER_BYTES = 64 * 1024;
 
 const NO_BUFFER = new ArrayBuffer(0);
 
 /**
- * Reads a stream piece by piece. Where the stream reads into a buffer of its
- * reader's, that is one and the same for all pieces: a new one for each takes Deno
- * as long as the rest of the reading.
+ * Reads a stream piece by piece. A byte stream (Deno) is read into one buffer for all
+ * pieces: allocating a buffer per piece would double the time of a read.
  *
- * How long it may give nothing to read can be limited at any time, and so can the
- * whole.
+ * The time without data and the total length can be limited.
  */
 export class PieceReader {
   readonly #reader:
@@ -26,7 +24,7 @@ export class PieceReader {
   #lengthLimitStart = 0;
   #onExceeded: () => void = () => {};
 
-  /** Takes the stream's reader at once, in the same turn. */
+  /** Takes the stream's reader in the same turn. */
   constructor(stream: ReadableStream<Uint8Array>) {
     const reader = byobReaderOf(stream);
     this.reusesBuffer = reader !== null;
@@ -41,20 +39,23 @@ export class PieceReader {
     }
   }
 
-  /** Whether a piece is only there until the next one is asked for. */
+  /** Whether a piece is valid only until the next call of `next`. */
   readonly reusesBuffer: boolean;
 
-  /** How many bytes have been read. */
+  /** The number of bytes read. */
   get length(): number {
     return this.#length;
   }
 
-  /** Whether the stream was cut before it had ended. */
+  /** Whether the stream was cut before its end. */
   get wasCut(): boolean {
     return this.#wasCut;
   }
 
-  /** The next piece, or `null` at the end of the stream or when it has been cut. */
+  /**
+   * Reads the next piece; `null` at the end of the stream or after
+   * {@linkcode PieceReader.cut}.
+   */
   async next(): Promise<Uint8Array | null> {
     if (this.#wasCut) return this.#end();
     this.#isReading = true;
@@ -62,7 +63,7 @@ export class PieceReader {
     try {
       const { value, done } = await this.#read();
       if (done || value === undefined) return this.#end();
-      // It came back by way of the piece.
+      // A BYOB read transfers the buffer, and returns it with the piece.
       if (this.reusesBuffer) this.#buffer = value.buffer as ArrayBuffer;
       return this.#count(value);
     } catch (error) {
@@ -75,9 +76,9 @@ export class PieceReader {
   }
 
   /**
-   * Gives a piece back that nobody holds on to. Its memory is free at once then, and
-   * used again for one of the next pieces, while it is still in the processor's
-   * caches: Bun takes a quarter less time for it than if it had to be collected.
+   * Frees a piece that no target keeps. Its memory is then reused for one of the next
+   * pieces while it is still in the processor's caches. On Bun this takes a quarter
+   * less time than garbage collection.
    */
   release({ buffer, byteLength }: Uint8Array): void {
     if (
@@ -87,9 +88,9 @@ export class PieceReader {
   }
 
   /**
-   * Calls `onIdle` once the stream has given nothing to read for `ms` milliseconds
-   * in all. Time in which nobody asks for the next piece does not count. Replaces
-   * an earlier limit.
+   * Calls `onIdle` once the stream has delivered nothing for `ms` milliseconds in
+   * total. Only time spent in {@linkcode PieceReader.next} counts. Replaces an earlier
+   * limit.
    */
   limitIdle(ms: number, onIdle: () => void): void {
     this.#idle?.stop();
@@ -98,23 +99,23 @@ export class PieceReader {
   }
 
   /**
-   * Calls `onExceeded` once more than `bytes` bytes have been read in all, and `ms`
+   * Calls `onExceeded` once more than `bytes` bytes have been read in total and `ms`
    * milliseconds have passed from now. Replaces an earlier limit.
    */
   limitLength(bytes: number, ms: number, onExceeded: () => void): void {
-    // Looked at with every piece rather than by a timer, which a stream that always
-    // has more to read could keep from ever firing.
+    // Checked with each piece, not by a timer: a stream that always has data can keep
+    // timers from firing.
     this.#lengthLimit = bytes;
     this.#lengthLimitStart = performance.now() + ms;
     this.#onExceeded = onExceeded;
   }
 
-  /** Stops reading: nothing more comes than what was read. */
+  /** Stops reading. A pending read returns `null`. */
   cut(): void {
     if (this.#isFinished) return;
     this.#wasCut = true;
-    // A read that is under way ends by it. Nobody waits for more: the other end may
-    // stay open as long as it likes.
+    // Cancelling completes a pending read. It is not awaited: the other end of a pipe
+    // may stay open for any time.
     this.#reader.cancel().catch(() => {});
   }
 
@@ -137,7 +138,7 @@ export class PieceReader {
   }
 }
 
-/** `null` for a stream that brings buffers of its own. */
+/** Returns `null` if the stream is not a byte stream, as on Bun. */
 function byobReaderOf(
   stream: ReadableStream<Uint8Array>,
 ): ReadableStreamBYOBReader | null {
@@ -148,7 +149,7 @@ function byobReaderOf(
   }
 }
 
-/** A stop-watch with an alarm, that runs only while a stream is waited for. */
+/** A timer that runs only while a read is pending. */
 class IdleLimit {
   #leftMs: number;
   readonly #onIdle: () => void;
