@@ -2,16 +2,16 @@ import type { CommandSpec } from "../command/spec.ts";
 import { isSuccess, type Outcome } from "../outcome/outcome.ts";
 
 /**
- * What the end of a stage means for its chain: nothing; that only its reader left;
- * or that it failed.
+ * How the end of a stage counts: as no failure, as a broken pipe (the next stage closed
+ * its input), or as a failure.
  */
 export type StageFailure = "none" | "broken-pipe" | "failed";
 
 const SIGPIPE = 13;
-/** What a shell exits with when SIGPIPE has ended what it ran. */
+/** The exit code of a shell whose command was killed by SIGPIPE. */
 const SIGPIPE_IN_SHELL = 128 + SIGPIPE;
 
-/** What the end of a stage means for its chain. */
+/** Classifies the end of a stage. */
 export function stageFailure(
   { okCodes, uncheckedInPipe }: CommandSpec,
   outcome: Outcome,
@@ -19,11 +19,14 @@ export function stageFailure(
 ): StageFailure {
   if (outcome.kind === "timed-out") return "failed";
   if (uncheckedInPipe || isSuccess(outcome, okCodes)) return "none";
-  // Nobody reads the last stage by a pipe between stages.
+  // No stage reads from the last one, so its SIGPIPE is a failure.
   return !isLast && isBrokenPipe(outcome) ? "broken-pipe" : "failed";
 }
 
-/** The stage that is to blame: the leftmost that failed, or else that lost its reader; `null` for none. */
+/**
+ * Returns the index of the stage to report: the leftmost that failed, otherwise the
+ * leftmost with a broken pipe, otherwise `null`.
+ */
 export function reportedStage(
   failures: readonly StageFailure[],
 ): number | null {

@@ -8,20 +8,20 @@ import type { RunningProcess } from "../runner/running_process.ts";
 import { StagePipes } from "../runner/stage_pipe.ts";
 import { type PipelineSession, sessionOf } from "./pipeline_session.ts";
 
-/** What a pipeline is started from. */
+/** The specification of a pipeline. */
 export interface PipelineSpec {
-  /** At least one. */
+  /** At least one stage. */
   readonly stages: readonly Command[];
-  /** How long all of it may take, in milliseconds; `null` for any time. */
+  /** The deadline of the whole pipeline, in milliseconds; `null` for none. */
   readonly timeout: number | null;
   readonly cancelOn: readonly AbortSignal[];
-  /** What starts the stages; `null` for the runner behind a command's own verbs. */
+  /** The runner that starts the stages; `null` for the default runner. */
   readonly runner: ProcessRunner | null;
 }
 
 /**
- * Starts the stages of a chain, from the left. If one cannot be started, those that
- * were are ended. `null` if the deadline comes before all of them were.
+ * Starts the stages from left to right. Kills the started stages if one cannot be
+ * started. Returns `null` if the deadline passes before all have started.
  */
 export async function startPipeline(
   pipeline: PipelineSpec,
@@ -29,7 +29,7 @@ export async function startPipeline(
   const { stages, timeout } = pipeline;
   const runner = pipeline.runner ?? defaultRunner();
   const limits = new RunLimits(pipeline);
-  // Fires only before all have started: nobody starts after that.
+  // Aborted only if the deadline passes before all stages have started.
   const deadlineAbort = new AbortController();
   using pipes = new StagePipes(stages.length - 1);
   const started: RunningProcess[] = [];
@@ -65,7 +65,10 @@ export async function startPipeline(
   return null;
 }
 
-/** The commands as they are started: each feeds the next, and all of them end with the chain. */
+/**
+ * Returns the commands with their connections, and with the abort signals of the
+ * pipeline.
+ */
 function connectedStages(
   { stages, cancelOn }: PipelineSpec,
   { connections }: StagePipes,
@@ -94,7 +97,7 @@ function mixedStagesError(stage: Command): UnsupportedError {
   const { program } = specOf(stage);
   return new UnsupportedError(
     "a pipeline of real and scripted stages",
-    `what comes before \`${program}\` is a real process, and it is none; use a runner that starts all of them or none`,
+    `the stage before \`${program}\` is a real process, and \`${program}\` is not; use a runner that starts all stages or none`,
     { program },
   );
 }

@@ -175,7 +175,7 @@ test("a command runs with the runner that it was given, and a runner that is giv
   assertEquals(await command.pipe(new Command("none")).run(), "own");
   assertEquals(
     await refusalOf(() => command.pipe(TRUE.withRunner(other))),
-    "pipe: two stages have different runners; give the pipeline one, with withRunner(runner), and the stages none",
+    "pipe: two stages have different runners; remove withRunner(runner) from the stages and call it on the pipeline",
   );
 });
 
