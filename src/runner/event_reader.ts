@@ -4,7 +4,7 @@ import type { Follower } from "../output/follower.ts";
 import { failureOf } from "./line_reader.ts";
 import type { Run } from "./run.ts";
 
-/** What happens in a live process: its start, its lines, and how it ended. */
+/** An event of a live process: its start, a line of output, or its exit. */
 export type ProcessEvent =
   | { readonly kind: "started"; readonly pid: number | null }
   | { readonly kind: "stdout"; readonly line: string }
@@ -18,7 +18,7 @@ interface Batch {
 
 const NO_BATCH: Batch = { kind: "stdout", lines: [] };
 
-/** The events of a run, at the pace of whoever reads them. */
+/** Iterates over the events of a run. The consumer sets the pace. */
 export class EventReader
   implements AsyncIterableIterator<ProcessEvent>, AsyncDisposable {
   readonly #run: Run;
@@ -50,14 +50,14 @@ export class EventReader
     return this;
   }
 
-  /** Whoever asks for several events at once gets them in the order of asking. */
+  /** Concurrent calls resolve in the order of the calls. */
   next(): Promise<IteratorResult<ProcessEvent, undefined>> {
     const turn = this.#previous.then(() => this.#next());
     this.#previous = turn.catch(() => {});
     return turn;
   }
 
-  /** Stops reading. The process goes on, until it has nowhere to print to. */
+  /** Stops reading. The process keeps running until its stdout pipe is full. */
   return(): Promise<IteratorResult<ProcessEvent, undefined>> {
     this.#isDone = true;
     this.#follower?.stop();
@@ -93,7 +93,7 @@ export class EventReader
     return { kind: this.#batch.kind, line: this.#batch.lines[this.#index++] };
   }
 
-  /** `null` for a run that failed: with what, is for `finish` to say. */
+  /** Returns `null` if the run failed: `finish` throws the error. */
   async #lastEvent(): Promise<ProcessEvent | null> {
     if (this.#isDone) return null;
     if (!this.#queue.isAbandoned) this.#run.requestOutcome();
@@ -105,7 +105,7 @@ export class EventReader
       this.#isDone = true;
       return null;
     }
-    // With the event that follows, all is told.
+    // The event returned now is the last one.
     this.#batch = NO_BATCH;
     this.#previous.then(() => this.#isDone = true);
     return { kind: "exited", outcome };

@@ -1,20 +1,24 @@
 import { BatchQueue } from "../output/batch_queue.ts";
 import type { Run } from "./run.ts";
 
-/** The lines of a run's stdout, one after the other, at the pace of whoever reads them. */
+/** Iterates over the lines of a run's stdout. The consumer sets the pace. */
 export class LineReader
   implements AsyncIterableIterator<string>, AsyncDisposable {
   readonly #run: Run;
   readonly #queue = new BatchQueue<string[]>();
   #lines: string[] = [];
   #index = 0;
-  /** Up to where they can be had at once: not while somebody waits, nor when they were abandoned. */
+  /**
+   * `next` returns lines before this index at once. 0 while another call waits, and
+   * after the queue was abandoned.
+   */
   #readyEnd = 0;
-  /** How many have asked for a line that is not there yet, and when the last of them has it. */
+  /** The number of calls of `next` that wait for a line. */
   #pendingCalls = 0;
+  /** Settles when the last of these calls has its line. */
   #previous: Promise<unknown> = Promise.resolve();
 
-  /** Takes the stdout of `run` for `by`. */
+  /** Takes the stdout of `run`. `method` is the name that errors report. */
   constructor(run: Run, method: string) {
     this.#run = run;
     const stdout = run.stdout!;
@@ -30,14 +34,14 @@ export class LineReader
     return this;
   }
 
-  // A line that is there already costs one promise, and no further function.
+  // A line that has arrived costs one promise and no further call.
   next(): Promise<IteratorResult<string, undefined>> {
     return this.#index < this.#readyEnd
       ? Promise.resolve({ value: this.#lines[this.#index++], done: false })
       : this.#nextInTurn();
   }
 
-  /** Stops reading. The process goes on, until it has nowhere to print to. */
+  /** Stops reading. The process keeps running until its stdout pipe is full. */
   return(): Promise<IteratorResult<string, undefined>> {
     this.#run.stdout!.detachConsumer();
     this.#queue.abandon();
@@ -49,7 +53,7 @@ export class LineReader
     await this.return();
   }
 
-  /** Whoever asks for several lines at once gets them in the order of asking. */
+  /** Concurrent calls resolve in the order of the calls. */
   #nextInTurn(): Promise<IteratorResult<string, undefined>> {
     this.#pendingCalls++;
     this.#readyEnd = 0;
@@ -81,7 +85,7 @@ export class LineReader
   }
 }
 
-/** What a reader of a run's output is to be told at its end, beside that it is the end. */
+/** Returns the error with which reading stdout ends, or `null` if it just ends. */
 export function failureOf(run: Run): { readonly error: unknown } | null {
   const error = run.stdout?.overflowError() ?? null;
   return error === null ? null : { error };

@@ -11,7 +11,7 @@ import type { OutputFiles } from "./output_files.ts";
 
 const COMMAND_ENCODINGS = Object.freeze({ stdout: null, stderr: null });
 
-/** A child that was started for a run. */
+/** A run's child process. */
 export class LiveBackend implements RunBackend {
   readonly tree: RunTree;
   readonly exit: Promise<Outcome>;
@@ -23,7 +23,7 @@ export class LiveBackend implements RunBackend {
   readonly #containment: Containment;
   #status: ExitStatus | null = null;
 
-  /** Starts it. */
+  /** Starts the child. */
   constructor(
     containment: Containment,
     spec: CommandSpec,
@@ -97,7 +97,10 @@ export class LiveBackend implements RunBackend {
   }
 }
 
-/** Of a process that is about to end the kernel closes the pipes before it is a zombie. */
+/**
+ * The PF_EXITING flag of a process. The kernel closes the pipes of an exiting process
+ * before the process becomes a zombie, so the state alone would be too late.
+ */
 const PF_EXITING = 4;
 
 function isExiting(stat: string): boolean {

@@ -27,7 +27,7 @@ export async function captureBytes(
     : await bytesOf(run);
 }
 
-/** Starts a command, and hands out the process while it runs. */
+/** Starts a command and returns the live process. */
 export async function startLive(
   command: Command,
   containment: () => Containment,
@@ -38,7 +38,10 @@ export async function startLive(
   throw new TimeoutError({ program, args, stdout: "", stderr: "" }, timeout);
 }
 
-/** The result of a run whose deadline came before it was started: while a file of its was still being opened, say. */
+/**
+ * Returns the result of a run whose deadline passed before it was started, for example
+ * while a file was being opened.
+ */
 export function timedOutBeforeStart<T extends string | Uint8Array>(
   command: Command,
   stdout: T,

@@ -10,11 +10,12 @@ import type { SimulatedRun } from "./simulated_run.ts";
 import type { StdinReader } from "./stdin_reader.ts";
 
 /**
- * Plays a known run to its end, as the command would have seen it live: its line
- * handlers and tees are served, first with stdout and then with stderr, its deadline
- * and abort signals hold, and what it did not capture stays away. Starts nothing.
+ * Plays a simulated run to its end. Handlers and tees receive its output, first stdout
+ * and then stderr. The command's deadline, abort signals and output modes apply. No
+ * process is started.
  *
- * @throws {CancelledError} if an abort signal of the command has fired, or fires
+ * @throws {CancelledError} if an abort signal of the command has fired, or fires during
+ *   the run
  */
 export function playSimulatedRun(
   spec: CommandSpec,
@@ -28,7 +29,10 @@ export function playSimulatedRun(
     : Promise.resolve(resultOf(spec, run, outcome, run.stdout));
 }
 
-/** Like {@linkcode playSimulatedRun}, with stdout in bytes. */
+/**
+ * Plays a simulated run, with stdout as bytes; otherwise like
+ * {@linkcode playSimulatedRun}.
+ */
 export function playSimulatedBytes(
   spec: CommandSpec,
   run: SimulatedRun,
@@ -42,7 +46,7 @@ export function playSimulatedBytes(
   return Promise.resolve(resultOf(spec, run, outcome, bytes));
 }
 
-/** Starts a known run: the same code deals with it as with a live one. */
+/** Starts a simulated run in the engine that live runs use. */
 export function startSimulatedRun(
   spec: CommandSpec,
   run: SimulatedRun,
@@ -62,15 +66,17 @@ export function startSimulatedRun(
   });
 }
 
-/** A run that is played slower than it was has as much more time. */
+/** Scales the timeout of a run that is played slower than it was recorded. */
 function timeoutOf(
   { timeout }: CommandSpec,
   { outcome, schedule }: SimulatedRun,
 ): number | null {
   if (timeout === null || schedule === null) return timeout;
-  // What was printed in its grace comes after it once more.
+  // A recorded run that timed out may have printed during its grace time. Its schedule
+  // ends it.
   if (outcome?.kind === "timed-out") return null;
-  // Not less where it is faster: a run that just kept it is to keep it again.
+  // The timeout is not reduced for a run that is played faster: a run that just met it
+  // must meet it again.
   return Math.min(timeout * Math.max(1, schedule.stretch), LONGEST_TIMER_MS);
 }
 
@@ -78,7 +84,10 @@ function takesTime({ lineDelay, answer }: SimulatedRun): boolean {
   return lineDelay > 0 || answer !== null;
 }
 
-/** Whether anybody but the result has to do with the output. */
+/**
+ * Whether the output must pass through the engine: for handlers, tees, limits, or a
+ * timed transcript.
+ */
 function needsEngine(spec: CommandSpec): boolean {
   return hasStdoutListeners(spec) || spec.stderrHandlers.length > 0 ||
     spec.stderrTees.length > 0 || isLimited(spec.outputBuffer) ||

@@ -17,30 +17,37 @@ import type { Output } from "../output/output.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { Run } from "./run.ts";
 
-/** Where a port is waited for. */
+/** The address of a TCP port. */
 export interface PortAddress {
-  /** A name or an address; left out, this machine, by either of its loopback addresses. */
+  /**
+   * A host name or IP address.
+   *
+   * @default {the loopback addresses of this machine, IPv4 and IPv6}
+   */
   hostname?: string;
-  /** From 1 to 65535. */
+  /** The port number, from 1 to 65535. */
   port: number;
 }
 
-/** The last line that was looked at. */
+/** The last line that a search has tested, for the error message. */
 interface LastLine {
   line: string | null;
 }
 
-/** Looks through what has come; what it finds is taken, and returned. */
+/**
+ * Searches the output that has arrived. Takes a match from the backlog and returns it,
+ * otherwise returns `null`.
+ */
 type SearchStep = (
   backlog: Backlog,
   lastLine: LastLine,
   isOver: boolean,
 ) => string | null;
 
-/** How long a probe waits unless it is told otherwise, in milliseconds. */
+/** The default time limit of a probe, in milliseconds. */
 export const DEFAULT_WITHIN_MS = 30_000;
 
-/** See `RunningProcess.waitForLine`. */
+/** Implements `RunningProcess.waitForLine`. */
 export function waitForLine(
   run: Run,
   stdout: Output,
@@ -58,7 +65,7 @@ export function waitForLine(
   );
 }
 
-/** See `RunningProcess.waitForOutput`. */
+/** Implements `RunningProcess.waitForOutput`. */
 export function waitForOutput(
   run: Run,
   stdout: Output,
@@ -154,7 +161,7 @@ function lastLineNote({ line }: LastLine): string {
     : `its last line was ${JSON.stringify(messageOf(line))}`;
 }
 
-/** See `RunningProcess.waitForPort`. */
+/** Implements `RunningProcess.waitForPort`. */
 export async function waitForPort(
   run: Run,
   address: number | string | PortAddress,
@@ -174,7 +181,12 @@ export async function waitForPort(
   });
 }
 
-/** @throws {TypeError | RangeError} if there is no port, or none of that number */
+/**
+ * Parses and checks an address.
+ *
+ * @throws {TypeError} if `given` is not an address
+ * @throws {RangeError} if the port is not a whole number from 1 to 65535
+ */
 function checkedAddress(given: number | string | PortAddress): PortAddress {
   const address = typeof given === "string"
     ? parseAddress(given)
@@ -204,7 +216,10 @@ function checkedAddress(given: number | string | PortAddress): PortAddress {
   return { hostname, port };
 }
 
-/** `null` for a text that is not `host:port`; an IPv6 address is in brackets. */
+/**
+ * Parses `host:port`, with an IPv6 address in brackets. Returns `null` for any other
+ * text.
+ */
 function parseAddress(text: string): PortAddress | null {
   const parts = /^(?:\[([^\]]+)\]|([^:/\[\]]+)):(\d+)$/.exec(text);
   return parts === null
@@ -212,7 +227,7 @@ function parseAddress(text: string): PortAddress | null {
     : { hostname: parts[1] ?? parts[2], port: Number(parts[3]) };
 }
 
-/** See `RunningProcess.waitFor`. */
+/** Implements `RunningProcess.waitFor`. */
 export async function waitFor(
   run: Run,
   check: () => boolean | Promise<boolean>,
@@ -241,21 +256,26 @@ export async function waitFor(
 
 interface PollOptions {
   readonly within: number;
-  /** What did not happen in time, for the message. */
+  /** What did not happen in time, as a clause for the message. */
   readonly unmet: string;
-  /** What the process exited before, for the message. */
+  /** What the probe waits for, as a clause for the message. */
   readonly event: string;
   readonly attempt: (signal: AbortSignal) => Promise<boolean>;
-  /** What the last attempt failed with, if it did. */
+  /** The error of the last attempt, if it failed. */
   readonly last?: { failure?: { cause: unknown } };
 }
 
-/** How long to wait between two attempts, in milliseconds: the first wait, and the longest. */
+/** The first and the longest pause between two attempts, in milliseconds. */
 const SHORTEST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 100;
-/** How long the last attempt may take, which is made when the process has exited. */
+/**
+ * How long the last attempt, after the exit of the process, may take, in milliseconds.
+ */
 const LAST_ATTEMPT_MS = 1000;
-/** How long the exit code and the rest of stderr may take when stdout has ended or the process has exited. */
+/**
+ * How long to wait for the exit code and the rest of stderr once stdout has finished or
+ * the process has exited, in milliseconds.
+ */
 const COMPLETION_MS = 1000;
 
 async function poll(run: Run, options: PollOptions): Promise<void> {
@@ -264,7 +284,8 @@ async function poll(run: Run, options: PollOptions): Promise<void> {
   using deadline = new Deadline(within);
   try {
     for (let pause = SHORTEST_PAUSE_MS;; pause *= 2) {
-      // Tried once more after the exit: the process may have done what was waited for.
+      // Try once more after the exit: the process may have done what the probe waits
+      // for.
       const hasExited = run.hasExited;
       using attemptLimit = new Deadline(hasExited ? LAST_ATTEMPT_MS : within);
       const isReady = await Promise.race([
@@ -300,8 +321,8 @@ async function poll(run: Run, options: PollOptions): Promise<void> {
 }
 
 /**
- * The error for a process that ended before something happened: with its exit code and
- * stderr, for which it waits up to 1 second.
+ * Creates the error for a process that exited too early. Waits up to 1 second for its
+ * exit code and stderr.
  */
 async function exitedError(
   run: Run,
@@ -340,9 +361,9 @@ function notReady(
   });
 }
 
-/** A point in time that is waited for. */
+/** A timer that can be awaited and checked. */
 class Deadline implements Disposable {
-  /** Resolves when it has passed. */
+  /** Resolves when the time has passed. */
   readonly passed: Promise<void>;
   readonly #timer: ReturnType<typeof setTimeout>;
   #hasPassed = false;
