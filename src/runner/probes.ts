@@ -142,7 +142,12 @@ async function search(
         const wanted = describeLineMatch(match);
         const last = lastLineNote(lastLine);
         throw isOver
-          ? await exitedError(run, "its stdout ended", `a line ${wanted}`, last)
+          ? await exitedError(
+            run,
+            "its stdout was closed",
+            `a line ${wanted}`,
+            last,
+          )
           : notReady(
             run,
             `no line of stdout ${wanted} within ${within} ms; ${last}`,

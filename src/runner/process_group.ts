@@ -311,7 +311,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     if (!this.#isShutDown) return this.#containment;
     throw new SpawnError(
       program,
-      "its process group was shut down; make another with ProcessGroup.create",
+      "its process group was shut down; create another one with ProcessGroup.create",
     );
   }
 }

@@ -1,15 +1,15 @@
 import type { CommandSpec } from "../command/spec.ts";
 import { CancelledError } from "../outcome/errors.ts";
 
-/** What a run may be ended by. */
+/** The settings that limit a run. */
 type Limits = Pick<CommandSpec, "timeout" | "cancelOn">;
 
-/** What ended a run before its time. */
+/** The limit that a run has reached. */
 export type ReachedLimit = "timed-out" | "cancelled";
 
 /**
- * Watches the deadline and the abort signals of one run, live or not.
- * Cancellation wins: it may come after the deadline, not the other way round.
+ * Watches the deadline and the abort signals of one run. An abort may follow a
+ * deadline; after an abort the deadline is ignored.
  */
 export class RunLimits implements Disposable {
   readonly #spec: Limits;
@@ -18,7 +18,7 @@ export class RunLimits implements Disposable {
   #reached: ReachedLimit | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Starts to watch. */
+  /** Starts the timer and the listeners. */
   constructor(spec: Limits) {
     this.#spec = spec;
     if (spec.timeout !== null) {
@@ -30,14 +30,15 @@ export class RunLimits implements Disposable {
     }
   }
 
-  /** What ended the run, or `null` while nothing did. */
+  /** The limit that was reached last; `null` if none was. */
   get reached(): ReachedLimit | null {
     return this.#reached;
   }
 
   /**
-   * What to do when a limit is reached: once for the deadline, and once for an
-   * abort; at once if one has been already. Replaces what was to be done before.
+   * Sets the callback for reached limits: called once for the deadline and once for an
+   * abort, and immediately if a limit was already reached. Replaces an earlier
+   * callback.
    */
   set onReached(action: (limit: ReachedLimit) => void) {
     this.#onReached = action;
@@ -45,8 +46,8 @@ export class RunLimits implements Disposable {
   }
 
   /**
-   * What `promise` resolves to, or `null` as soon as a limit is reached; what it
-   * resolves to after that goes to `late`.
+   * Waits for `promise`; resolves with `null` as soon as a limit is reached. A value
+   * that arrives after that is passed to `onLate`.
    */
   within<T>(
     promise: Promise<T>,
@@ -77,7 +78,7 @@ export class RunLimits implements Disposable {
 }
 
 /**
- * Refuses to go on when an abort signal of the command has fired.
+ * Throws if an abort signal of the command has fired.
  *
  * @throws {CancelledError} with the signal's reason as its cause
  */

@@ -11,7 +11,7 @@ import type { OutputSchedule, SimulatedRun } from "./simulated_run.ts";
 
 const ENCODER = new TextEncoder();
 
-/** Signals that do not end a process by themselves. */
+/** Signals that do not end a process by default. */
 const NON_FATAL_SIGNALS = new Set([
   "SIGSTOP",
   "SIGCONT",
@@ -19,14 +19,17 @@ const NON_FATAL_SIGNALS = new Set([
   "SIGWINCH",
 ]);
 
-/** Plays a known run: prints what it is to print, answers its input, and ends. */
+/** Plays a simulated run: prints its output, answers its input, and exits. */
 export class SimulatedBackend implements RunBackend, RunTree {
   readonly pid = null;
   readonly stdin: ByteSink | null;
   readonly stdout: ReadableStream<Uint8Array> | null;
   readonly stderr: ReadableStream<Uint8Array> | null;
   readonly encodings: RunBackend["encodings"];
-  /** Where it ends by itself: what goes on has its stderr as well meanwhile. */
+  /**
+   * True for a run without a schedule that exits by itself. Otherwise stderr must be
+   * available while the run goes on.
+   */
   readonly readsStderrLast: boolean;
   readonly truncated: SimulatedRun["truncated"];
   readonly exit: Promise<Outcome>;
@@ -39,14 +42,15 @@ export class SimulatedBackend implements RunBackend, RunTree {
   #stopWaiting: (() => void) | null = null;
   #failure: { readonly error: unknown } | null = null;
 
-  /** Begins. */
+  /** Starts playing. */
   constructor(
     spec: CommandSpec,
     run: SimulatedRun,
     takesInput: boolean,
   ) {
     this.#run = run;
-    // What is known is text, whatever it was before, unless it is known as it was.
+    // The output of a simulated run is text, encoded as UTF-8 whatever the command's
+    // encoding is. Only `stdoutBytes` has that encoding.
     this.encodings = {
       stdout: run.stdoutBytes === null ? "utf-8" : null,
       stderr: "utf-8",
@@ -197,7 +201,7 @@ export class SimulatedBackend implements RunBackend, RunTree {
   }
 }
 
-/** A stream of bytes that are known. */
+/** A stream of the output of a simulated run. */
 class SimulatedOutput {
   readonly readable: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
@@ -224,7 +228,7 @@ class SimulatedOutput {
   }
 }
 
-/** The input of a known run, line by line. */
+/** The input of a simulated run, split into lines. */
 class SimulatedInput implements ByteSink {
   readonly #decoder = pieceDecoder("utf-8");
   readonly #splitter = new LineSplitter("lf");
@@ -247,7 +251,7 @@ class SimulatedInput implements ByteSink {
     return Promise.resolve();
   }
 
-  /** The next line, or `null` at the end. */
+  /** Waits for the next line; `null` at the end. */
   async next(): Promise<string | null> {
     while (this.#lines.length === 0) {
       if (this.#isClosed) return null;
@@ -262,7 +266,7 @@ class SimulatedInput implements ByteSink {
   }
 }
 
-/** The text cut after each `"\n"`. */
+/** Splits a text after each `"\n"`. */
 function linesWithTerminators(text: string): string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }

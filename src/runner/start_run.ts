@@ -14,8 +14,8 @@ import { RunLimits, throwIfCancelled } from "./run_limits.ts";
 import { openStdin, type StdinReader } from "./stdin_reader.ts";
 
 /**
- * Starts a command: everything that can refuse it comes before the child is started.
- * `null` if its deadline comes before it could be.
+ * Starts a command. Everything that can make it fail is checked before the child is
+ * started. Returns `null` if the deadline passes before the start.
  */
 export async function startRun(
   command: Command,
@@ -62,7 +62,7 @@ export async function startRun(
   return null;
 }
 
-/** What a run needs to have open before it can be started. */
+/** What must be open before a child can be started. */
 interface OpenResources {
   readonly stdinReader: StdinReader | null;
   readonly files: OutputFiles;
@@ -73,7 +73,10 @@ function closeResources(resources: OpenResources | null): void {
   resources?.files.close();
 }
 
-/** Waits only where something is opened that has to be waited for: a turn costs time too. */
+/**
+ * Returns a promise only if there is something to wait for: a turn of the event loop
+ * takes time.
+ */
 function openResources(
   spec: CommandSpec,
   source: StdinSource,

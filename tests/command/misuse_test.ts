@@ -153,7 +153,7 @@ test("the verbs of runners, pipelines, clients and live processes refuse what th
   assertEquals(
     await refusalOf(() => process.wait(5000)),
     "wait takes no arguments, and got a number: to bound how long it takes, set a timeout on the command, " +
-      "or end the process with shutdown(grace)",
+      "or stop the process with shutdown(grace)",
   );
 });
 
