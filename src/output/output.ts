@@ -207,13 +207,13 @@ export class Output {
   overflowError(): OutputTooLargeError | null {
     if (!this.#hasOverflowed) return null;
     const { program, name, limits: { maxBytes, maxLines } } = this.#options;
-    const most = [
+    const limit = [
       maxLines < Infinity ? `${maxLines} lines` : "",
       maxBytes < Infinity ? `${maxBytes} bytes` : "",
     ].filter((part) => part !== "").join(" or ");
     return new OutputTooLargeError(
       program,
-      `${name} is more than ${most}, the limit of the command's outputBuffer, so the run was killed; raise the limit, or set overflow to "drop-oldest" or "drop-newest"`,
+      `${name} is more than ${limit}, the limit of the command's outputBuffer, so the run was killed; raise the limit, or set overflow to "drop-oldest" or "drop-newest"`,
     );
   }
 
@@ -246,6 +246,7 @@ export class Output {
     const backlog = this.#claim(consumer);
     let isMoving = true;
     const deliver = (lines: string[]) => {
+      // The lines of the backlog were counted when they arrived.
       if (!isMoving) this.#splitLineCount += lines.length;
       queue.push(batchOf(lines));
     };

@@ -264,10 +264,10 @@ export class PieceBuffer {
       this.#lines.endsInCr(before) &&
       this.#lines.startsWithLf(all.subarray(start))
     ) start += this.#lines.unit;
-    const isWithin = start === 0
+    const isMidLine = start === 0
       ? this.#startsMidLine
       : !this.#lines.endsLine(all.subarray(0, start));
-    if (isWithin) start = this.#startOfLine(all, start);
+    if (isMidLine) start = this.#startOfLine(all, start);
     for (
       let surplus = countLines(this.#lines, all, start) - maxLines;
       surplus > 0;

@@ -39,7 +39,8 @@ export interface OutputDrainParts {
   readonly connection: StageConnection | null;
   /** Calls `action` after `ms` milliseconds, unless the run is over by then. */
   readonly after: (ms: number, action: () => void) => void;
-  readonly isOver: () => boolean;
+  /** Whether the run is closed. */
+  readonly isClosed: () => boolean;
 }
 
 /**
@@ -103,14 +104,14 @@ export class OutputDrain {
    * is read.
    */
   async #untilNoWriter(): Promise<void> {
-    const { tree, after, isOver } = this.#parts;
+    const { tree, after, isClosed } = this.#parts;
     const end = performance.now() + IDLE_AFTER_EXIT_MS;
     for (
       let isEmpty = tree.isKnownEmpty();
       !isEmpty;
       isEmpty = tree.isEmpty()
     ) {
-      if (isOver()) return;
+      if (isClosed()) return;
       if (performance.now() > end) return tree.killLeftovers();
       await new Promise<void>((resolve) => after(CHECK_EVERY_MS, resolve));
     }

@@ -41,7 +41,7 @@ interface LastLine {
 type SearchStep = (
   backlog: Backlog,
   lastLine: LastLine,
-  isOver: boolean,
+  isFinished: boolean,
 ) => string | null;
 
 /** The default time limit of a probe, in milliseconds. */
@@ -59,9 +59,9 @@ export function waitForLine(
     run,
     stdout,
     { method: "waitForLine", match, within },
-    (backlog, lastLine, isOver) =>
+    (backlog, lastLine, isFinished) =>
       takeCompleteLine(backlog, matches, lastLine) ??
-        (isOver ? takePartialLine(backlog, matches, lastLine) : null),
+        (isFinished ? takePartialLine(backlog, matches, lastLine) : null),
   );
 }
 
@@ -131,17 +131,17 @@ async function search(
   try {
     for (;;) {
       const changed = stdout.changed();
-      const isOver = stdout.isFinished;
-      const found = step(backlog, lastLine, isOver);
+      const isFinished = stdout.isFinished;
+      const found = step(backlog, lastLine, isFinished);
       if (found !== null) return found;
       backlog.enforceLimits();
       run.throwIfCancelled();
       const overflow = stdout.overflowError();
       if (overflow !== null) throw overflow;
-      if (isOver || deadline.hasPassed) {
+      if (isFinished || deadline.hasPassed) {
         const wanted = describeLineMatch(match);
         const last = lastLineNote(lastLine);
-        throw isOver
+        throw isFinished
           ? await exitedError(
             run,
             "its stdout was closed",
@@ -326,8 +326,8 @@ async function poll(run: Run, options: PollOptions): Promise<void> {
 }
 
 /**
- * Creates the error for a process that exited too early. Waits up to 1 second for its
- * exit code and stderr.
+ * Creates the error for a process that exited before `event`. Waits up to 1 second for
+ * its exit code and stderr; `ending` is used if the outcome is still unknown then.
  */
 async function exitedError(
   run: Run,

@@ -37,7 +37,7 @@ const COMPLETION_TIMEOUT_MS = 1000;
 
 const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
 
-/** Who uses the run: a verb that captures stdout as text or bytes, or a live process. */
+/** What a run is for: a verb that captures stdout as text or bytes, or a live process. */
 export type RunUse = "text" | "bytes" | "live";
 
 /** The parts of a run. */
@@ -119,7 +119,7 @@ export class Run {
       tree: backend.tree,
       connection: spec.connection,
       after: (ms, action) => this.#after(ms, action),
-      isOver: () => this.#isClosed,
+      isClosed: () => this.#isClosed,
     });
     this.stdinWriter = backend.stdin === null ? null : new StdinWriter(
       stdinReader,
@@ -164,7 +164,7 @@ export class Run {
     this.#completionActions.push(action);
   }
 
-  /** Notes that a caller has asked for the outcome. */
+  /** Call when a caller asks for the outcome; see {@linkcode Run.onComplete}. */
   requestOutcome(): void {
     this.#isOutcomeRequested = true;
     this.#notifyIfComplete();
@@ -285,10 +285,10 @@ export class Run {
     this.#wasKilled = true;
     this.backend.tree.kill();
     this.#drain.cutWhenIdle();
-    const patience = this.#limits.reached === "cancelled"
+    const listenerTime = this.#limits.reached === "cancelled"
       ? 0
       : IDLE_AFTER_KILL_MS;
-    this.#after(patience, () => this.#abandon());
+    this.#after(listenerTime, () => this.#abandon());
     this.#after(KILL_TIMEOUT_MS, () => {
       this.backend.unref();
       this.#exit.resolve(null);
@@ -330,7 +330,7 @@ export class Run {
     await this.closed;
   }
 
-  async #runToEnd(hasEnded: () => void): Promise<void> {
+  async #runToEnd(resolveCompleted: () => void): Promise<void> {
     try {
       const outcome = await this.#exit.promise;
       if (outcome !== null) this.#outcome = outcome;
@@ -355,7 +355,7 @@ export class Run {
     this.#hasCompleted = true;
     this.#notifyIfComplete();
     if (this.stdout?.isFinished === false) {
-      hasEnded();
+      resolveCompleted();
       await this.stdout.finished.catch(() => {});
       this.#notifyIfComplete();
     }
@@ -367,7 +367,7 @@ export class Run {
     // time.
     const closing = this.backend.close();
     if (closing !== undefined) await closing;
-    hasEnded();
+    resolveCompleted();
   }
 
   #outputFor(
@@ -446,9 +446,9 @@ export class Run {
   }
 
   async #completesWithin(ms: number): Promise<void> {
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, ms);
-    await Promise.race([this.completed, patience.promise]);
+    const timeUp = Promise.withResolvers<void>();
+    const timer = setTimeout(timeUp.resolve, ms);
+    await Promise.race([this.completed, timeUp.promise]);
     clearTimeout(timer);
   }
 

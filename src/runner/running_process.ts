@@ -51,7 +51,8 @@ export let refuseBytes: (process: RunningProcess, why: string) => void;
  * and leave the rest for the consumer. stderr is read and kept all the time.
  *
  * The command's deadline and abort signals apply. When one of them ends the process,
- * its streams end, and `finish`, `wait` and the other waiting methods report it.
+ * its streams end, and `finish`, `wait` and the other waiting methods return a
+ * `"timed-out"` outcome or throw a `CancelledError`.
  *
  * @example
  * ```ts

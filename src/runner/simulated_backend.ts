@@ -131,10 +131,9 @@ export class SimulatedBackend implements RunBackend, RunTree {
         await this.#wait(lineDelay);
         this.#print(this.#stdoutSource, ENCODER.encode(line));
       }
-    } else {this.#print(
-        this.#stdoutSource,
-        stdoutBytes ?? ENCODER.encode(stdout),
-      );}
+    } else {
+      this.#print(this.#stdoutSource, stdoutBytes ?? ENCODER.encode(stdout));
+    }
     if (answer !== null) await this.#answerInput(answer);
     if (schedule === null) {
       this.#print(this.#stderrSource, ENCODER.encode(stderr));

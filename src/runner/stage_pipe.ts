@@ -48,10 +48,13 @@ export class StagePipes implements Disposable {
 export class StagePipe implements StageConnection {
   readonly #getPipe: () => Pipe | null;
   readonly #whenReaderClosed = Promise.withResolvers<void>();
+  /** The descriptor that the next stage reads from, if there is a pipe. */
   #reader: number | null = null;
+  /** A descriptor that this connection must close. */
   #ownedReader: ConnectionEnd | null = null;
   #isReaderTaken = false;
   #isClosed = false;
+  /** The run of the writing stage. */
   #source: Run | null = null;
   #captured: ReadableStream<Uint8Array> | null = null;
   #wasClosedEarly = false;
@@ -75,8 +78,8 @@ export class StagePipe implements StageConnection {
   }
 
   /**
-   * Whether the writing stage is a process whose captured stdout was closed before it
-   * had finished.
+   * Whether the writing stage is a process, and its captured stdout was closed before
+   * its end.
    */
   get wasClosedEarly(): boolean {
     return this.#wasClosedEarly;
