@@ -1,12 +1,16 @@
 /**
- * Child processes for Deno and Bun, with runs that can be recorded once and
- * replayed for ever.
+ * Runs child processes on Deno and Bun, ends every process that a run starts, and records
+ * and replays runs in tests.
+ *
+ * {@linkcode Command} describes a run, {@linkcode ProcessRunner} is what runs it, and
+ * {@linkcode withCassette} records and replays the runs of a test.
  *
  * @example
  * ```ts
  * import { Command } from "@processkit/processkit";
  *
- * console.log(await new Command("git", ["rev-parse", "HEAD"]).run());
+ * const head = new Command("git", ["rev-parse", "HEAD"]).timeout(10_000);
+ * console.log(await head.run());
  * ```
  *
  * @module

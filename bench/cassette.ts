@@ -1,5 +1,5 @@
-// What a large cassette costs to load and to save beyond its JSON, and how fast a
-// digest of stdin is.
+// Measures loading and saving a large cassette, compared with parsing and printing its JSON,
+// and the speed of the digest of stdin.
 
 import { open, readFile, writeFile } from "node:fs/promises";
 import {
@@ -21,7 +21,7 @@ import {
 
 const ENTRIES = 100_000;
 const ROUNDS = { warmUp: 2, measured: 21 };
-/** Fewer for what has no target. */
+/** For measurements without a target. */
 const FEWER_ROUNDS = { warmUp: 1, measured: 7 };
 const STDIN_BYTES = 64 * 2 ** 20;
 
@@ -67,7 +67,7 @@ async function comparePrinting(): Promise<void> {
   });
 }
 
-/** What no JSON takes part in, or the disk has most of: no targets. */
+/** Measures the steps that are not about JSON or mostly depend on the disk. They have no targets. */
 async function timeTheRest(): Promise<void> {
   const cassette = Cassette.parse(text);
   const times = await medians({
@@ -87,7 +87,7 @@ async function timeSync(): Promise<number> {
   return await duration(() => file.sync());
 }
 
-/** A replay that misses does nothing else that takes long. */
+/** Measures the digest by a replay that misses: it does nothing else that takes long. */
 async function timeDigest(): Promise<void> {
   const empty = folder.file("empty.json");
   await new Cassette().write(empty);
@@ -95,7 +95,7 @@ async function timeDigest(): Promise<void> {
   const input = new Uint8Array(STDIN_BYTES).map((_, index) => index);
   const { ours } = await medians({
     ours() {
-      // A digest is kept with its source, so each go needs a new one.
+      // The digest is cached with its source, so each trial needs a new source.
       const command = new Command("cat").stdin(Stdin.fromBytes(input));
       return duration(() => miss(replayer, command));
     },

@@ -1,43 +1,50 @@
-// What it costs to have a watcher, and how long it takes to end a thousand processes.
+// Measures the cost of the watcher, and how long it takes to kill a thousand processes.
 
 import { Command, ProcessGroup } from "../mod.ts";
 import { WatcherRef } from "../src/containment/watcher.ts";
 import { runtime } from "../src/runtime/detect.ts";
-import { duration, type Go, medians, printHead, printRow } from "./measure.ts";
+import {
+  duration,
+  medians,
+  printHead,
+  printRow,
+  type Trial,
+} from "./measure.ts";
 
 const host = runtime();
 const PROCESSES = 1000;
-const NOBODY = 2 ** 30;
+/** A process ID that no process has. */
+const UNUSED_PID = 2 ** 30;
 
-/** The watcher is started and told of the first run: all that a first run waits for. */
-const first: Go = async () => {
-  const share = new WatcherRef(host);
-  const time = await duration(() => void share.watch(`g ${NOBODY}`));
-  share.forget(`g ${NOBODY}`);
-  await share.release();
+/** Starts the watcher and announces a run: all that the first run waits for. */
+const first: Trial = async () => {
+  const watcher = new WatcherRef(host);
+  const time = await duration(() => void watcher.watch(`g ${UNUSED_PID}`));
+  watcher.forget(`g ${UNUSED_PID}`);
+  await watcher.release();
   return time;
 };
 
-const held = new WatcherRef(host);
-held.start();
+const shared = new WatcherRef(host);
+shared.start();
 
-/** A run is announced as soon as its number is known: for as long as this takes it is not watched. */
-const announced: Go = () => {
-  const time = duration(() => void held.watch(`g ${NOBODY}`));
-  held.forget(`g ${NOBODY}`);
-  return later(time);
+/** Announces a run. A child is not watched before its announcement is written. */
+const announced: Trial = () => {
+  const time = duration(() => void shared.watch(`g ${UNUSED_PID}`));
+  shared.forget(`g ${UNUSED_PID}`);
+  return afterPause(time);
 };
 
-/** A run is announced, and that is taken back. */
-const next: Go = () =>
-  later(duration(() => {
-    held.watch(`g ${NOBODY}`);
-    held.forget(`g ${NOBODY}`);
+/** Announces a run and withdraws it. */
+const next: Trial = () =>
+  afterPause(duration(() => {
+    shared.watch(`g ${UNUSED_PID}`);
+    shared.forget(`g ${UNUSED_PID}`);
   }));
 
 printHead("the watcher", "", "cost");
 const cost = await medians({ next, announced }, { warmUp: 50, measured: 500 });
-await held.release();
+await shared.release();
 const start = await medians({ first }, { warmUp: 5, measured: 50 });
 printRow({ name: "the first run", ours: start.first, target: "≤ 1 ms" });
 printRow({ name: "each next one", ours: cost.next, target: "≤ 0.05 ms" });
@@ -45,7 +52,7 @@ printRow({ name: "of which the announcement", ours: cost.announced });
 
 for (const containment of ["process-group", "cgroup"] as const) {
   await using group = await ProcessGroup.create({ containment });
-  const kill: Go = async () => {
+  const kill: Trial = async () => {
     const script =
       `n=${PROCESSES}; while [ $n -gt 0 ]; do sleep 1000 & n=$((n - 1)); done; wait`;
     const running = group.outputString(new Command("sh", ["-c", script]));
@@ -61,12 +68,12 @@ for (const containment of ["process-group", "cgroup"] as const) {
     warmUp: 1,
     measured: 5,
   });
-  printHead(`killAll of ${PROCESSES}, until nobody is there`, "", "time");
+  printHead(`killAll of ${PROCESSES}, until none is left`, "", "time");
   printRow({ name: containment, ours: killed, target: "≤ 250 ms" });
 }
 
-/** What is resolved a little later than the time was taken: a run does not follow at once either. */
-async function later(time: Promise<number>): Promise<number> {
+/** Returns a measured time after a pause, since real runs do not follow each other at once either. */
+async function afterPause(time: Promise<number>): Promise<number> {
   const result = await time;
   await pause(1);
   return result;

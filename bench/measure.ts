@@ -1,42 +1,42 @@
-// What every measurement here shares: goes of two or more ways to do the same
-// thing take turns, so that whatever else the machine does meets all of them.
+// The measuring and printing that all benchmarks share. The runs of the ways that are
+// compared alternate, so that other load on the machine affects all of them alike.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import process from "node:process";
 
-/** One go, without what it has to prepare: how many milliseconds it took. */
-export type Go = () => Promise<number>;
+/** Does one measured run, and returns its duration in milliseconds without the preparation. */
+export type Trial = () => Promise<number>;
 
-/** How many goes there are of each. */
+/** The number of trials of each way. */
 export interface Rounds {
   readonly warmUp: number;
   readonly measured: number;
 }
 
-/** Which runtime this is. */
+/** The runtime that runs this module. */
 export const runtimeName: "Deno" | "Bun" = "Bun" in globalThis ? "Bun" : "Deno";
 
-/** How many milliseconds `action` takes. */
+/** Measures how long `action` takes, in milliseconds. */
 export async function duration(action: () => unknown): Promise<number> {
   const start = performance.now();
   await action();
   return performance.now() - start;
 }
 
-/** The median of each, in milliseconds, having let them take turns. */
+/** Runs the trials in alternation, and returns the median of each in milliseconds. */
 export async function medians<Name extends string>(
-  goes: Readonly<Record<Name, Go>>,
+  trials: Readonly<Record<Name, Trial>>,
   rounds: Rounds,
 ): Promise<Record<Name, number>> {
-  const names = Object.keys(goes) as Name[];
+  const names = Object.keys(trials) as Name[];
   const times = Object.fromEntries(
     names.map((name) => [name, [] as number[]]),
   ) as Record<Name, number[]>;
   for (let round = -rounds.warmUp; round < rounds.measured; round++) {
-    // In a new order each time: what one leaves behind, the next one pays for.
+    // A new order in each round: a trial can slow down the next, for example by garbage.
     for (const name of shuffled(names)) {
-      const time = await goes[name]();
+      const time = await trials[name]();
       if (round >= 0) times[name].push(time);
     }
   }
@@ -45,24 +45,24 @@ export async function medians<Name extends string>(
   ) as Record<Name, number>;
 }
 
-/** One line of a table; times are in milliseconds. */
+/** A line of a table. Times are in milliseconds. `bare` is the time of the way that ours is compared with. */
 export interface Row {
   readonly name: string;
   readonly bare?: number;
   readonly ours: number;
-  /** What comes of the times: a {@linkcode ratio}, a {@linkcode difference}. */
+  /** The comparison of the two times: a {@linkcode ratio} or a {@linkcode difference}. */
   readonly result?: string;
   readonly target?: string;
 }
 
-/** Prints the head of a table; its columns are `bare` and `ours` unless told. */
+/** Prints the head of a table with the names of its two columns of times. */
 export function printHead(title: string, bare = "bare", ours = "ours"): void {
   const rss = Math.round(process.memoryUsage().rss / 2 ** 20);
   console.log(`\n${runtimeName}: ${title} (${rss} MB resident)`);
   printLine("", bare, ours, "result", "target");
 }
 
-/** Prints one line of a table. */
+/** Prints a line of a table. */
 export function printRow({ name, bare, ours, result, target }: Row): void {
   printLine(
     name,
@@ -73,18 +73,18 @@ export function printRow({ name, bare, ours, result, target }: Row): void {
   );
 }
 
-/** How many times as long as `bare` it took. */
+/** Formats `ours` as a multiple of `bare`. */
 export function ratio(bare: number, ours: number): string {
   return `${(ours / bare).toFixed(2)} ×`;
 }
 
-/** How much longer than `bare` it took. */
+/** Formats the difference of `ours` from `bare`. */
 export function difference(bare: number, ours: number): string {
   const more = ours - bare;
   return `${more < 0 ? "-" : "+"}${Math.abs(more).toFixed(2)} ms`;
 }
 
-/** A new folder that is gone, with all in it, when it is disposed of. */
+/** Creates a temporary folder. Disposing it removes the folder with its content. */
 export async function temporaryFolder(): Promise<
   { file(name: string): string } & AsyncDisposable
 > {

@@ -1,4 +1,4 @@
-// What it costs to join programs: beside the shell's own pipe, in one run.
+// Measures pipelines, compared with those of the shell.
 
 import process from "node:process";
 import { Command, Pipeline } from "../mod.ts";
@@ -19,7 +19,7 @@ const count = new Command("wc", ["-c"]);
 
 printHead("100 MB through a chain", "shell");
 for (const stages of [2, 5, 20]) await compare(stages, between, "≤ 2.00 ×");
-// Each byte comes by here then, and goes out again.
+// With a tee, this process reads and writes each byte.
 await compare(5, between.stdoutTee(new WritableStream()), "");
 await compareSmall();
 
@@ -44,7 +44,7 @@ async function compare(
       return time;
     },
   }, { warmUp: 3, measured: 15 });
-  const name = target === "" ? `${stages} stages, heard` : `${stages} stages`;
+  const name = target === "" ? `${stages} stages, one tee` : `${stages} stages`;
   printRow({ name, ...times, result: ratio(times.bare, times.ours), target });
   console.log(`    memory grew by ${(growth / 2 ** 20).toFixed(1)} MB at most`);
 }
@@ -69,7 +69,7 @@ function pipelineOf(stages: number, between: Command): Pipeline {
   return new Pipeline([source, ...inner, count]);
 }
 
-/** Runs it, and makes sure that all of it went through. */
+/** Runs a pipeline, and checks that all bytes went through it. */
 async function counted(chain: { run(): Promise<string> }): Promise<void> {
   const bytes = Number(await chain.run());
   if (bytes !== SIZE) throw new Error(`${bytes} bytes under ${runtimeName}`);

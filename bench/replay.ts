@@ -1,5 +1,4 @@
-// What one replayed run costs, and whether it costs more when the cassette is
-// large.
+// Measures a replayed run, and compares a small cassette with a large one.
 
 import {
   Cassette,
@@ -9,17 +8,17 @@ import {
 } from "../mod.ts";
 import {
   duration,
-  type Go,
   medians,
   printHead,
   printRow,
   ratio,
   temporaryFolder,
+  type Trial,
 } from "./measure.ts";
 
 const SMALL = 10;
 const BIG = 100_000;
-/** One replay is too short for the clock: this many make one go. */
+/** The number of replays in a trial: a single one is too short for the clock. */
 const BATCH = 100;
 const ROUNDS = { warmUp: 100, measured: 1000 };
 const TARGET = "≤ 20 µs, about 1 ×";
@@ -29,17 +28,17 @@ const small = await replayerOf(SMALL);
 const big = await replayerOf(BIG);
 const [smallMap, bigMap] = [mapOf(SMALL), mapOf(BIG)];
 const times = await medians({
-  small: replayGo(small, SMALL),
-  sameTen: replayGo(big, SMALL),
-  allOver: replayGo(big, BIG),
-  smallMap: lookupGo(smallMap, SMALL),
-  bigMap: lookupGo(bigMap, BIG),
+  small: replayTrial(small, SMALL),
+  sameTen: replayTrial(big, SMALL),
+  allOver: replayTrial(big, BIG),
+  smallMap: lookupTrial(smallMap, SMALL),
+  bigMap: lookupTrial(bigMap, BIG),
 }, ROUNDS);
 
 printHead("one replayed outputString", "of 10", "of 100,000");
 print("the same 10 commands", times.small, times.sameTen, TARGET);
 print("10,000 different ones", times.small, times.allOver, TARGET);
-// The memory that so many keys are in is slower, whoever looks there.
+// For comparison: a plain Map is slower, too, when its keys occupy more memory.
 print("Map.get, 10,000 keys", times.smallMap, times.bigMap);
 
 function print(
@@ -64,15 +63,15 @@ async function replayerOf(size: number): Promise<RecordReplayRunner> {
   return await RecordReplayRunner.replay(path);
 }
 
-function replayGo(replayer: RecordReplayRunner, different: number): Go {
+function replayTrial(replayer: RecordReplayRunner, different: number): Trial {
   const commands = indices(different).map((index) =>
     new Command("git", argsOf(index))
   );
-  let at = 0;
+  let position = 0;
   return () =>
     duration(async () => {
       for (let count = 0; count < BATCH; count++) {
-        await replayer.outputString(commands[at++ % commands.length]);
+        await replayer.outputString(commands[position++ % commands.length]);
       }
     });
 }
@@ -83,23 +82,26 @@ function mapOf(size: number): Map<string, number> {
   );
 }
 
-function lookupGo(map: ReadonlyMap<string, number>, different: number): Go {
+function lookupTrial(
+  map: ReadonlyMap<string, number>,
+  different: number,
+): Trial {
   const args = indices(different).map(argsOf);
-  let at = 0;
+  let position = 0;
   return () =>
     duration(() => {
       for (let count = 0; count < BATCH; count++) {
-        // Made anew, like a command's: one that was looked up before is faster.
-        if (!map.has(keyOf(args[at++ % args.length]))) {
+        // A new string, as for a command: looking up the same string again is faster.
+        if (!map.has(keyOf(args[position++ % args.length]))) {
           throw new Error("missing");
         }
       }
     });
 }
 
-/** As many for few keys as for many: what is made of them takes up memory too. */
+/** Returns the same number of indices for few keys as for many, so that the commands occupy as much memory. */
 function indices(different: number): number[] {
-  // A prime: keys that follow each other in the file do not in time.
+  // A prime: keys that are adjacent in the file are then not used one after the other.
   const stride = 7919;
   return Array.from(
     { length: 10_000 },

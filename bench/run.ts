@@ -1,5 +1,5 @@
-// What `deno task bench` runs: every measurement under Deno and then under Bun.
-// Compare the figures of one run only: absolute times drift from run to run.
+// Runs every benchmark under Deno and then under Bun; see `deno task bench`. Compare only
+// figures of the same run: absolute times vary from run to run.
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const BUN = `${ROOT}node_modules/bun/bin/bun.exe`;
@@ -15,7 +15,7 @@ const MEASUREMENTS = [
 
 for (const name of MEASUREMENTS) {
   const path = `${ROOT}bench/${name}`;
-  await pass(Deno.execPath(), [
+  await runProgram(Deno.execPath(), [
     "run",
     "-A",
     "--quiet",
@@ -23,11 +23,11 @@ for (const name of MEASUREMENTS) {
     "--v8-flags=--expose-gc",
     path,
   ]);
-  await pass(BUN, [path]);
+  await runProgram(BUN, [path]);
 }
 
-/** Runs a program with its output on the terminal. */
-async function pass(program: string, args: string[]): Promise<void> {
+/** Runs a program with inherited output, and exits if it fails. */
+async function runProgram(program: string, args: string[]): Promise<void> {
   const { success } = await new Deno.Command(program, {
     args,
     cwd: ROOT,

@@ -1,19 +1,19 @@
-// What a run costs beyond the runtime's own spawn-and-capture, in a small process
-// and in one with a lot of memory, where starting a child may cost more.
+// Measures a run, compared with the runtime's own way to start a child and read its output:
+// in a small process, and in one with much memory, where starting a child can be slower.
 
 import { Command, JobRunner, type ProcessRunner } from "../mod.ts";
 import {
   difference,
   duration,
-  type Go,
   medians,
   printHead,
   printRow,
   ratio,
   runtimeName,
+  type Trial,
 } from "./measure.ts";
 
-/** What is used of Bun's global. */
+/** The part of Bun's global object that is used here. */
 interface BunGlobal {
   spawn(
     command: string[],
@@ -42,24 +42,24 @@ await compare(`the same beside ${ballast.length} MB of arrays`);
 await inCgroup[Symbol.asyncDispose]();
 
 async function compare(title: string): Promise<void> {
-  const goes: Record<string, Go> = {
+  const trials: Record<string, Trial> = {
     bare: () => duration(() => bare(PROGRAM)),
-    contained: goOf(contained),
-    uncontained: goOf(uncontained),
-    cgroup: goOf(inCgroup),
+    contained: trialOf(contained),
+    uncontained: trialOf(uncontained),
+    cgroup: trialOf(inCgroup),
   };
-  // What a group is made with there: how much of the difference is not ours.
-  if (onDeno) goes.prefixed = () => duration(() => bare(SETSID, PROGRAM));
-  const times = await medians(goes, ROUNDS);
-  // Only now, so that the size it tells is one that lasted.
+  // Deno starts a process group by setsid. This is the part of the difference that it costs.
+  if (onDeno) trials.prefixed = () => duration(() => bare(SETSID, PROGRAM));
+  const times = await medians(trials, ROUNDS);
+  // Printed at the end, so that the memory in the title is that of the measurement.
   printHead(title);
-  const print = (name: string, ours: number, result: Comparison, most = "") =>
+  const print = (name: string, ours: number, result: Comparison, target = "") =>
     printRow({
       name,
       bare: times.bare,
       ours,
       result: result(times.bare, ours),
-      target: most,
+      target,
     });
   if (onDeno) {
     print("default", times.contained, difference, "≤ +0.90 ms");
@@ -75,12 +75,12 @@ async function compare(title: string): Promise<void> {
 
 type Comparison = typeof ratio;
 
-/** Makes the process large, for as long as it lasts. */
+/** Allocates 400 MB that stay allocated until the process exits. */
 function loadBallast(): void {
   while (ballast.length < 400) ballast.push(new Uint8Array(2 ** 20).fill(1));
 }
 
-function goOf(runner: ProcessRunner): Go {
+function trialOf(runner: ProcessRunner): Trial {
   return () => duration(() => runner.outputString(new Command(PROGRAM)));
 }
 

@@ -1,5 +1,5 @@
-// What it costs to read a child's output: line by line, whole, and the first of it;
-// beside the runtime's own calls and other libraries, in one run.
+// Measures reading the output of a child, by lines, as a whole, and up to the first line,
+// compared with the runtime's own calls and with other libraries.
 
 import { writeFile } from "node:fs/promises";
 import dax from "dax";
@@ -10,16 +10,16 @@ import { Command } from "../mod.ts";
 import {
   difference,
   duration,
-  type Go,
   medians,
   printHead,
   printRow,
   ratio,
   runtimeName,
   temporaryFolder,
+  type Trial,
 } from "./measure.ts";
 
-/** What is used of Bun's global. */
+/** The part of Bun's global object that is used here. */
 interface BunGlobal {
   gc(force: boolean): void;
   spawn(
@@ -69,14 +69,14 @@ async function compareLines(): Promise<void> {
       await new Command("cat", [path]).onStdoutLine(count).outputString();
     }),
     iterated: timed(LINES, async (count) => {
-      await using process = await new Command("cat", [path]).start();
-      for await (const line of process.stdoutLines()) count(line);
+      await using live = await new Command("cat", [path]).start();
+      for await (const line of live.stdoutLines()) count(line);
     }),
     tinyexec: timed(LINES, async (count) => {
       for await (const line of tinyexec("cat", [path])) count(line);
     }),
     execa: timed(LINES, async (count) => {
-      // Its types do not know that these are lines.
+      // The types of execa do not say that it iterates over lines.
       for await (const line of execa("cat", [path])) {
         count(line as unknown as string);
       }
@@ -145,8 +145,8 @@ async function compareFirstLine(): Promise<void> {
     },
     ours: async () => {
       const start = performance.now();
-      await using process = await new Command(words[0], words.slice(1)).start();
-      await process.stdoutLines().next();
+      await using live = await new Command(words[0], words.slice(1)).start();
+      await live.stdoutLines().next();
       return performance.now() - start;
     },
   }, { warmUp: 20, measured: 200 });
@@ -159,11 +159,11 @@ async function compareFirstLine(): Promise<void> {
   });
 }
 
-/** Times what gives every line to `count`, and makes sure that it was every line. */
+/** Creates a trial of `read`, which must call `count` for each of the expected lines. */
 function timed(
   expected: number,
   read: (count: (line: string) => void) => Promise<void>,
-): Go {
+): Trial {
   return async () => {
     let lines = 0;
     collectGarbage();
@@ -173,8 +173,8 @@ function timed(
   };
 }
 
-/** Times what returns all of the text, and makes sure that it is all of it. */
-function captured(read: () => Promise<string>): Go {
+/** Creates a trial of `read`, which must return 64 MB of text. */
+function captured(read: () => Promise<string>): Trial {
   return async () => {
     let length = 0;
     collectGarbage();
@@ -186,7 +186,7 @@ function captured(read: () => Promise<string>): Go {
   };
 }
 
-/** Or one would pay for the 68 MB of strings that another has left. */
+/** Collects garbage, so that a trial does not pay for the strings that another has left. */
 function collectGarbage(): void {
   if (onDeno) (globalThis as { gc?: () => void }).gc?.();
   else Bun.gc(true);

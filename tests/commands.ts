@@ -1,13 +1,13 @@
-// Commands that many tests need.
+// Commands, promises and sinks that many tests need.
 
 import { Command } from "../mod.ts";
 
-/** A command that runs a shell script. */
+/** Creates a command that runs a shell script. */
 export function sh(script: string, ...args: string[]): Command {
   return new Command("sh", ["-c", script, "sh", ...args]);
 }
 
-/** A promise and what settles it, for a test that decides when. */
+/** Returns a promise that never settles. */
 export function never(): Promise<void> {
   return new Promise(() => {});
 }
@@ -17,7 +17,7 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** What `promise` rejected with; fails if it did not. */
+/** Returns the error with which `promise` rejects. Throws if it resolves. */
 export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -27,15 +27,15 @@ export async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   throw new Error("expected a rejection");
 }
 
-/** All that an iterable gives. */
+/** Collects the items of an async iterable. */
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);
   return all;
 }
 
-/** A sink that keeps what is written to it. */
-export function keeper(): { sink: WritableStream<string>; text(): string } {
+/** Creates a sink that collects the text that is written to it. */
+export function textSink(): { sink: WritableStream<string>; text(): string } {
   let text = "";
   const sink = new WritableStream<string>({
     write(piece) {
@@ -45,7 +45,7 @@ export function keeper(): { sink: WritableStream<string>; text(): string } {
   return { sink, text: () => text };
 }
 
-/** An abort signal, and how many listeners it has. */
+/** Creates an abort signal that counts its listeners. */
 export function countedSignal(): {
   signal: AbortSignal;
   listeners(): number;
@@ -66,7 +66,7 @@ export function countedSignal(): {
   return { signal, listeners: () => count };
 }
 
-/** Signals a process. */
+/** Sends a signal to a process. */
 export function signal(pid: number, name: string): void {
   const { process } = globalThis as unknown as {
     process: { kill(pid: number, signal: string): void };

@@ -1,5 +1,5 @@
-// One suite for both runtimes: every test file declares its tests by `test` of this
-// module, and a test that leaves something open fails in either (leak_check.ts).
+// Declares tests on both runtimes: every test file calls `test` of this module. The leak
+// check runs before and after each test (leak_check.ts).
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -13,8 +13,8 @@ export { eventually, isAlive } from "./waiting.ts";
 type Declare = (name: string, body: () => void | Promise<void>) => void;
 
 /**
- * Declares a test; its name is a sentence about behaviour. This is the runtime's own
- * function and not one around it: a runtime reports the file and the line that called it.
+ * Declares a test whose name is a sentence about behaviour. This is the runtime's own
+ * function without a wrapper, since a runtime reports the file and the line of its call.
  */
 export const test: Declare = runtimeName === "deno"
   ? denoTest()
@@ -33,12 +33,12 @@ async function bunTest(): Promise<Declare> {
       "tests/bun_preload.ts was not loaded: run `bun test` in the folder that has bunfig.toml",
     );
   }
-  // Not a literal, or Deno's type check would look for a module of Bun's.
+  // Not a literal: Deno's type check would try to resolve the module.
   const name: string = "bun:test";
   return (await import(name) as { test: Declare }).test;
 }
 
-/** A new folder that is gone, with all in it, at the end of the test. */
+/** Creates a temporary folder. Disposing it removes the folder with its content. */
 export async function temporaryFolder(): Promise<
   { path: string; file(name: string): string } & AsyncDisposable
 > {
@@ -54,7 +54,7 @@ const { process } = globalThis as unknown as {
   process: { env: Record<string, string | undefined> };
 };
 
-/** Gives this process these variables, `undefined` for none, until that is disposed of. */
+/** Sets variables of this process, or removes those that are `undefined`. Disposing restores them. */
 export function setVariables(
   variables: Record<string, string | undefined>,
 ): Disposable {

@@ -1,17 +1,17 @@
-// Timers that a test fires itself. A deadline then passes at a moment that the test has
-// chosen, however slow the machine is.
+// Holds timers, so that a test decides when they fire. A deadline then passes at a moment
+// that the test chooses, however slow the machine is.
 
 const { setTimeout: realSetTimeout, clearTimeout: realClearTimeout } =
   globalThis;
 
 const HOUR = 3_600_000;
 
-/** A deadline for {@linkcode holdTimers}: no other timer has such a delay. */
+/** A timeout in milliseconds for {@linkcode holdTimers}. No other timer has this delay. */
 export const HELD_DEADLINE = HOUR;
 
-/** Timers that do not fire by themselves while this is not disposed of. */
+/** Holds timers until it is disposed of. */
 export interface HeldTimers extends Disposable {
-  /** Fires the timers that are held now. Throws if there is none. */
+  /** Fires the held timers. Throws if there are none. */
   fire(): void;
 }
 
@@ -40,7 +40,7 @@ export function holdTimers(ms: number): HeldTimers {
     fire() {
       if (held.size === 0) throw new Error(`no timer of ${ms} ms or more`);
       for (const [timer, action] of [...held]) {
-        // An action may clear a timer that comes after it.
+        // The action of an earlier timer may have cleared this one.
         if (!held.delete(timer)) continue;
         clearTimeout(timer as number);
         action();
@@ -52,7 +52,7 @@ export function holdTimers(ms: number): HeldTimers {
   };
 }
 
-/** Stops the time that the library sees: its clock stands still, and timers of 500 ms and more are held. */
+/** Stops the clock of the library: `performance.now` stands still, and timers of at least 500 ms are held. */
 export function stopClock(): HeldTimers {
   const timers = holdTimers(500);
   const { performance } = globalThis;
@@ -68,7 +68,7 @@ export function stopClock(): HeldTimers {
   };
 }
 
-/** Settles as `promise` does. Rejects if that takes more than a minute: far longer than anything but a hang. */
+/** Settles as `promise` does. Rejects after a minute, which only a hang takes. */
 export async function withinAMinute<T>(promise: Promise<T>): Promise<T> {
   const { promise: overdue, reject } = Promise.withResolvers<never>();
   const timer = realSetTimeout(

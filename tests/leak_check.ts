@@ -1,6 +1,5 @@
-// Fails a test that leaves something open: a child, a descriptor or a timer. Deno's
-// sanitizers run beside this check; they know timers and pending operations, but not
-// descriptors opened through `node:fs`. Bun has no sanitizers.
+// Fails a test that leaves a child, a descriptor or a timer. Deno's sanitizers find timers
+// and pending operations, but not descriptors that `node:fs` opened. Bun has no sanitizers.
 
 import { readdir, readFile, readlink } from "node:fs/promises";
 
@@ -18,19 +17,19 @@ export class LeakCheck {
   readonly #pendingTimers: () => number;
   #before: OpenResources | null = null;
 
-  /** `pendingTimers` counts timers; leave it out where the runtime's own sanitizer does. */
+  /** `pendingTimers` returns the number of pending timers. Omit it where a sanitizer of the runtime counts them. */
   constructor(pendingTimers: () => number = () => 0) {
     this.#pendingTimers = pendingTimers;
   }
 
-  /** Records what is open; call before a test. */
+  /** Records what is open. Call it before a test. */
   async start(): Promise<void> {
     this.#before = await this.#open();
   }
 
   /**
-   * Throws if more is open than at {@linkcode LeakCheck.start}; call after a test. A
-   * resource that is being closed has up to 1 second.
+   * Throws if more is open than at {@linkcode LeakCheck.start}. Call it after a test. Waits
+   * up to 1 second for resources that are being closed.
    */
   async finish(): Promise<void> {
     const before = this.#before;
@@ -88,7 +87,7 @@ function difference(before: OpenResources, after: OpenResources): string {
   ].filter((part) => part !== "").join("; ");
 }
 
-/** Makes the global timer functions count; returns a function that tells how many are pending. */
+/** Makes the global timer functions count. Returns a function that returns the number of pending timers. */
 export function countTimers(): () => number {
   const pending = new Set<unknown>();
   const { setTimeout, setInterval, clearTimeout, clearInterval } = globalThis;

@@ -1,23 +1,23 @@
-// What `deno task test`, `test:full` and `test:quick` run. Each check, and each test
-// file under each runtime, is a job with a process of its own; a few jobs run at the same
-// time. A job prints one line when it has ended, and its output if it failed. The last
-// line adds all of them up.
+// Runs the suite, for `deno task test`, `test:full` and `test:quick`. Each check, and each
+// test file under each runtime, is a job in its own process. A few jobs run at the same
+// time. A finished job prints one line, and its output if it failed. The last line is the
+// total.
 //
 //   deno run -A tests/run.ts                  checks, the suite under both runtimes
-//   deno run -A tests/run.ts --full           the same, the campaigns at full size
+//   deno run -A tests/run.ts --full           the same, with campaigns at full size
 //   deno run -A tests/run.ts --quick [FILTER] one runtime, no checks, no campaigns
 //
-// FILTER is a part of a test file's path, or else of a test's name. --deno and --bun
-// choose a runtime.
+// FILTER is a part of the path of a test file. If no path contains it, it is a part of the
+// name of a test. --deno and --bun choose a runtime.
 
 import { parseArgs } from "node:util";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const DENO = Deno.execPath();
 const BUN = `${ROOT}node_modules/bun/bin/bun.exe`;
-/** How long each test file took last time: the longest ones start first. */
+/** The file with the last duration of each job. The longest jobs start first. */
 const DURATIONS = `${ROOT}node_modules/.cache/processkit/test_durations.json`;
-/** A job that takes longer hangs. */
+/** After this time a job counts as hanging and is killed. */
 const LONGEST_JOB_MS = 1_200_000;
 
 const RUNTIMES = ["deno", "bun"] as const;
@@ -50,7 +50,7 @@ const chosen = RUNTIMES.filter((name) => flags[name]);
 const runtimes: readonly RuntimeName[] = chosen.length > 0
   ? chosen
   : flags.quick
-  // It starts faster than Deno.
+  // Bun starts faster than Deno.
   ? ["bun"]
   : RUNTIMES;
 const scratch = await Deno.makeTempDir({ prefix: "processkit-suite-" });
@@ -73,7 +73,7 @@ try {
   await Deno.remove(scratch, { recursive: true });
 }
 
-/** Everything that is no test. */
+/** The jobs for the checks: types, lint and format. */
 async function checks(): Promise<Job[]> {
   const check = (title: string, ...args: string[]): Job => ({
     title,
@@ -98,7 +98,7 @@ async function checks(): Promise<Job[]> {
   ];
 }
 
-/** The pages of the documentation, from the root. */
+/** The pages of the documentation, relative to the root. */
 async function pages(): Promise<string[]> {
   const found: string[] = [];
   try {
@@ -111,7 +111,7 @@ async function pages(): Promise<string[]> {
   return found.sort();
 }
 
-/** The test files of this run, by their path from the root. */
+/** The test files of this run, relative to the root. */
 async function testFiles(): Promise<string[]> {
   const files: string[] = [];
   const walk = async (folder: string) => {
@@ -126,7 +126,7 @@ async function testFiles(): Promise<string[]> {
   return files.sort().filter((file) => !flags.quick || !isCampaign(file));
 }
 
-/** The jobs for test files, the longest first. */
+/** The jobs for the test files, the longest first. */
 function suite(files: readonly string[]): Job[] {
   const byPath = files.filter((file) => file.includes(filter));
   const isByName = byPath.length === 0;
@@ -167,7 +167,7 @@ function suite(files: readonly string[]): Job[] {
     })
   );
   const durationOf = ({ title }: Job) => durations[title] ?? Infinity;
-  // Not the difference: two unknown ones have none.
+  // Not by the difference: Infinity - Infinity is NaN.
   return jobs.sort((one, other) =>
     durationOf(one) === durationOf(other)
       ? 0
@@ -193,7 +193,7 @@ async function runAll(
 async function runJob(job: Job): Promise<Count> {
   const log = `${scratch}/${crypto.randomUUID()}.log`;
   const before = performance.now();
-  // Into a file: a background process that a failed test left would keep a pipe open.
+  // Output goes to a file: a background process that a failed test left would keep a pipe open.
   const child = new Deno.Command("sh", {
     args: ["-c", 'exec "$@" >"$0" 2>&1', log, job.program, ...job.args],
     cwd: ROOT,
@@ -223,14 +223,14 @@ async function runJob(job: Job): Promise<Count> {
   return count;
 }
 
-/** What the report of a runtime says; a run that failed without a failed test has failed once. */
+/** Counts the tests in the report of a runtime. A job that failed without a failed test counts as one failure. */
 async function countOf(report: string, success: boolean): Promise<Count> {
   const text = await Deno.readTextFile(report).catch(() => "");
   const head = /<testsuites [^>]*>/.exec(text)?.[0] ?? "";
   const number = (name: string) =>
     Number(new RegExp(` ${name}="(\\d+)"`).exec(head)?.[1] ?? 0);
   const failed = number("failures") + number("errors");
-  // Bun fails where no test of a file has the name; some other file has it.
+  // Bun fails if no test of a file matches the filter. A test of another file matches.
   if (filter !== "" && head !== "" && number("tests") === number("skipped")) {
     return { passed: 0, failed: 0 };
   }

@@ -1,2 +1,2 @@
-/** The runtime that this is running in. */
+/** The runtime that runs this module. */
 export const runtimeName: "deno" | "bun" = "Bun" in globalThis ? "bun" : "deno";

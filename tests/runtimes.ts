@@ -1,18 +1,18 @@
-// The two runtimes as programs, for tests that need another process of one.
+// The programs of the two runtimes, for tests that start another process of a runtime.
 
 import { Command, JobRunner, Stdin } from "../mod.ts";
 import type { Answer, Request } from "./fixtures/outcome.ts";
 import { runtimeName } from "./runtime_name.ts";
 import { fromFileUrl, join } from "./std.ts";
 
-/** The folder of the repository. */
+/** The root folder of the repository. */
 export const ROOT: string = fromFileUrl(new URL("..", import.meta.url));
 
 const { process } = globalThis as unknown as {
   process: { execPath: string; env: Record<string, string | undefined> };
 };
 
-/** The program of each runtime, whichever of them the suite is running in. */
+/** The program of each runtime. */
 export const PROGRAMS: Readonly<Record<"deno" | "bun", string>> = {
   deno: runtimeName === "deno"
     ? process.execPath
@@ -22,7 +22,7 @@ export const PROGRAMS: Readonly<Record<"deno" | "bun", string>> = {
     : join(ROOT, "node_modules/bun/bin/bun.exe"),
 };
 
-/** The words that start a script in a runtime; on Deno with these permissions, and never prompting. */
+/** Returns the program and the arguments that run a script. On Deno, it has these permissions and never prompts. */
 export function scriptWords(
   runtime: "deno" | "bun",
   script: string,
@@ -36,7 +36,7 @@ export function scriptWords(
   };
 }
 
-/** Runs a command in a process of its own of a runtime; on Deno with these permissions. */
+/** Runs a command in a new process of a runtime. On Deno, the process has these permissions. */
 export async function outcomeIn(
   runtime: "deno" | "bun",
   request: Request,
@@ -46,7 +46,7 @@ export async function outcomeIn(
   const words = scriptWords(runtime, "tests/fixtures/outcome.ts", permissions);
   const command = new Command(words.program, words.args)
     .arg(JSON.stringify(request)).stdin(stdin);
-  // Not contained: what it leaves behind is what a test may be about.
+  // Not contained: a test may be about the processes that the command leaves behind.
   const printed = await new JobRunner({ containment: "none" }).run(command);
   return JSON.parse(printed);
 }

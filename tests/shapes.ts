@@ -1,11 +1,12 @@
-// Process trees of many shapes, for tests of what a run or its owner leaves behind. Every
-// process of a tree has the tree's mark in its command line, and is found by it.
+// Process trees of many shapes, for tests that no process outlives its run or its owner.
+// Every process of a tree has the mark of the tree in its command line. Tests find it by
+// that mark.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { eventually } from "./waiting.ts";
 import { runtimeName } from "./runtime_name.ts";
 import { scriptWords } from "./runtimes.ts";
 import { sized } from "./size.ts";
+import { eventually } from "./waiting.ts";
 
 /** A command that starts a tree of processes. None of them exits by itself. */
 export interface Shape {
@@ -20,8 +21,8 @@ const CHAIN =
   'if [ "$1" -gt 1 ]; then sh -c "$0" "$0" $(($1 - 1)) "$2"; else sleep "$2"; fi; :';
 const FORK = 'sleep 0.02; sh -c "$0" "$0" "$1" & exit';
 
-// The shapes that are the hardest to end: a process that is outside of the group, and one
-// that only SIGKILL ends.
+// The shapes that are the hardest to kill: a process outside of the process group, and one
+// that only SIGKILL kills.
 const CALLED_SETSID = "one that called setsid";
 const IGNORES_SIGNALS = "one that ignores TERM and HUP";
 
@@ -46,8 +47,8 @@ const MAKERS: Readonly<Record<string, (mark: string) => Shape>> = {
     2,
     'trap "" TERM HUP; while :; do sleep "$0"; done',
   ),
-  // The leader stays: each forking process is replaced after 20 ms, and one look at all
-  // processes may miss both the old one and the new one.
+  // Only the leader is counted. A forking process is replaced after 20 ms, and one scan of
+  // all processes can miss both the old and the new one.
   "one that keeps forking": sh(
     1,
     'sh -c "$1" "$1" "$0" & while :; do sleep 60; done',
@@ -65,7 +66,7 @@ const MAKERS: Readonly<Record<string, (mark: string) => Shape>> = {
 /** The name of every shape. */
 export const SHAPE_NAMES: readonly string[] = Object.keys(MAKERS);
 
-/** The shapes of these names, whose marks all begin with `mark`. */
+/** Creates the shapes of these names. Their marks begin with `mark`. */
 export function shapes(
   mark: string,
   names: readonly string[] = SHAPE_NAMES,
@@ -79,8 +80,8 @@ export function shapes(
 }
 
 /**
- * The names of the shapes that one case of a matrix covers: every shape at full size,
- * else the two hardest ones and two more. Six cases in a row cover all shapes.
+ * Returns the shapes that a case of a matrix covers: all shapes at full size, otherwise
+ * the two hardest and two more. Six cases in a row cover all shapes.
  */
 export function sampledShapes(index: number): readonly string[] {
   const [one, other] = [index, index + 5].map((at) =>
@@ -90,7 +91,7 @@ export function sampledShapes(index: number): readonly string[] {
   return sized([...sample], SHAPE_NAMES);
 }
 
-/** A shape that is a shell script, with the mark for its name. */
+/** Creates a shape that runs a shell script, with the mark as its `$0`. */
 function sh(
   count: number,
   script: string,
@@ -104,7 +105,7 @@ function sh(
   });
 }
 
-/** Waits until all of these trees are complete. */
+/** Waits until every process of these trees is running. */
 export async function untilComplete(
   trees: ReadonlyMap<string, Shape>,
 ): Promise<void> {
@@ -121,18 +122,18 @@ export async function untilComplete(
   );
 }
 
-let made = 0;
+let markCount = 0;
 
 /**
- * The beginning of marks that no other process has. It is a number of seconds, so that
- * `sleep` takes it as its argument.
+ * Creates the beginning of marks that no other process has. It is a number, so that `sleep`
+ * takes it as its argument.
  */
 export function newMark(): string {
   const unique = `${Date.now() % 1e8}${Math.floor(Math.random() * 1e6)}`;
-  return `36000.${unique}${++made}`;
+  return `36000.${unique}${++markCount}`;
 }
 
-/** The processes with the mark in their command line that have not exited. */
+/** Returns the IDs of the processes with the mark in their command line. */
 export function marked(mark: string): number[] {
   return withMark(commandLines(), mark);
 }
@@ -150,15 +151,15 @@ export async function untilNoneMarked(
   mark: string,
   where = "",
 ): Promise<void> {
-  let looks = 0;
+  let emptyScans = 0;
   await eventually(`no process left ${where}`, () => {
-    looks = marked(mark).length === 0 ? looks + 1 : 0;
-    // One look may miss a process that forks and exits meanwhile.
-    return looks === 3;
+    emptyScans = marked(mark).length === 0 ? emptyScans + 1 : 0;
+    // A single scan can miss a process that forks and exits during the scan.
+    return emptyScans === 3;
   });
 }
 
-/** The command line of every process that has not exited. */
+/** Reads the command line of every process. */
 function commandLines(): Map<number, string> {
   const found = new Map<number, string>();
   for (const name of readdirSync("/proc")) {
@@ -166,7 +167,7 @@ function commandLines(): Map<number, string> {
     try {
       found.set(Number(name), readFileSync(`/proc/${name}/cmdline`, "utf8"));
     } catch {
-      // The process has exited since.
+      // The process has exited.
     }
   }
   return found;

@@ -1,4 +1,4 @@
-// Deno's own assertions and paths, with types, under both runtimes.
+// The assertions and path functions of Deno's standard library, with types, for both runtimes.
 // @ts-types="./types/std_assert.d.ts"
 export * from "@std/assert";
 // @ts-types="./types/std_path.d.ts"

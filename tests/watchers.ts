@@ -1,10 +1,10 @@
-// The watchers of a program, found in `/proc`.
+// Finds the watchers of a program in `/proc`.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { statFields } from "../src/containment/proc_stat.ts";
 import { WATCHER_NAME } from "../src/containment/watcher_process_scan.ts";
 
-/** The watchers that are children of a process. */
+/** Returns the process IDs of the watchers that are children of a process. */
 export function watchersOf(owner: number): number[] {
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number)
     .filter((pid) => {
@@ -16,7 +16,7 @@ export function watchersOf(owner: number): number[] {
         );
         return Number(parent) === owner;
       } catch {
-        // The process has exited since.
+        // The process has exited.
         return false;
       }
     });

@@ -1,4 +1,4 @@
-// What the demo runs: real git commands against the clone it is in.
+// The commands of the demo: git commands that run in the clone of this repository.
 
 import { Command } from "../../mod.ts";
 
@@ -11,12 +11,12 @@ export const DEMO_COMMANDS: readonly Command[] = [
   git.args(["log", "-3", "--format=%h %s"]),
   git.args(["ls-files", "src/runner"]),
   git.args(["hash-object", "--stdin"]).stdin(
-    "what is on stdin is matched by its digest\n",
+    "stdin is matched by its digest\n",
   ),
   git.args(["rev-parse", "--verify", "no-such-branch"]),
 ];
 
-/** What there is to run where git is missing. */
+/** The commands of the demo where git is not installed. */
 export const FALLBACK_COMMANDS: readonly Command[] = [
   new Command(Deno.execPath(), ["--version"]),
 ];

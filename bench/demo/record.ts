@@ -1,5 +1,5 @@
-// The first half of `deno task demo`: runs real commands, records them, shows the
-// cassette, and has the second half, replay.ts, replay it where nothing may be run.
+// The first half of `deno task demo`: runs commands, records them, prints the cassette, and
+// starts the second half, replay.ts, in a process that may not run anything.
 
 import {
   Command,
@@ -9,7 +9,7 @@ import {
 } from "../../mod.ts";
 import { DEMO_COMMANDS, FALLBACK_COMMANDS } from "./commands.ts";
 
-/** What the second half compares its own results with. */
+/** A recorded run, with which the second half compares its replay. */
 export interface LiveRun {
   readonly ms: number;
   readonly result: unknown;
@@ -25,7 +25,7 @@ try {
     JSON.stringify(await record(commands, cassette)),
   );
   console.log(
-    `Recorded live (into a temporary file that goes with the demo):\n`,
+    `Recorded (the demo removes this temporary file at its end):\n`,
   );
   console.log(await Deno.readTextFile(cassette));
   await replay(commands, cassette, live);
@@ -59,7 +59,7 @@ async function record(
   });
 }
 
-/** Starts the second half with permission to read files, and no other. */
+/** Starts the second half with permission to read files only. */
 async function replay(
   commands: "git" | "fallback",
   cassette: string,
@@ -78,9 +78,7 @@ async function replay(
   ];
   const second = new Command(Deno.execPath(), words);
   console.log(
-    `\nReplaying in a process of its own: deno ${
-      words.slice(0, 4).join(" ")
-    } …\n`,
+    `\nReplaying in another process: deno ${words.slice(0, 4).join(" ")} …\n`,
   );
   await second.stdout("inherit").stderr("inherit").checked();
 }

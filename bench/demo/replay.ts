@@ -1,8 +1,8 @@
-// The second half of `deno task demo`: replays what the first half recorded, and the
-// cassette that is committed, in a process that was granted no --allow-run.
+// The second half of `deno task demo`: replays the cassette of the first half and the
+// committed one, in a process without --allow-run.
 
-import { Command, RecordReplayRunner } from "../../mod.ts";
 import { GIT_CASSETTE, GIT_COMMANDS } from "../../cassettes/git.ts";
+import { Command, RecordReplayRunner } from "../../mod.ts";
 import { DEMO_COMMANDS, FALLBACK_COMMANDS } from "./commands.ts";
 import type { LiveRun } from "./record.ts";
 
@@ -53,7 +53,7 @@ async function replay(from: RecordReplayRunner, command: Command) {
   return { ms: performance.now() - started, result };
 }
 
-/** What comes of running something for real. */
+/** Tries to run a program, and describes what happens. */
 async function refusal(): Promise<string> {
   try {
     await new Command(Deno.execPath(), ["--version"]).run();

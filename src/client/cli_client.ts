@@ -1,28 +1,40 @@
-import { INSPECT } from "../outcome/inspect.ts";
 import { checkOptions } from "../command/checks.ts";
 import { type Arguments, Command, specOf } from "../command/command.ts";
 import { checkRunner, defaultRunner } from "../command/default_runner.ts";
 import type { LineMatch } from "../command/line_match.ts";
+import { INSPECT } from "../outcome/inspect.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import type { RunningProcess } from "../runner/running_process.ts";
 
-/** What all commands of a {@linkcode CliClient} have in common. */
+/** Settings for all commands of a {@linkcode CliClient}. */
 export interface CliClientOptions {
-  /** The arguments that come before those of each call, such as `["-C", folder]`. */
+  /**
+   * The arguments before those of each call, such as `["-C", folder]`.
+   *
+   * @default {[]}
+   */
   args?: Arguments;
-  /** The working directory; the caller's own if it is left out. */
+  /**
+   * The working directory.
+   *
+   * @default {the working directory of the caller}
+   */
   cwd?: string | URL;
-  /** Environment variables that are set. */
+  /** The environment variables to set. */
   env?: Record<string, string>;
-  /** The deadline of each run, in milliseconds. */
+  /**
+   * The timeout of each run in milliseconds.
+   *
+   * @default {no limit}
+   */
   timeout?: number;
-  /** Ends every run when it fires. */
+  /** A signal that kills the runs when it fires. */
   cancelOn?: AbortSignal;
   /**
-   * What runs them: another one in tests.
+   * The runner of the commands. Tests pass a test double.
    *
-   * @default {the runner behind a command's own verbs}
+   * @default {a `JobRunner`}
    */
   runner?: ProcessRunner;
 }
@@ -37,10 +49,10 @@ const CLIENT_OPTIONS: Readonly<Record<keyof CliClientOptions, true>> = {
 };
 
 /**
- * One program, with what all its runs have in common: the base of a typed wrapper.
+ * Runs one program with common settings. Extend it to write a typed wrapper of a program.
  *
- * Each verb takes the arguments of a call, or a command that {@linkcode CliClient.command}
- * made of them and that says more: its stdin, a deadline of its own.
+ * Each verb takes the arguments of a call. For a call that needs more settings, such as
+ * stdin or a timeout, it takes a command from {@linkcode CliClient.command} instead.
  *
  * @example
  * ```ts
@@ -62,10 +74,10 @@ export class CliClient {
   readonly #runner: ProcessRunner | undefined;
 
   /**
-   * Describes the client; nothing is started.
+   * Creates a client. Nothing is started.
    *
-   * @throws {TypeError} if the program is empty, or something holds a NUL that a command does not take
-   * @throws {RangeError} if the deadline is no duration
+   * @throws {TypeError} if the program is empty, a text contains a NUL character, or the name of an option is unknown
+   * @throws {RangeError} if the timeout is negative or too long for a timer
    */
   constructor(program: string | URL, options: CliClientOptions = {}) {
     checkOptions("CliClient: the options", options, CLIENT_OPTIONS);
@@ -86,86 +98,95 @@ export class CliClient {
     return specOf(this.#command).program;
   }
 
-  /** What runs the commands: for a pipeline or a supervisor of one. */
+  /** The runner of the commands, for example to pass it to a pipeline or a supervisor. */
   get runner(): ProcessRunner {
     return this.#runner ?? defaultRunner();
   }
 
   /**
-   * The command of a call, to say more of it.
+   * Returns the command of a call, to add settings to it.
    *
-   * @throws {TypeError} if an argument holds a NUL
+   * @throws {TypeError} if an argument contains a NUL character
+   *
+   * @example
+   * ```ts
+   * import { CliClient } from "@processkit/processkit";
+   *
+   * const git = new CliClient("git");
+   * const hash = git.command(["hash-object", "--stdin"]).stdin("hello\n");
+   * console.log(await git.run(hash)); // ce013625030ba8dba906f756967f9e9ca394464a
+   * ```
    */
   command(args: Arguments = []): Command {
     return this.#command.args(args);
   }
 
-  /** Captures its output as text; see {@linkcode ProcessRunner.outputString}. */
+  /** Runs a call and returns the outcome and the output as text; see {@linkcode ProcessRunner.outputString}. */
   outputString(
     call: Arguments | Command,
   ): Promise<ProcessResult<string>> {
-    return this.runner.outputString(this.#of(call));
+    return this.runner.outputString(this.#commandOf(call));
   }
 
-  /** Captures its stdout as bytes; see {@linkcode ProcessRunner.outputBytes}. */
+  /** Runs a call and returns the outcome and stdout as bytes; see {@linkcode ProcessRunner.outputBytes}. */
   outputBytes(
     call: Arguments | Command,
   ): Promise<ProcessResult<Uint8Array>> {
-    return this.runner.outputBytes(this.#of(call));
+    return this.runner.outputBytes(this.#commandOf(call));
   }
 
-  /** Has it succeed, and returns its stdout without trailing whitespace; see {@linkcode ProcessRunner.run}. */
+  /** Runs a call that must succeed, and returns its stdout without trailing whitespace; see {@linkcode ProcessRunner.run}. */
   run(call: Arguments | Command): Promise<string> {
-    return this.runner.run(this.#of(call));
+    return this.runner.run(this.#commandOf(call));
   }
 
-  /** Has it succeed, and returns the whole result; see {@linkcode ProcessRunner.checked}. */
+  /** Runs a call that must succeed, and returns the whole result; see {@linkcode ProcessRunner.checked}. */
   checked(call: Arguments | Command): Promise<ProcessResult<string>> {
-    return this.runner.checked(this.#of(call));
+    return this.runner.checked(this.#commandOf(call));
   }
 
-  /** Returns its exit code; see {@linkcode ProcessRunner.exitCode}. */
+  /** Runs a call and returns its exit code; see {@linkcode ProcessRunner.exitCode}. */
   exitCode(call: Arguments | Command): Promise<number> {
-    return this.runner.exitCode(this.#of(call));
+    return this.runner.exitCode(this.#commandOf(call));
   }
 
-  /** Tells whether its exit code is 0 rather than 1; see {@linkcode ProcessRunner.probe}. */
+  /** Runs a call and returns `true` for exit code 0 and `false` for exit code 1; see {@linkcode ProcessRunner.probe}. */
   probe(call: Arguments | Command): Promise<boolean> {
-    return this.runner.probe(this.#of(call));
+    return this.runner.probe(this.#commandOf(call));
   }
 
-  /** Has it succeed, and parses its stdout; see {@linkcode ProcessRunner.parse}. */
+  /** Runs a call that must succeed, and parses its stdout; see {@linkcode ProcessRunner.parse}. */
   parse<T>(
     call: Arguments | Command,
     parser: (stdout: string) => T,
   ): Promise<T> {
-    return this.runner.parse(this.#of(call), parser);
+    return this.runner.parse(this.#commandOf(call), parser);
   }
 
-  /** Runs it until a line is found; see {@linkcode ProcessRunner.firstLine}. */
+  /** Starts a call, returns the first matching line of stdout, and kills the process; see {@linkcode ProcessRunner.firstLine}. */
   firstLine(
     call: Arguments | Command,
     match: LineMatch,
   ): Promise<string | undefined> {
-    return this.runner.firstLine(this.#of(call), match);
+    return this.runner.firstLine(this.#commandOf(call), match);
   }
 
-  /** Starts it, and hands out the process; see {@linkcode ProcessRunner.start}. */
+  /** Starts a call and returns the process while it runs; see {@linkcode ProcessRunner.start}. */
   start(call: Arguments | Command): Promise<RunningProcess> {
-    return this.runner.start(this.#of(call));
+    return this.runner.start(this.#commandOf(call));
   }
 
-  /** The command that each call adds its arguments to, in one line. */
+  /** Returns one line: the command to which each call adds its arguments. */
   toString(): string {
     return String(this.#command);
   }
 
-  /** What `console.log` prints; see {@linkcode CliClient.toString}. */
+  /** Returns what `console.log` prints; see {@linkcode CliClient.toString}. */
   [INSPECT](): string {
     return `${this.constructor.name} { ${this} }`;
   }
 
-  #of(call: Arguments | Command): Command {
+  #commandOf(call: Arguments | Command): Command {
     return call instanceof Command ? call : this.command(call);
   }
 }

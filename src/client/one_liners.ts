@@ -3,7 +3,7 @@ import type { Arguments } from "../command/command.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { CliClient, type CliClientOptions } from "./cli_client.ts";
 
-/** What a one-liner may say beside the program and its arguments. */
+/** Options of {@linkcode run} and {@linkcode outputString}. */
 export type RunOptions = Omit<CliClientOptions, "args">;
 
 const RUN_OPTIONS: Readonly<Record<keyof RunOptions, true>> = {
@@ -15,17 +15,19 @@ const RUN_OPTIONS: Readonly<Record<keyof RunOptions, true>> = {
 };
 
 /**
- * Runs a program, which must succeed, and returns its stdout without trailing
- * whitespace: `new Command(program, args).run()`, for a line of a script.
+ * Runs a program and returns its stdout without trailing whitespace. Throws unless the
+ * program succeeds. `run(program, args)` is short for `new Command(program, args).run()`.
  *
- * @throws {ExitError} if it exits with another code than 0
- * @throws {NotFoundError} if it is not there; and what {@linkcode Command.run} throws
+ * @throws {ExitError} if the exit code is not 0
+ * @throws {NotFoundError} if the program does not exist
+ * @throws {TypeError} if `args` is not an array of strings, or the name of an option is unknown
+ * @throws what {@linkcode Command.run} throws
  *
  * @example
  * ```ts
  * import { run } from "@processkit/processkit";
  *
- * console.log(await run("git", ["--version"]));
+ * console.log(await run("git", ["--version"], { timeout: 10_000 }));
  * ```
  */
 export async function run(
@@ -39,9 +41,12 @@ export async function run(
 }
 
 /**
- * Runs a program and captures its output as text, whatever its exit code.
+ * Runs a program and returns the outcome and the output as text, whatever the exit code.
+ * `outputString(program, args)` is short for `new Command(program, args).outputString()`.
  *
- * @throws {NotFoundError} if it is not there; and what {@linkcode Command.outputString} throws
+ * @throws {NotFoundError} if the program does not exist
+ * @throws {TypeError} if `args` is not an array of strings, or the name of an option is unknown
+ * @throws what {@linkcode Command.outputString} throws
  *
  * @example
  * ```ts

@@ -1,43 +1,46 @@
 import { bounded } from "../outcome/message_text.ts";
 
-// What can be refused before anything runs is refused here, where the mistake
-// is made, with the name of the thing in the message.
+// Checks of arguments. Each throws a TypeError or a RangeError whose message begins with
+// `label`: the name of the method, the option or the value. They run when the caller
+// passes the argument, so that the stack trace shows that call.
 
-/** Refuses what no operating system can pass on: a NUL ends a string there. */
-export function checkNoNul(what: string, text: string): string {
-  checkString(what, text);
+/** Checks that a text has no NUL character. Operating systems take NUL-terminated strings, which would end there. */
+export function checkNoNul(label: string, text: string): string {
+  checkString(label, text);
   if (text.includes("\0")) {
     throw new TypeError(
-      `${what} holds a NUL character at position ${
+      `${label} contains a NUL character at position ${
         text.indexOf("\0")
-      }: remove it`,
+      }; remove it`,
     );
   }
   return text;
 }
 
-/** Refuses an empty text, or one with a NUL. */
-function checkNotEmpty(what: string, text: string): string {
-  if (checkNoNul(what, text) === "") throw new TypeError(`${what} is empty`);
+/** Checks that a text is not empty and has no NUL character. */
+function checkNotEmpty(label: string, text: string): string {
+  if (checkNoNul(label, text) === "") throw new TypeError(`${label} is empty`);
   return text;
 }
 
-/** Refuses what cannot name an environment variable. */
+/** Checks that a text can be the name of an environment variable. */
 export function checkVariableName(name: string): string {
-  checkNotEmpty("an environment variable's name", name);
+  checkNotEmpty("the name of an environment variable", name);
   if (name.includes("=")) {
     throw new TypeError(
-      `an environment variable's name holds "=": ${JSON.stringify(name)}`,
+      `the name of an environment variable contains "=": ${
+        JSON.stringify(name)
+      }`,
     );
   }
   return name;
 }
 
-/** Refuses a duration that no timer can hold. */
-export function checkMilliseconds(what: string, ms: number): number {
+/** Checks that a number is a duration in milliseconds that a timer can take. */
+export function checkMilliseconds(label: string, ms: number): number {
   if (typeof ms !== "number" || !(ms >= 0 && ms <= LONGEST_TIMER_MS)) {
     throw new RangeError(
-      `${what}: expected milliseconds from 0 to ${LONGEST_TIMER_MS}, got ${
+      `${label}: expected milliseconds from 0 to ${LONGEST_TIMER_MS}, got ${
         shownValue(ms)
       }`,
     );
@@ -45,54 +48,54 @@ export function checkMilliseconds(what: string, ms: number): number {
   return ms;
 }
 
-/** Refuses what is no whole number, or below `least`. */
+/** Checks that a number is a whole number of at least `least`. */
 export function checkWholeNumber(
-  what: string,
+  label: string,
   value: number,
   least: number,
 ): number {
   if (Number.isInteger(value) && value >= least) return value;
   throw new RangeError(
-    `${what}: expected a whole number of at least ${least}, got ${
+    `${label}: expected a whole number of at least ${least}, got ${
       shownValue(value)
     }`,
   );
 }
 
-/** Refuses what cannot end anything. */
-export function checkAbortSignal(what: string, signal: unknown): AbortSignal {
+/** Checks that a value is an abort signal. */
+export function checkAbortSignal(label: string, signal: unknown): AbortSignal {
   if (signal instanceof AbortSignal) return signal;
   throw new TypeError(
-    `${what}: expected an AbortSignal, got ${shownValue(signal)}`,
+    `${label}: expected an AbortSignal, got ${shownValue(signal)}`,
   );
 }
 
-/** Refuses what cannot be called. */
-export function checkFunction<T>(what: string, value: T): T {
+/** Checks that a value is a function. */
+export function checkFunction<T>(label: string, value: T): T {
   if (typeof value === "function") return value;
   throw new TypeError(
-    `${what}: expected a function, got ${shownValue(value)}`,
+    `${label}: expected a function, got ${shownValue(value)}`,
   );
 }
 
-/** Refuses what is neither true nor false. */
-export function checkBoolean(what: string, value: unknown): boolean {
+/** Checks that a value is a boolean. */
+export function checkBoolean(label: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
   throw new TypeError(
-    `${what}: expected true or false, got ${shownValue(value)}`,
+    `${label}: expected true or false, got ${shownValue(value)}`,
   );
 }
 
-/** Refuses a value that is none of the choices. */
+/** Checks that a value is one of the choices. */
 export function checkedChoice<T extends string>(
-  what: string,
+  label: string,
   value: unknown,
   choices: readonly T[],
 ): T {
   const choice = choices.find((choice) => choice === value);
   if (choice !== undefined) return choice;
   throw new TypeError(
-    `${what}: expected ${
+    `${label}: expected ${
       choices.map((choice) => JSON.stringify(choice)).join(" or ")
     }, got ${
       typeof value === "string" ? JSON.stringify(value) : String(value)
@@ -100,61 +103,60 @@ export function checkedChoice<T extends string>(
   );
 }
 
-/** Refuses what are no options, and an option that there is not: what it was to do would not be done. */
+/** Checks that options are a plain object with known names: an unknown option would have no effect. */
 export function checkOptions(
-  what: string,
+  label: string,
   options: unknown,
   known: Readonly<Record<string, unknown>>,
 ): asserts options is object {
-  // What another object has by its class would be lost where options are copied.
+  // Options are copied by spreading, which does not copy what an object inherits.
   if (!isPlainObject(options)) {
     const kind = kindOf(options);
-    const got = kind === "an Object" ? "one that has a prototype" : kind;
-    throw new TypeError(`${what}: expected a plain object, got ${got}`);
+    const got = kind === "an Object" ? "an object with a prototype" : kind;
+    throw new TypeError(`${label}: expected a plain object, got ${got}`);
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
     throw new TypeError(
-      `${what}: unknown option ${JSON.stringify(name)}; known are ${
+      `${label}: unknown option ${JSON.stringify(name)}; known are ${
         Object.keys(known).join(", ")
       }`,
     );
   }
 }
 
-/** Whether a value can be iterated over. */
+/** Tests whether a value is iterable. */
 export function isIterable(value: unknown): boolean {
   return typeof (value as Iterable<unknown> | null | undefined)
     ?.[Symbol.iterator] === "function";
 }
 
 /**
- * Refuses arguments that a method does not take: what they were meant to do would not be
- * done, without a word.
+ * Checks that a method received at most `max` arguments: more would have no effect.
  *
- * @throws {TypeError} naming the method, with `advice`
+ * @throws {TypeError} naming the method, the extra arguments and `advice`
  */
 export function checkArity(
   method: string,
   args: ArrayLike<unknown>,
-  most: number,
+  max: number,
   advice: string,
 ): void {
-  if (args.length <= most) return;
-  const takes = most === 0
+  if (args.length <= max) return;
+  const takes = max === 0
     ? "no arguments"
-    : most === 1
+    : max === 1
     ? "one argument"
-    : `${most} arguments`;
-  const extra = Array.from(args).slice(most).map(kindOf).join(", ");
+    : `${max} arguments`;
+  const extra = Array.from(args).slice(max).map(kindOf).join(", ");
   throw new TypeError(
     `${method} takes ${takes}, and ${
-      most === 0 ? "" : "also "
+      max === 0 ? "" : "also "
     }got ${extra}: ${advice}`,
   );
 }
 
-/** A value for a message: a number, text or literal as it is, of anything else what it is. */
+/** Formats a value for a message: a primitive as a literal, an object or a function by its type. */
 export function shownValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(bounded(value, 100));
   return typeof value === "object" || typeof value === "function"
@@ -162,7 +164,7 @@ export function shownValue(value: unknown): string {
     : String(value);
 }
 
-/** What a value is, for a message that is not to show it: its class, or its type. */
+/** Names the class or the type of a value with an article, such as "an Array", for a message that does not show the value. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   const name: unknown = typeof value === "object"
@@ -175,19 +177,19 @@ export function kindOf(value: unknown): string {
 function isPlainObject(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Of whatever realm.
+  // Not compared with Object.prototype: an object of another realm has a different one.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Both runtimes' timers count in 32 bits and fire at once beyond it (about 24 days). */
+/** The longest delay of a timer, about 24 days: both runtimes count it in 32 bits and fire at once beyond that. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** The text of a path that is given as text or as a `file:` URL. */
-export function pathText(what: string, path: string | URL): string {
-  if (path instanceof URL) return checkNotEmpty(what, filePathOf(what, path));
-  if (/^file:\/\//i.test(checkNotEmpty(what, path))) {
+/** Returns a path that is given as a string or as a `file:` URL as a string. */
+export function pathText(label: string, path: string | URL): string {
+  if (path instanceof URL) return checkNotEmpty(label, filePathOf(label, path));
+  if (/^file:\/\//i.test(checkNotEmpty(label, path))) {
     throw new TypeError(
-      `${what}: a string is a path, and no URL: give new URL(${
+      `${label}: a string is taken as a path; for a URL, use new URL(${
         JSON.stringify(path)
       })`,
     );
@@ -195,37 +197,39 @@ export function pathText(what: string, path: string | URL): string {
   return path;
 }
 
-function checkString(what: string, text: unknown): void {
+function checkString(label: string, text: unknown): void {
   if (typeof text !== "string") {
     throw new TypeError(
-      `${what}: expected a string, got ${kindOf(text)}`,
+      `${label}: expected a string, got ${kindOf(text)}`,
     );
   }
 }
 
-function filePathOf(what: string, url: URL): string {
+function filePathOf(label: string, url: URL): string {
   if (url.protocol !== "file:") {
-    throw new TypeError(`${what}: expected a file: URL, got ${url.href}`);
+    throw new TypeError(`${label}: expected a file: URL, got ${url.href}`);
   }
   if (/%2f|%5c/i.test(url.pathname)) {
     throw new TypeError(
-      `${what}: an encoded path separator cannot be part of a name: ${url.href}`,
+      `${label}: a file: URL must not contain an encoded path separator (%2F or %5C), got ${url.href}`,
     );
   }
-  const path = decodedPath(what, url);
+  const path = decodedPath(label, url);
   const onWindows = /^\/[a-z]:/i.test(path);
   if (url.hostname !== "" && !onWindows) {
-    throw new TypeError(`${what}: a file: URL here has no host: ${url.href}`);
+    throw new TypeError(
+      `${label}: expected a file: URL without a host, got ${url.href}`,
+    );
   }
   return onWindows ? path.slice(1).replaceAll("/", "\\") : path;
 }
 
-function decodedPath(what: string, url: URL): string {
+function decodedPath(label: string, url: URL): string {
   try {
     return decodeURIComponent(url.pathname);
   } catch (cause) {
     throw new TypeError(
-      `${what}: what is encoded in the URL is not UTF-8: ${url.href}`,
+      `${label}: expected a file: URL whose percent-encoded bytes are UTF-8, got ${url.href}`,
       { cause },
     );
   }

@@ -1,6 +1,7 @@
 import { INSPECT } from "../outcome/inspect.ts";
 import { shortened } from "../outcome/message_text.ts";
 import type { ProcessResult } from "../outcome/result.ts";
+import { shellQuote } from "../outcome/shell_quote.ts";
 import {
   checkAbortSignal,
   checkArity,
@@ -26,9 +27,8 @@ import {
 } from "./default_runner.ts";
 import { describeCommand } from "./describe.ts";
 import { type Invocation, invocationOf } from "./invocation.ts";
-import { checkedLimits, type OutputBufferPolicy } from "./output_buffer.ts";
 import type { LineMatch } from "./line_match.ts";
-import { shellQuote } from "../outcome/shell_quote.ts";
+import { checkedLimits, type OutputBufferPolicy } from "./output_buffer.ts";
 import { checkSignal, type Signal } from "./signal.ts";
 import {
   type CommandSpec,
@@ -42,30 +42,38 @@ import {
 import type { StageConnection } from "./stage_connection.ts";
 import { Stdin } from "./stdin.ts";
 
-/** Reads what only runners need to know; set by {@linkcode Command} itself. */
+// The following functions need private fields of Command. Its static block assigns them.
+
+/**
+ * Returns the fields of a command as plain data.
+ *
+ * @throws {TypeError} if `command` is not a command
+ */
 export let specOf: (command: Command) => CommandSpec;
 
-/** The command, whose runs keep all of their output for a recording; set by {@linkcode Command} itself. */
-export let transcribed: (
+/** Returns the command with a transcript: its runs keep all output for a recording. */
+export let withTranscript: (
   command: Command,
   transcript: "output" | "timed",
 ) => Command;
 
-/** The command with nobody who listens, no retry, no abort signal, and all of its output kept; set by {@linkcode Command} itself. */
+/** Returns the command without handlers, tees, retry and abort signals, and with an unlimited output buffer. */
 export let withoutListeners: (command: Command) => Command;
 
-/** The command, whose stdout goes into another stage of a pipeline; set by {@linkcode Command} itself. */
-export let connectedTo: (
+/** Returns the command with its stdout connected to the next stage of a pipeline. */
+export let withConnection: (
   command: Command,
   connection: StageConnection,
 ) => Command;
 
 /**
- * A program with its arguments and everything else a run of it needs.
+ * Describes a program to run: its arguments, environment, input, output and limits.
  *
- * A command is immutable: every method returns a new one, and none of them
- * starts anything. There is no shell between it and the child: the arguments
- * arrive as they are.
+ * A command is immutable. The methods that configure it return a new command. Nothing is
+ * started until a verb is called: `run`, `checked`, `parse`, `exitCode`, `probe`,
+ * `firstLine`, `outputString`, `outputBytes` or `start`.
+ *
+ * The program is started without a shell. It receives each argument unchanged.
  *
  * @example
  * ```ts
@@ -81,9 +89,9 @@ export class Command {
       if (typeof command === "object" && command !== null && #spec in command) {
         return command.#spec;
       }
-      throw notCommand("", command);
+      throw notCommandError("", command);
     };
-    transcribed = (command, transcript) => command.#with({ transcript });
+    withTranscript = (command, transcript) => command.#with({ transcript });
     withoutListeners = (command) =>
       command.#with({
         stdoutHandlers: DEFAULTS.stdoutHandlers,
@@ -94,21 +102,21 @@ export class Command {
         retry: null,
         cancelOn: DEFAULTS.cancelOn,
       });
-    connectedTo = (command, connection) =>
+    withConnection = (command, connection) =>
       command.#with({ connection, stdout: "piped" });
   }
 
   #spec: CommandSpec;
 
   /**
-   * Describes a run of `program`, with no arguments unless they are given: a name to be looked up in `PATH`, a path, or a
-   * `file:` URL.
+   * Creates a command. `program` is a name, a path or a `file:` URL.
    *
-   * A name is looked up in the `PATH` that the command sets, or else in the
-   * caller's own, also when the child's environment is cleared. A relative path
-   * is relative to the child's working directory.
+   * A name is looked up in the `PATH` that the command sets. If the command sets none, it
+   * is looked up in the `PATH` of the caller, even if the child's environment is cleared.
+   * A relative path is relative to the child's working directory.
    *
-   * @throws {TypeError} if the program is empty, or it or an argument holds a NUL
+   * @param args the arguments; none by default
+   * @throws {TypeError} if the program is empty, or if the program or an argument contains a NUL character
    */
   constructor(program: string | URL, args: Arguments = []) {
     checkArity(
@@ -128,7 +136,7 @@ export class Command {
   /**
    * Adds one argument.
    *
-   * @throws {TypeError} if it holds a NUL
+   * @throws {TypeError} if it contains a NUL character
    */
   arg(value: string): Command {
     checkArity("arg", arguments, 1, "use args([…]) for several arguments");
@@ -138,7 +146,7 @@ export class Command {
   /**
    * Adds arguments.
    *
-   * @throws {TypeError} if one holds a NUL
+   * @throws {TypeError} if one contains a NUL character, or if `values` is a single string
    */
   args(values: Arguments): Command {
     checkArity("args", arguments, 1, "give one array of all arguments");
@@ -148,10 +156,11 @@ export class Command {
   }
 
   /**
-   * Sets the working directory. One that does not exist makes the run fail with
-   * a `SpawnError` that names it.
+   * Sets the working directory of the child. If the directory does not exist, the run
+   * rejects with a `SpawnError` that names it.
    *
-   * @throws {TypeError} if it is empty, holds a NUL, or is a URL other than `file:`
+   * @default {the working directory of the caller}
+   * @throws {TypeError} if it is empty, contains a NUL character, or is a URL other than `file:`
    */
   cwd(directory: string | URL): Command {
     return this.#with({ cwd: pathText("the working directory", directory) });
@@ -160,13 +169,13 @@ export class Command {
   /**
    * Sets an environment variable.
    *
-   * @throws {TypeError} if the name is empty or holds `=`, or it or the value holds a NUL
+   * @throws {TypeError} if the name is empty or contains `=`, or if the name or the value contains a NUL character
    */
   env(name: string, value: string): Command;
   /**
    * Sets several environment variables.
    *
-   * @throws {TypeError} if a name is empty or holds `=`, or a name or a value holds a NUL
+   * @throws {TypeError} if a name is empty or contains `=`, or if a name or a value contains a NUL character
    */
   env(variables: Record<string, string>): Command;
   env(
@@ -192,11 +201,12 @@ export class Command {
   }
 
   /**
-   * Takes an environment variable away from the child.
+   * Removes an environment variable from the environment that the child inherits.
    *
-   * On Deno this needs `--allow-env`, since the rest has to be passed on by name.
+   * On Deno this needs `--allow-env` without a list of names: the library has to read all
+   * variables to pass the others on.
    *
-   * @throws {TypeError} if the name is empty, or holds `=` or a NUL
+   * @throws {TypeError} if the name is empty, or contains `=` or a NUL character
    */
   envRemove(name: string): Command {
     return this.#with({
@@ -204,17 +214,19 @@ export class Command {
     });
   }
 
-  /** Starts the child from an empty environment. Variables that this command sets stay set. */
+  /** Starts the child with an empty environment. Variables that this command sets stay set. */
   envClear(): Command {
     return this.#with({ envCleared: true });
   }
 
   /**
-   * Starts the child from an empty environment with these variables of the
-   * parent's, as they are when the child starts. Variables that this command sets
-   * stay set; a second call adds names.
+   * Starts the child with an empty environment and these variables of the caller. Their
+   * values are read when the child starts. Variables that this command sets stay set. A
+   * second call adds names.
    *
-   * @throws {TypeError} if a name is empty, or holds `=` or a NUL
+   * On Deno this needs `--allow-env` for these names.
+   *
+   * @throws {TypeError} if a name is empty, or contains `=` or a NUL character
    */
   inheritEnv(names: Iterable<string>): Command {
     const checked = Array.from(names, checkVariableName);
@@ -225,31 +237,37 @@ export class Command {
     });
   }
 
-  /** Says what the child reads from stdin. A `ReadableStream` feeds one run only. */
+  /**
+   * Sets what the child reads from stdin. A string is sent as UTF-8. A `ReadableStream` can
+   * be used for one run only; see {@linkcode Stdin}.
+   *
+   * @default {no input}
+   * @throws {TypeError} if `source` is none of these types
+   */
   stdin(
     source: Stdin | string | Uint8Array | ReadableStream<Uint8Array>,
   ): Command {
     return this.#with({ stdin: stdinOf(source) });
   }
 
-  /** Gives the child the caller's own stdin. */
+  /** Lets the child inherit the stdin of the caller. */
   inheritStdin(): Command {
     return this.#with({ stdin: "inherit", keepStdinOpen: false });
   }
 
   /**
-   * Leaves stdin open after what {@linkcode Command.stdin} gives, if anything: a
-   * live process is then written to by `takeStdin()`. A verb that runs the command
-   * to its end closes it at once.
+   * Keeps stdin open after the input of {@linkcode Command.stdin}, so that the caller can
+   * write more to a live process by `takeStdin()`. The verbs that wait for the run close
+   * stdin after that input.
    *
    * @example
    * ```ts
    * import { Command } from "@processkit/processkit";
    *
-   * await using process = await new Command("cat").keepStdinOpen().start();
-   * const stdin = process.takeStdin()!;
+   * await using cat = await new Command("cat").keepStdinOpen().start();
+   * const stdin = cat.takeStdin()!;
    * await stdin.writeLine("hello");
-   * console.log(await process.waitForLine(() => true, 5000)); // hello
+   * console.log(await cat.waitForLine("hello")); // hello
    * await stdin.finish();
    * ```
    */
@@ -262,20 +280,20 @@ export class Command {
   }
 
   /**
-   * Runs the child in the foreground, as a shell does: in the caller's own session
-   * and process group, with its terminal and its three streams. For `git commit`,
-   * `ssh`, `sudo`, an editor: prompts reach the user, and Ctrl-C and Ctrl-Z reach
-   * the child (and the caller, which is in the same group).
+   * Runs the child in the foreground, as a shell does: in the session and the process group
+   * of the caller, with its terminal and its three streams. Use it for interactive programs
+   * such as `git commit`, `ssh`, `sudo` or an editor. Prompts reach the user. Ctrl-C and
+   * Ctrl-Z reach the child, and also the caller, which is in the same group.
    *
-   * A stream can be captured after all by saying so afterwards:
-   * `.foreground().stdout("piped")` for `fzf`.
+   * To capture a stream, set it after this call: `.foreground().stdout("piped")` captures the
+   * selection of `fzf`.
    *
    * @example
    * ```ts
    * import { Command } from "@processkit/processkit";
    *
    * const commit = new Command("git", ["commit"]).foreground();
-   * const main = async () => console.log("it exited with", await commit.exitCode());
+   * const editAndCommit = async () => await commit.exitCode() === 0;
    * ```
    */
   foreground(): Command {
@@ -289,51 +307,67 @@ export class Command {
   }
 
   /**
-   * Insists that what the run starts ends with the caller, even when the caller is
-   * killed. That is so anyway where it can be had; with this the run is refused,
-   * by an `UnsupportedError`, where it cannot (permissions, Windows, a runner
-   * without containment).
+   * Requires that everything the run starts is killed when the calling program ends, even
+   * if that program is killed.
+   *
+   * The library does this by default wherever it can. With this option, a run rejects with
+   * an `UnsupportedError` where it cannot: on Windows, with a runner without containment,
+   * and without the permissions that it needs.
    */
   killOnParentDeath(): Command {
     return this.#with({ killOnParentDeath: true });
   }
 
-  /** Says where the child's stdout goes; `"piped"`, the default, captures it. */
+  /**
+   * Sets where the child's stdout goes: `"piped"` captures it, `"inherit"` sends it to the
+   * stdout of the caller, and `"null"` discards it.
+   *
+   * @default {"piped"}
+   * @throws {TypeError} if `mode` is none of these
+   */
   stdout(mode: OutputMode): Command {
     return this.#with({ stdout: checkedMode("stdout", mode) });
   }
 
-  /** Says where the child's stderr goes; `"piped"`, the default, captures it. */
+  /**
+   * Sets where the child's stderr goes; see {@linkcode Command.stdout}.
+   *
+   * @default {"piped"}
+   * @throws {TypeError} if `mode` is none of these
+   */
   stderr(mode: OutputMode): Command {
     return this.#with({ stderr: checkedMode("stderr", mode) });
   }
 
   /**
-   * Gives the child a file for its stdout: it writes there by itself, and nothing
-   * is captured. The file is made if it is not there, and emptied unless it is
-   * appended to. A relative path is relative to the caller's own working directory.
+   * Sends the child's stdout to a file. The child writes to the file directly, and nothing is
+   * captured. The file is created if it does not exist, and truncated unless `append` is set.
+   * A relative path is relative to the working directory of the caller.
    *
-   * A file that cannot be opened makes the run fail with `SpawnError` before
-   * anything is started. The same file for stderr is one for both, opened as it is said here.
+   * If the file cannot be opened, the run rejects with a `SpawnError`, and nothing is started.
+   * If stdout and stderr go to the same file, it is opened once, with the options of
+   * `stdoutFile`.
    *
-   * @throws {TypeError} if the path is empty, holds a NUL, or is no `file:` URL
+   * @throws {TypeError} if the path is empty, contains a NUL character, or is a URL other than `file:`
    */
   stdoutFile(path: string | URL, options: OutputFileOptions = {}): Command {
     return this.#with({ stdout: outputFile("stdout", path, options) });
   }
 
-  /** Gives the child a file for its stderr; see {@linkcode Command.stdoutFile}. */
+  /** Sends the child's stderr to a file; see {@linkcode Command.stdoutFile}. */
   stderrFile(path: string | URL, options: OutputFileOptions = {}): Command {
     return this.#with({ stderr: outputFile("stderr", path, options) });
   }
 
   /**
-   * Writes the text of stdout to `sink` as well, as it comes. Each write is awaited
-   * before more is read; the sink stays open, and several streams and runs can have
-   * the same. One that fails is written to no more, the run goes on, and the error is in
-   * `handlerErrors()`. A second call adds a sink.
+   * Copies the text of stdout to `sink` while the child runs. Each write is awaited before
+   * more output is read. The sink is not closed at the end of the run, and several streams
+   * and runs can share it. A second call adds a sink.
    *
-   * @throws {TypeError} if `sink` is no `WritableStream`
+   * If a write fails, the sink receives nothing more, the run continues, and the error is in
+   * `handlerErrors()`.
+   *
+   * @throws {TypeError} if `sink` is not a `WritableStream`
    */
   stdoutTee(sink: WritableStream<string>): Command {
     return this.#with({
@@ -341,7 +375,7 @@ export class Command {
     });
   }
 
-  /** Writes the text of stderr to `sink` as well; see {@linkcode Command.stdoutTee}. */
+  /** Copies the text of stderr to `sink` while the child runs; see {@linkcode Command.stdoutTee}. */
   stderrTee(sink: WritableStream<string>): Command {
     return this.#with({
       stderrTees: withSink("stderrTee", this.#spec.stderrTees, sink),
@@ -349,11 +383,24 @@ export class Command {
   }
 
   /**
-   * Adds a handler that is called for every line of stdout, in order.
+   * Calls `handler` for every line of stdout, in order, while the child runs. A second call
+   * adds a handler.
    *
-   * A promise it returns is awaited before the next line is read. If it throws or
-   * rejects it is called no more, the run goes on, and the error is in
-   * `handlerErrors()`.
+   * If the handler returns a promise, the next line waits for it. If the handler throws or
+   * rejects, it is not called again, and the run continues. The error is then in
+   * `handlerErrors()`; a verb that returns a value instead of a result, such as `run`, rejects
+   * with a `HandlerError` at the end of the run.
+   *
+   * @throws {TypeError} if `handler` is not a function
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * const lines: string[] = [];
+   * await new Command("seq", ["3"]).onStdoutLine((line) => void lines.push(line)).run();
+   * console.log(lines.join(" ")); // 1 2 3
+   * ```
    */
   onStdoutLine(handler: LineHandler): Command {
     return this.#with({
@@ -364,7 +411,7 @@ export class Command {
     });
   }
 
-  /** Adds a handler that is called for every line of stderr, in order; see {@linkcode Command.onStdoutLine}. */
+  /** Calls `handler` for every line of stderr, in order; see {@linkcode Command.onStdoutLine}. */
   onStderrLine(handler: LineHandler): Command {
     return this.#with({
       stderrHandlers: Object.freeze([
@@ -375,16 +422,23 @@ export class Command {
   }
 
   /**
-   * Says how the child's output becomes text: a label that `TextDecoder` knows.
-   * The default is `"utf-8"`. What cannot be decoded becomes U+FFFD.
+   * Sets the encoding of the child's output, as a label of `TextDecoder`. Bytes that are
+   * invalid in this encoding become U+FFFD.
    *
+   * @default {"utf-8"}
    * @throws {RangeError} if the label is unknown
    */
   encoding(label: string): Command {
     return this.#with({ encoding: new TextDecoder(label).encoding });
   }
 
-  /** Says what ends a line for line handlers: `"\n"` (the default), or with `"cr"` a bare `"\r"` too. */
+  /**
+   * Sets what ends a line of output. With `"lf"` it is `"\n"` or `"\r\n"`. With `"cr"` it is
+   * also a bare `"\r"`, by which progress bars redraw a line.
+   *
+   * @default {"lf"}
+   * @throws {TypeError} if `kind` is neither `"lf"` nor `"cr"`
+   */
   lineTerminator(kind: "lf" | "cr"): Command {
     if (kind !== "lf" && kind !== "cr") {
       throw new TypeError(
@@ -395,11 +449,11 @@ export class Command {
   }
 
   /**
-   * Bounds how much of the output is kept: what a result holds, and what a live
-   * process has printed before anybody reads it. All of it is by default.
+   * Limits how much of the output is kept: in a result, and for a live process until a
+   * consumer reads it. By default all output is kept.
    *
-   * @throws {RangeError} if a limit is no whole number of at least 1, or `Infinity`
-   * @throws {TypeError} if the overflow is unknown
+   * @throws {RangeError} if a limit is neither a whole number of at least 1 nor `Infinity`
+   * @throws {TypeError} if `overflow` or the name of an option is unknown
    *
    * @example
    * ```ts
@@ -416,9 +470,10 @@ export class Command {
   }
 
   /**
-   * Says which exit codes count as success, instead of 0 alone.
+   * Sets the exit codes that count as success.
    *
-   * @throws {RangeError} if one is no 32-bit integer
+   * @default {[0]}
+   * @throws {RangeError} if a code is not a 32-bit integer
    */
   okCodes(codes: Iterable<number>): Command {
     const all = [...new Set(codes)];
@@ -431,39 +486,57 @@ export class Command {
   }
 
   /**
-   * Ends the run, whole group and all, when it is not over after `ms` milliseconds.
+   * Limits the duration of a run to `ms` milliseconds. At this deadline, the child and
+   * everything it started are killed, or first sent {@linkcode Command.timeoutSignal} if
+   * {@linkcode Command.timeoutGrace} is set. The outcome of the run is then `"timed-out"`.
    *
-   * @throws {RangeError} if `ms` is negative, not a number, or more than about 24 days
+   * @default {no limit}
+   * @throws {RangeError} if `ms` is negative, not a number, or more than 2,147,483,647 (about 24 days)
    */
   timeout(ms: number): Command {
     return this.#with({ timeout: checkMilliseconds("timeout", ms) });
   }
 
   /**
-   * Gives a run that reached its deadline `ms` milliseconds to end by itself after
-   * {@linkcode Command.timeoutSignal} before it is killed. The default is 0: it
-   * is killed at once.
+   * Sets how long a run may continue after its deadline, in milliseconds. At the deadline
+   * {@linkcode Command.timeoutSignal} is sent; after the grace, SIGKILL. With 0, SIGKILL is
+   * sent at the deadline.
    *
-   * @throws {RangeError} if `ms` is negative, not a number, or more than about 24 days
+   * @default {0}
+   * @throws {RangeError} if `ms` is negative, not a number, or more than 2,147,483,647 (about 24 days)
    */
   timeoutGrace(ms: number): Command {
     return this.#with({ timeoutGrace: checkMilliseconds("timeoutGrace", ms) });
   }
 
   /**
-   * Says which signal starts the grace time of {@linkcode Command.timeoutGrace}; SIGTERM by default.
+   * Sets the signal that is sent at the deadline, if {@linkcode Command.timeoutGrace} is set.
    *
-   * @throws {TypeError} if there is no such signal
+   * @default {"SIGTERM"}
+   * @throws {TypeError} if the name of the signal is unknown
    */
   timeoutSignal(signal: Signal): Command {
     return this.#with({ timeoutSignal: checkSignal("timeoutSignal", signal) });
   }
 
   /**
-   * Makes the verbs that demand success (`run`, `checked`, `parse`, `exitCode`,
-   * `probe`) try again. A cancelled run is never tried again.
+   * Repeats a run that fails, in the verbs `run`, `checked`, `parse`, `exitCode` and `probe`.
+   * A run that was cancelled, or that failed with a `HandlerError`, is not repeated.
    *
-   * @throws {RangeError} if `attempts` is no whole number of at least 1, or `backoff` no duration
+   * @throws {RangeError} if `attempts` is not a whole number of at least 1, or `backoff` is negative or too long for a timer
+   * @throws {TypeError} if `when` is not a function, or the name of an option is unknown
+   *
+   * @example
+   * ```ts
+   * import { Command, ExitError } from "@processkit/processkit";
+   *
+   * const fetch = new Command("git", ["fetch"]).retry({
+   *   attempts: 3,
+   *   backoff: 1000,
+   *   when: (error) => error instanceof ExitError,
+   * });
+   * console.log(String(fetch)); // git fetch (up to 3 attempts)
+   * ```
    */
   retry(options: RetryOptions): Command {
     checkOptions("retry", options, RETRY_OPTIONS);
@@ -488,9 +561,10 @@ export class Command {
   }
 
   /**
-   * Ends the run, whole group and all, when the signal fires. A second call adds a signal.
+   * Kills the child and everything it started when `signal` fires. The verb then rejects with
+   * a `CancelledError`. A second call adds a signal.
    *
-   * @throws {TypeError} if it is no `AbortSignal`
+   * @throws {TypeError} if `signal` is not an `AbortSignal`
    */
   cancelOn(signal: AbortSignal): Command {
     return this.#with({
@@ -502,26 +576,35 @@ export class Command {
   }
 
   /**
-   * In a {@linkcode Pipeline}, has the chain go on as if this had succeeded, whatever
-   * its exit code, and by whatever signal it ended: the `producer | head -1` case. A
-   * deadline of its own, or a program that cannot be started, is no exit status.
+   * Ignores the exit status of this command as a stage of a {@linkcode Pipeline}: any exit
+   * code or signal counts as success. Use it for a producer whose consumer stops reading
+   * early, as in `producer | head -1`. A timeout of this command, or a program that cannot
+   * be started, is still a failure.
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * const first = new Command("yes").uncheckedInPipe().pipe(new Command("head", ["-1"]));
+   * console.log(await first.run()); // y
+   * ```
    */
   uncheckedInPipe(): Command {
     return this.#with({ uncheckedInPipe: true });
   }
 
   /**
-   * Makes a pipeline of this and `next`, whose stdin is this one's stdout. There is
-   * no shell in it. Nothing is started.
+   * Creates a pipeline in which `next` reads the stdout of this command. The pipeline needs
+   * no shell. Nothing is started.
    *
-   * @throws {TypeError} if the stdout of this, or the stdin of `next`, was said to be something else
+   * @throws {TypeError} if the stdout of this command is not captured, `next` has its own stdin, or the two have different runners
    *
    * @example
    * ```ts
    * import { Command } from "@processkit/processkit";
    *
    * const words = new Command("printf", ["b\\na\\nb\\n"]);
-   * console.log(await words.pipe(new Command("sort")).pipe(new Command("uniq")).run()); // a, b
+   * console.log(await words.pipe(new Command("sort")).pipe(new Command("uniq")).run()); // "a\nb"
    * ```
    */
   pipe(next: Command): Pipeline {
@@ -535,11 +618,11 @@ export class Command {
   }
 
   /**
-   * Returns the command with a runner for its own verbs, in place of the default
-   * `JobRunner`. A runner that is given the command, as in `runner.run(command)`, runs it
-   * itself. A pipeline or a supervisor that has no runner of its own uses this one.
+   * Sets the runner of this command's own verbs. A pipeline or a supervisor without a runner
+   * uses it too. `runner.run(command)` ignores it: that runner runs the command.
    *
-   * @throws {TypeError} if `runner` is no `ProcessRunner`
+   * @default {a `JobRunner`}
+   * @throws {TypeError} if `runner` is not a `ProcessRunner`
    *
    * @example
    * ```ts
@@ -554,25 +637,25 @@ export class Command {
     return this.#with({ runner: checkRunner("withRunner", runner) });
   }
 
-  /** The program and its arguments as a POSIX shell would read them: for display only. No environment is in it. */
+  /** Returns the program and its arguments, quoted for a POSIX shell. For display only. */
   commandLine(): string {
     return shellQuote([this.#spec.program, ...this.#spec.args]);
   }
 
   /**
-   * The command in one line: its command line, working directory, names of variables and
-   * limits. Values of variables are not shown.
+   * Returns one line: the command line, the working directory, the names of variables and the
+   * limits. The values of variables are not shown.
    */
   toString(): string {
     return describeCommand(this.#spec);
   }
 
-  /** What `console.log` prints; see {@linkcode Command.toString}. */
+  /** Returns what `console.log` prints; see {@linkcode Command.toString}. */
   [INSPECT](): string {
     return `Command { ${this} }`;
   }
 
-  /** What a run of this would ask for, as plain data. */
+  /** The program, arguments, working directory and variables of this command, as plain data. */
   get invocation(): Invocation {
     const { program, args, cwd, envs, stdin } = this.#spec;
     return invocationOf({
@@ -585,19 +668,27 @@ export class Command {
   }
 
   /**
-   * Runs this and captures its output as text. A non-zero exit, a signal and a
-   * timeout are in the result.
+   * Runs the command and returns the outcome and the output as text. A non-zero exit code, a
+   * signal and a timeout do not throw: they are in the result.
    *
-   * @throws {NotFoundError} if the program is not there
-   * @throws {SpawnError} if it cannot be started
-   * @throws {CancelledError} if {@linkcode Command.cancelOn}'s signal fired
-   * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
-   * @throws {StdinError} if its stdin source failed during the run
-   * @throws {UnsupportedError} if a permission is missing for what was asked for by name
-   * @throws {OutputTooLargeError} if the text is too long for one string, or {@linkcode Command.outputBuffer} makes it an error
+   * @throws {NotFoundError} if the program does not exist
+   * @throws {SpawnError} if the program cannot be started
+   * @throws {CancelledError} if a signal of {@linkcode Command.cancelOn} fired
+   * @throws {StdinConsumedError} if the one-shot stdin source was used before
+   * @throws {StdinError} if the stdin source failed during the run
+   * @throws {UnsupportedError} if an option needs a permission that is missing, or is not available on this host
+   * @throws {OutputTooLargeError} if the output is longer than one string can be, or exceeds an {@linkcode Command.outputBuffer} whose `overflow` is `"error"`
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * const result = await new Command("git", ["rev-parse", "no-such-branch"]).outputString();
+   * console.log(result.code, result.success); // 128 false
+   * ```
    */
   outputString(): Promise<ProcessResult<string>> {
-    return this.#verb(
+    return this.#runVerb(
       "outputString",
       arguments,
       0,
@@ -605,9 +696,12 @@ export class Command {
     );
   }
 
-  /** Runs this and captures its stdout as bytes; like {@linkcode Command.outputString} otherwise. */
+  /**
+   * Runs the command and returns the outcome, stdout as bytes and stderr as text. Otherwise
+   * like {@linkcode Command.outputString}.
+   */
   outputBytes(): Promise<ProcessResult<Uint8Array>> {
-    return this.#verb(
+    return this.#runVerb(
       "outputBytes",
       arguments,
       0,
@@ -616,21 +710,34 @@ export class Command {
   }
 
   /**
-   * Runs this, which must succeed, and returns its stdout without trailing whitespace.
+   * Runs the command and returns its stdout without trailing whitespace. Throws unless the
+   * run succeeds.
    *
-   * @throws {ExitError} if it exits with a code that is not among {@linkcode Command.okCodes}
-   * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline
-   * @throws {OutputTooLargeError} if {@linkcode Command.outputBuffer} dropped some of stdout; and what
-   *   {@linkcode Command.outputString} throws
+   * @throws {ExitError} if the exit code is not among {@linkcode Command.okCodes}
+   * @throws {SignalledError} if the run is killed by a signal
+   * @throws {TimeoutError} if the run reaches its deadline
+   * @throws {HandlerError} if a line handler threw
+   * @throws {OutputTooLargeError} if {@linkcode Command.outputBuffer} dropped some of stdout
+   * @throws what {@linkcode Command.outputString} throws
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * console.log(await new Command("echo", ["hello"]).run()); // hello
+   * ```
    */
   run(): Promise<string> {
-    return this.#verb("run", arguments, 0, (runner) => runner.run(this));
+    return this.#runVerb("run", arguments, 0, (runner) => runner.run(this));
   }
 
-  /** Runs this, which must succeed, and returns the whole result; throws as {@linkcode Command.run} does. */
+  /**
+   * Runs the command and returns the whole result. Throws unless the run succeeds, as
+   * {@linkcode Command.run} does. Output that {@linkcode Command.outputBuffer} dropped is not
+   * an error here.
+   */
   checked(): Promise<ProcessResult<string>> {
-    return this.#verb(
+    return this.#runVerb(
       "checked",
       arguments,
       0,
@@ -639,13 +746,15 @@ export class Command {
   }
 
   /**
-   * Runs this and returns its exit code, whatever it is.
+   * Runs the command and returns its exit code, whatever it is.
    *
-   * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode Command.outputString} throws
+   * @throws {SignalledError} if the run is killed by a signal
+   * @throws {TimeoutError} if the run reaches its deadline
+   * @throws {HandlerError} if a line handler threw
+   * @throws what {@linkcode Command.outputString} throws
    */
   exitCode(): Promise<number> {
-    return this.#verb(
+    return this.#runVerb(
       "exitCode",
       arguments,
       0,
@@ -654,23 +763,44 @@ export class Command {
   }
 
   /**
-   * Runs this and tells whether its exit code is 0 (true) or 1 (false).
+   * Runs the command and returns `true` for exit code 0 and `false` for exit code 1, as
+   * `grep -q` and `test` use them. {@linkcode Command.okCodes} is ignored.
    *
-   * @throws {ExitError} if it exits with any other code
-   * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode Command.outputString} throws
+   * @throws {ExitError} if the exit code is neither 0 nor 1
+   * @throws {SignalledError} if the run is killed by a signal
+   * @throws {TimeoutError} if the run reaches its deadline
+   * @throws {HandlerError} if a line handler threw
+   * @throws what {@linkcode Command.outputString} throws
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * console.log(await new Command("test", ["-d", "/etc"]).probe()); // true
+   * ```
    */
   probe(): Promise<boolean> {
-    return this.#verb("probe", arguments, 0, (runner) => runner.probe(this));
+    return this.#runVerb("probe", arguments, 0, (runner) => runner.probe(this));
   }
 
   /**
-   * Runs this, which must succeed, and gives its stdout, verbatim, to `parser`.
+   * Runs the command, passes its unchanged stdout to `parser`, and returns what the parser
+   * returns. Throws unless the run succeeds.
    *
-   * @throws {ParseError} if the parser throws; it throws as {@linkcode Command.run} does otherwise
+   * @throws {ParseError} if the parser throws or rejects
+   * @throws what {@linkcode Command.run} throws
+   *
+   * @example
+   * ```ts
+   * import { Command } from "@processkit/processkit";
+   *
+   * const packageFile = new Command("printf", ['{"name": "demo"}']);
+   * const { name } = await packageFile.parse(JSON.parse);
+   * console.log(name); // demo
+   * ```
    */
   parse<T>(parser: (stdout: string) => T): Promise<T> {
-    return this.#verb(
+    return this.#runVerb(
       "parse",
       arguments,
       1,
@@ -679,14 +809,15 @@ export class Command {
   }
 
   /**
-   * Starts this, resolves with the first line of stdout that matches, and kills the
-   * process with everything it started. Resolves with `undefined` if stdout ends without
-   * such a line, whatever the exit code. Never tried again.
+   * Starts the command, resolves with the first line of stdout that matches, and kills the
+   * process and everything it started. Resolves with `undefined` if stdout ends without such
+   * a line, whatever the exit code. {@linkcode Command.retry} does not apply.
    *
-   * @param match a part of the line, a pattern, or a function that returns `true` for it
-   * @throws {TimeoutError} if the deadline comes first
+   * @param match a text that the line contains, a pattern, or a function that returns `true` for the line
+   * @throws {TimeoutError} if the run reaches its deadline before a line matches
    * @throws {HandlerError} if a line handler threw
-   * @throws {TypeError} if `match` is none of the three; and what {@linkcode Command.start} throws
+   * @throws {TypeError} if `match` is none of the three
+   * @throws what {@linkcode Command.start} throws
    *
    * @example
    * ```ts
@@ -696,7 +827,7 @@ export class Command {
    * ```
    */
   firstLine(match: LineMatch): Promise<string | undefined> {
-    return this.#verb(
+    return this.#runVerb(
       "firstLine",
       arguments,
       1,
@@ -705,34 +836,35 @@ export class Command {
   }
 
   /**
-   * Starts this and hands out the process while it runs. It is never tried again.
+   * Starts the command and returns the process while it runs. Disposing the process kills it.
+   * {@linkcode Command.retry} does not apply.
    *
-   * @throws {NotFoundError} if the program is not there
-   * @throws {SpawnError} if it cannot be started
-   * @throws {TimeoutError} if the deadline comes before it is
-   * @throws {CancelledError} if {@linkcode Command.cancelOn}'s signal fired before it is
-   * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
-   * @throws {UnsupportedError} if a permission is missing for what was asked for by name
+   * @throws {NotFoundError} if the program does not exist
+   * @throws {SpawnError} if the program cannot be started
+   * @throws {TimeoutError} if the deadline passes before the program is started
+   * @throws {CancelledError} if a signal of {@linkcode Command.cancelOn} fires before the program is started
+   * @throws {StdinConsumedError} if the one-shot stdin source was used before
+   * @throws {UnsupportedError} if an option needs a permission that is missing, or is not available on this host
    *
    * @example
    * ```ts
    * import { Command } from "@processkit/processkit";
    *
-   * await using process = await new Command("seq", ["3"]).start();
-   * for await (const line of process.stdoutLines()) console.log(line);
-   * const { outcome } = await process.finish();
+   * await using counter = await new Command("seq", ["3"]).start();
+   * for await (const line of counter.stdoutLines()) console.log(line);
+   * const { outcome } = await counter.finish();
    * console.log(outcome); // { kind: "exited", code: 0 }
    * ```
    */
   start(): Promise<RunningProcess> {
-    return this.#verb("start", arguments, 0, (runner) => runner.start(this));
+    return this.#runVerb("start", arguments, 0, (runner) => runner.start(this));
   }
 
-  /** Has this command's runner do what a verb asks for; rejects for arguments that the verb does not take. */
-  #verb<T>(
+  /** Runs a verb by this command's runner. Rejects if the verb was called with extra arguments. */
+  #runVerb<T>(
     name: string,
     args: IArguments,
-    most: number,
+    maxArguments: number,
     action: (runner: ProcessRunner) => Promise<T>,
   ): Promise<T> {
     try {
@@ -740,7 +872,7 @@ export class Command {
       checkArity(
         name,
         args,
-        most,
+        maxArguments,
         isProcessRunner(first)
           ? `to run the command with that runner, use runner.${name}(command) or command.withRunner(runner).${name}()`
           : "set limits and options on the command, such as command.timeout(5000)",
@@ -759,24 +891,28 @@ export class Command {
 }
 
 /**
- * Arguments of a program: an array, or any other iterable of strings. One string is not
- * accepted, although it is an iterable of its characters.
+ * Arguments of a program: an array or another iterable of strings. A single string is
+ * not accepted, although it is an iterable of its characters.
  */
 export type Arguments = Iterable<string> & { readonly charAt?: never };
 
-/** Refuses what is no command: a text, or another pipeline, say. */
-export function checkCommand(what: string, command: unknown): Command {
+/**
+ * Checks that a value is a command, and returns it.
+ *
+ * @throws {TypeError} naming `label`
+ */
+export function checkCommand(label: string, command: unknown): Command {
   if (command instanceof Command) return command;
-  throw notCommand(`${what}: `, command);
+  throw notCommandError(`${label}: `, command);
 }
 
-function notCommand(before: string, value: unknown): TypeError {
+function notCommandError(prefix: string, value: unknown): TypeError {
   const kind = kindOf(value);
   const got = kind === "a Command"
-    ? "one of another library, or of another copy of this one"
+    ? "a Command of another library, or of another copy of this one"
     : kind;
   return new TypeError(
-    `${before}expected a Command, such as new Command("git", ["status"]), got ${got}`,
+    `${prefix}expected a Command, such as new Command("git", ["status"]), got ${got}`,
   );
 }
 
@@ -836,12 +972,14 @@ function outputFile(
 }
 
 function withSink(
-  what: string,
+  method: string,
   sinks: readonly WritableStream<string>[],
   sink: WritableStream<string>,
 ): readonly WritableStream<string>[] {
   if (sink instanceof WritableStream) return Object.freeze([...sinks, sink]);
-  throw new TypeError(`${what}: expected a WritableStream`);
+  throw new TypeError(
+    `${method}: expected a WritableStream, got ${kindOf(sink)}`,
+  );
 }
 
 function stdinOf(
@@ -852,6 +990,8 @@ function stdinOf(
   if (source instanceof Uint8Array) return Stdin.fromBytes(source);
   if (source instanceof ReadableStream) return Stdin.fromStream(source);
   throw new TypeError(
-    "stdin: expected a Stdin, a string, a Uint8Array or a ReadableStream",
+    `stdin: expected a Stdin, a string, a Uint8Array or a ReadableStream, got ${
+      kindOf(source)
+    }`,
   );
 }

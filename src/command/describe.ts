@@ -3,12 +3,12 @@ import { shellQuote } from "../outcome/shell_quote.ts";
 import { isLimitedPolicy } from "./output_buffer.ts";
 import type { CommandSpec } from "./spec.ts";
 
-/** How much of a command line is shown, in characters. */
+/** The maximum length of the command line, in characters. */
 const LONGEST_LINE = 500;
 
 /**
- * A command in one line: its command line, and what differs from the default. Variables
- * are named; their values are not shown.
+ * Formats a command as one line: its command line, and each setting that differs from the
+ * default. The names of variables are shown, their values are not.
  */
 export function describeCommand(spec: CommandSpec): string {
   const words = [spec.program, ...spec.args.slice(0, 100)];
@@ -47,9 +47,9 @@ function detailsOf(spec: CommandSpec): string[] {
 
 function namesWith(
   { envs }: CommandSpec,
-  test: (value: string | null) => boolean,
+  accepts: (value: string | null) => boolean,
 ): string[] {
-  return [...envs].filter(([, value]) => test(value)).map(([name]) => name);
+  return [...envs].filter(([, value]) => accepts(value)).map(([name]) => name);
 }
 
 function targetOf(stream: CommandSpec["stdout"]): string {

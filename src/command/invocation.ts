@@ -1,35 +1,35 @@
 /**
- * What a run was asked to do, as plain data: what a test looks at, and what a
- * cassette matches on.
+ * Holds the program, arguments, working directory and variables of a command as plain data.
+ * Tests assert on it; see `RecordingRunner`.
  */
 export interface Invocation {
   /** The program, as given to the command. */
   readonly program: string;
   /** The arguments after the program. */
   readonly args: readonly string[];
-  /** The working directory, as given, or `null` for the caller's own. */
+  /** The working directory, as given to the command, or `null` for that of the caller. */
   readonly cwd: string | null;
-  /** The environment overrides: a value for a variable that is set, `null` for one that is removed. */
+  /** The variables that the command sets, by name. The value of a removed variable is `null`. */
   readonly envs: ReadonlyMap<string, string | null>;
-  /** Whether there is input on stdin; an empty string counts, no input does not. */
+  /** Whether the command has input for stdin. An empty string counts as input. */
   readonly hasStdin: boolean;
-  /** Whether an argument is `flag`, or `flag=` and a value. */
+  /** Tests whether an argument is `flag`, or begins with `flag=`. */
   hasFlag(flag: string): boolean;
 }
 
-/** Makes an {@linkcode Invocation} of its facts. */
-export function invocationOf(facts: Omit<Invocation, "hasFlag">): Invocation {
+/** Creates a frozen {@linkcode Invocation}. */
+export function invocationOf(fields: Omit<Invocation, "hasFlag">): Invocation {
   return Object.freeze({
-    program: facts.program,
-    args: facts.args,
-    cwd: facts.cwd,
-    envs: new Map(facts.envs),
-    hasStdin: facts.hasStdin,
+    program: fields.program,
+    args: fields.args,
+    cwd: fields.cwd,
+    envs: new Map(fields.envs),
+    hasStdin: fields.hasStdin,
     hasFlag,
   });
 }
 
-// One function for all invocations: deep equality compares functions by identity.
+// All invocations share this function: deep equality compares functions by identity.
 function hasFlag(this: Invocation, flag: string): boolean {
   return this.args.some((arg) => arg === flag || arg.startsWith(`${flag}=`));
 }

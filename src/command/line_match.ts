@@ -2,15 +2,15 @@ import { bounded } from "../outcome/message_text.ts";
 import { kindOf } from "./checks.ts";
 
 /**
- * Which line is looked for: one that contains a text, that matches a pattern, or for
- * which a function returns `true`.
+ * Selects a line of output: a text that the line contains, a pattern that it matches, or a
+ * function that returns `true` for it.
  */
 export type LineMatch = string | RegExp | ((line: string) => boolean);
 
 /**
- * The test for a line.
+ * Creates a function that tests a line.
  *
- * @throws {TypeError} naming `method`, if `match` is none of the three
+ * @throws {TypeError} naming `method`, if `match` is none of the three types
  */
 export function lineTest(
   method: string,
@@ -19,18 +19,18 @@ export function lineTest(
   if (typeof match === "function") return match;
   if (typeof match === "string") return (line) => line.includes(match);
   if (match instanceof RegExp) {
-    // A copy: with "g" or "y" a pattern remembers where it has found something.
+    // A pattern with "g" or "y" starts the next test at `lastIndex`, where the last match ended.
     const pattern = new RegExp(match.source, match.flags.replace(/[gy]/g, ""));
     return (line) => pattern.test(line);
   }
   throw new TypeError(
-    `${method}: expected what to look for as a string, a RegExp or a function of the line, got ${
+    `${method}: expected a string, a RegExp or a function that tests a line, got ${
       kindOf(match)
     }`,
   );
 }
 
-/** A {@linkcode LineMatch} in words, for messages: what a line "…". */
+/** Describes a {@linkcode LineMatch} for a message by a verb phrase, such as `contained "ready"`. */
 export function describeLineMatch(match: LineMatch): string {
   if (typeof match === "function") return "matched the function";
   return match instanceof RegExp

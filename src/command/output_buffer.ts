@@ -1,46 +1,46 @@
-import { checkOptions } from "./checks.ts";
+import { checkOptions, shownValue } from "./checks.ts";
 
 /**
- * How much of a run's output is kept, for each of its two streams. The rest is
- * read all the same, so that the program never waits for it.
+ * Limits how much output of a run is kept. The limits apply to stdout and to stderr
+ * separately. The rest is read and dropped, so that the child never blocks on a full pipe.
  *
- * What is dropped is whole lines. Only of a line that is by itself longer than
- * `maxBytes` a part stays; line handlers and line readers get as much of it.
+ * Whole lines are dropped. A single line that is longer than `maxBytes` is truncated, also
+ * for line handlers and for consumers of lines.
  */
 export interface OutputBufferPolicy {
   /**
-   * How many lines are kept at the most, at least 1.
+   * The maximum number of lines to keep, at least 1.
    *
    * @default {Infinity}
    */
   maxLines?: number;
   /**
-   * How many bytes are kept at the most, at least 1.
+   * The maximum number of bytes to keep, at least 1.
    *
    * @default {Infinity}
    */
   maxBytes?: number;
   /**
-   * What becomes of more than that: the first or the last of it is dropped, and the
-   * result is `truncated`; or the run is ended, and rejects with an
-   * `OutputTooLargeError`.
+   * What happens to output beyond the limits. `"drop-oldest"` keeps the end of the output,
+   * and `"drop-newest"` keeps the beginning; the result is then `truncated`. `"error"` kills
+   * the run, which rejects with an `OutputTooLargeError`.
    *
    * @default {"drop-oldest"}
    */
   overflow?: "drop-oldest" | "drop-newest" | "error";
 }
 
-/** A policy in which nothing is left out. */
+/** A policy with all of its fields. */
 export type OutputLimits = Readonly<Required<OutputBufferPolicy>>;
 
-/** Keeps everything. */
+/** The policy that keeps all output. */
 export const UNBOUNDED: OutputLimits = Object.freeze({
   maxLines: Infinity,
   maxBytes: Infinity,
   overflow: "drop-oldest",
 });
 
-/** Whether a policy limits anything. */
+/** Tests whether a policy has a limit. */
 export function isLimitedPolicy(
   { maxLines, maxBytes }: OutputLimits,
 ): boolean {
@@ -49,7 +49,7 @@ export function isLimitedPolicy(
 
 const OVERFLOWS: readonly unknown[] = ["drop-oldest", "drop-newest", "error"];
 
-/** Refuses limits that are none, and an overflow that is unknown. */
+/** Checks a policy, and adds the defaults. */
 export function checkedLimits(policy: OutputBufferPolicy): OutputLimits {
   checkOptions("outputBuffer", policy, UNBOUNDED);
   const limits = { ...UNBOUNDED, ...withoutUndefined(policy) };
@@ -57,7 +57,9 @@ export function checkedLimits(policy: OutputBufferPolicy): OutputLimits {
     const limit = limits[name];
     if (limit !== Infinity && !(Number.isSafeInteger(limit) && limit >= 1)) {
       throw new RangeError(
-        `outputBuffer: ${name}: expected a whole number of at least 1, or Infinity, got ${limit}`,
+        `outputBuffer: ${name}: expected a whole number of at least 1, or Infinity, got ${
+          shownValue(limit)
+        }`,
       );
     }
   }

@@ -1,4 +1,4 @@
-/** The signals that can be sent to a child, by their POSIX names. */
+/** A signal that can be sent to a child, by its POSIX name. */
 export type Signal =
   | "SIGABRT"
   | "SIGALRM"
@@ -32,11 +32,11 @@ const NAMES: Readonly<Record<Signal, true>> = {
   SIGWINCH: true,
 };
 
-/** Refuses a name that is no signal's. */
-export function checkSignal(what: string, signal: Signal): Signal {
+/** Checks that a text is the name of a signal. */
+export function checkSignal(label: string, signal: Signal): Signal {
   if (!Object.hasOwn(NAMES, signal)) {
     throw new TypeError(
-      `${what}: unknown signal ${JSON.stringify(signal)}; known are ${
+      `${label}: unknown signal ${JSON.stringify(signal)}; known are ${
         Object.keys(NAMES).join(", ")
       }`,
     );

@@ -4,61 +4,61 @@ import type { Signal } from "./signal.ts";
 import type { StageConnection } from "./stage_connection.ts";
 import { Stdin } from "./stdin.ts";
 
-/** Where one of a child's output streams goes: captured, to the caller's own, or nowhere. */
+/** Where an output stream of a child goes: `"piped"` captures it, `"inherit"` sends it to that of the caller, `"null"` discards it. */
 export type OutputMode = "piped" | "inherit" | "null";
 
-/** What is called for every line of a stream; a promise is awaited before the next line. */
+/** Handles a line of output, without its line end. If it returns a promise, the next line waits for it. */
 export type LineHandler = (line: string) => void | Promise<void>;
 
-/** When and how often a verb that demands success tries again. */
+/** Options of {@linkcode Command.retry}. */
 export interface RetryOptions {
-  /** How many runs there may be in all, the first one included. At least 1. */
+  /** The maximum number of runs, including the first. At least 1. */
   attempts: number;
   /**
-   * How long to wait before each further run, in milliseconds.
+   * The time to wait before each further run, in milliseconds.
    *
    * @default {0}
    */
   backoff?: number;
-  /** Whether the error that a run ended in is worth another one. */
+  /** Decides whether to run again after this error. Not called for a `CancelledError` or a `HandlerError`. */
   when: (error: unknown) => boolean;
 }
 
-/** How a file is written to that a child has for an output stream. */
+/** Options of {@linkcode Command.stdoutFile} and {@linkcode Command.stderrFile}. */
 export interface OutputFileOptions {
   /**
-   * Whether what is in the file stays, and the output comes after it.
+   * Whether to append to the file instead of truncating it.
    *
    * @default {false}
    */
   append?: boolean;
 }
 
-/** A file that a child has for an output stream. */
+/** A file that receives an output stream of a child. */
 export interface OutputFile {
   readonly path: string;
   readonly append: boolean;
 }
 
-/** All that a `Command` says, as plain data. */
+/** The fields of a `Command`, as plain data. */
 export interface CommandSpec {
   readonly program: string;
   readonly args: readonly string[];
   readonly cwd: string | null;
-  /** Set variables with their values, removed ones with `null`. */
+  /** The variables that the command sets, by name. The value of a removed variable is `null`. */
   readonly envs: ReadonlyMap<string, string | null>;
-  /** Whether the child starts from an empty environment. */
+  /** Whether the child starts with an empty environment. */
   readonly envCleared: boolean;
-  /** The variables that a child with an empty environment still gets from its parent. */
+  /** The variables that a child with an empty environment inherits. */
   readonly envInherited: readonly string[];
   readonly stdin: Stdin | "inherit";
-  /** Whether stdin stays open after that, for the live handle to be written to. */
+  /** Whether stdin stays open after the input, so that the caller can write more. */
   readonly keepStdinOpen: boolean;
   readonly stdout: OutputMode | OutputFile;
   readonly stderr: OutputMode | OutputFile;
-  /** What its stdout goes into, if it feeds another stage of a pipeline. */
+  /** The connection to the next stage of a pipeline, or `null`. */
   readonly connection: StageConnection | null;
-  /** Whether a pipeline goes on as if it had succeeded, whatever its exit status. */
+  /** Whether a pipeline ignores the exit status of this stage. */
   readonly uncheckedInPipe: boolean;
   readonly stdoutHandlers: readonly LineHandler[];
   readonly stderrHandlers: readonly LineHandler[];
@@ -73,27 +73,24 @@ export interface CommandSpec {
   readonly timeoutSignal: Signal;
   readonly retry: Required<RetryOptions> | null;
   readonly cancelOn: readonly AbortSignal[];
-  /**
-   * What of its output is kept for a recording, whatever becomes of it otherwise: all
-   * of it, and when it came as well.
-   */
+  /** Whether a run keeps all of its output for a recording: not, without the times of its pieces, or with them. */
   readonly transcript: "none" | "output" | "timed";
-  /** Whether the run is refused where it could outlive a caller that is killed. */
+  /** Whether a run is refused if it could outlive a caller that is killed. */
   readonly killOnParentDeath: boolean;
-  /** What runs the command's own verbs; `null` for the default runner. */
+  /** The runner of the command's own verbs, or `null` for the default runner. */
   readonly runner: ProcessRunner | null;
-  /** Whether the child stays in the caller's own session and process group. */
+  /** Whether the child stays in the session and the process group of the caller. */
   readonly foreground: boolean;
 }
 
-/** Whether anybody listens to its stdout. */
+/** Tests whether stdout has a line handler or a tee. */
 export function hasStdoutListeners(
   { stdoutHandlers, stdoutTees }: CommandSpec,
 ): boolean {
   return stdoutHandlers.length > 0 || stdoutTees.length > 0;
 }
 
-/** What a command says that only names a program. */
+/** The fields of a command without settings. */
 export const DEFAULTS: Omit<CommandSpec, "program"> = Object.freeze({
   args: Object.freeze([]),
   cwd: null,

@@ -1,24 +1,24 @@
-/** The end of a pipe that a stage is to read from. */
-export interface ConnectionEnd {
+/** The reading end of the pipe between two stages. */
+export interface StageReader {
   readonly descriptor: number;
   close(): void;
 }
 
 /**
- * What joins a stage of a pipeline to the next: a pipe of the kernel's, if whoever
- * starts them as real processes can make one of it. Otherwise the next stage is fed with
- * what is captured of the one before. The pipeline closes what it was given when all
- * stages are started.
+ * The connection between two stages of a pipeline, the writing and the reading stage. It is a
+ * kernel pipe if a runner of real processes can create one. Otherwise the stdout of the
+ * writing stage is captured and written to the stdin of the reading stage. The pipeline
+ * closes its own descriptors when all stages are started.
  */
 export interface StageConnection {
-  /** The descriptor that the one stage is to write to; `null` where there is none beforehand. */
+  /** Returns the descriptor for the stdout of the writing stage, or `null` if there is none before that stage is started. */
   takeWriter(): number | null;
-  /** Says from what the one stage, which is started, can be read. */
-  giveReader(end: ConnectionEnd): void;
-  /** The descriptor that the next stage is to read from; `null` where there is none. */
+  /** Provides the reading end of the pipe, once the writing stage is started. */
+  giveReader(end: StageReader): void;
+  /** Returns the descriptor for the stdin of the reading stage, or `null` if there is none. */
   takeReader(): number | null;
-  /** What is captured of the one stage; `null` where it writes to a pipe. */
+  /** The captured stdout of the writing stage, or `null` if that stage writes to a pipe. */
   readonly captured: ReadableStream<Uint8Array> | null;
-  /** Resolves when the next stage reads no more. */
+  /** Resolves when the reading stage has stopped reading. */
   readonly whenReaderClosed: Promise<void>;
 }

@@ -1,9 +1,9 @@
-import { INSPECT } from "../outcome/inspect.ts";
 import { StdinConsumedError } from "../outcome/errors.ts";
+import { INSPECT } from "../outcome/inspect.ts";
 import { pathText } from "./checks.ts";
 import type { StageConnection } from "./stage_connection.ts";
 
-/** Where a run's stdin comes from, as plain data. */
+/** The source of a run's stdin, as plain data. */
 export type StdinSource =
   | { readonly kind: "empty" }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
@@ -12,19 +12,21 @@ export type StdinSource =
   | { readonly kind: "async-lines"; readonly lines: AsyncIterable<string> }
   | { readonly kind: "stage"; readonly connection: StageConnection };
 
-/** Reads what only runners need to know; set by {@linkcode Stdin} itself. */
+// The following functions need private members of Stdin. Its static block assigns them.
+
+/** Returns the source of a stdin. */
 export let stdinSourceOf: (stdin: Stdin) => StdinSource;
 
-/** What a stage of a pipeline reads from the one before it; set by {@linkcode Stdin} itself. */
+/** Creates the stdin of a stage that reads from the stage before it. */
 export let stdinFrom: (connection: StageConnection) => Stdin;
 
 /**
- * What a child reads from its stdin.
+ * Describes what a child reads from its stdin.
  *
- * The in-memory sources and {@linkcode Stdin.fromFile} can feed any number of
- * runs. {@linkcode Stdin.fromStream} and {@linkcode Stdin.fromAsyncLines} are
- * one-shot: a second run with one throws `StdinConsumedError`, and no cassette
- * can record or replay it.
+ * The sources in memory and {@linkcode Stdin.fromFile} can be used for any number of runs.
+ * {@linkcode Stdin.fromStream} and {@linkcode Stdin.fromAsyncLines} are one-shot sources: a
+ * second run rejects with a `StdinConsumedError`, and a cassette cannot record or replay
+ * such a run.
  *
  * @example
  * ```ts
@@ -47,22 +49,22 @@ export class Stdin {
     Object.freeze(this);
   }
 
-  /** No input: stdin is closed at the start. The default. */
+  /** Creates an empty stdin: the child reads the end of its input at once. */
   static empty(): Stdin {
     return new Stdin({ kind: "empty" });
   }
 
-  /** The text as UTF-8. */
+  /** Creates a stdin from a text, which is sent as UTF-8. */
   static fromString(text: string): Stdin {
     return new Stdin({ kind: "bytes", bytes: new TextEncoder().encode(text) });
   }
 
-  /** A copy of the bytes, so that changing them later changes nothing here. */
+  /** Creates a stdin from a copy of the bytes. */
   static fromBytes(bytes: Uint8Array): Stdin {
     return new Stdin({ kind: "bytes", bytes: new Uint8Array(bytes) });
   }
 
-  /** The lines as UTF-8, with `"\n"` after every one, also the last. The iterable is read at once. */
+  /** Creates a stdin from lines, which are sent as UTF-8 with `"\n"` after each. The iterable is read at once. */
   static fromLines(lines: Iterable<string>): Stdin {
     let text = "";
     for (const line of lines) text += `${line}\n`;
@@ -70,59 +72,58 @@ export class Stdin {
   }
 
   /**
-   * The content of a file, opened anew for every run and never read whole. A
-   * relative path is relative to the caller's own working directory.
+   * Creates a stdin from a file. Each run opens the file and reads it in pieces. A relative
+   * path is relative to the working directory of the caller.
    *
-   * A file that cannot be opened makes the run fail with `SpawnError` before
-   * anything is started.
+   * If the file cannot be opened, the run rejects with a `SpawnError`, and nothing is started.
    *
-   * @throws {TypeError} if the path is empty, holds a NUL, or is no `file:` URL
+   * @throws {TypeError} if the path is empty, contains a NUL character, or is a URL other than `file:`
    */
   static fromFile(path: string | URL): Stdin {
     return new Stdin({ kind: "file", path: pathText("the stdin file", path) });
   }
 
-  /** A stream of bytes, for one run. It is not touched before that run has started. */
+  /** Creates a one-shot stdin from a stream of bytes. The stream is not read before the run has started. */
   static fromStream(stream: ReadableStream<Uint8Array>): Stdin {
     return new Stdin({ kind: "stream", stream });
   }
 
-  /** Lines that are still to come, as UTF-8 with `"\n"` after every one, for one run. */
+  /** Creates a one-shot stdin from an async iterable of lines, which are sent as UTF-8 with `"\n"` after each. */
   static fromAsyncLines(lines: AsyncIterable<string>): Stdin {
     return new Stdin({ kind: "async-lines", lines });
   }
 
-  /** What `console.log` prints: the kind of source, and its size. */
+  /** Returns what `console.log` prints: the kind and the size of the source. */
   [INSPECT](): string {
     const source = this.#source;
-    const what = source.kind === "bytes"
+    const description = source.kind === "bytes"
       ? `${source.bytes.length} bytes`
       : source.kind === "file"
       ? `file ${source.path}`
       : source.kind;
-    return `Stdin { ${what} }`;
+    return `Stdin { ${description} }`;
   }
 
-  /** Whether there is no input at all. An empty string is input: of no bytes. */
+  /** Whether there is no input. An empty string is input of length 0, for which this is `false`. */
   get isEmpty(): boolean {
     return this.#source.kind === "empty";
   }
 
-  /** Whether this can feed one run only. */
+  /** Whether this can be used for one run only. */
   get isOneShot(): boolean {
     return oneShotOf(this.#source) !== null;
   }
 }
 
-/** The sources that feed, or have fed, a run. */
+/** The one-shot sources that a run uses or has used. */
 const claimed = new WeakSet<object>();
 
 /**
- * Claims a one-shot source for a run of `program`, before anything is started;
- * for every other source it does nothing. Returns the way back, for a run that
- * could not start after all.
+ * Claims a one-shot source for a run of `program`, before the child is started. Returns a
+ * function that releases the source, for a run that does not start. Does nothing for a
+ * reusable source.
  *
- * @throws {StdinConsumedError} if another run has it, or someone else reads it
+ * @throws {StdinConsumedError} if another run claimed the source, or its stream is locked
  */
 export function claimStdin(source: StdinSource, program: string): () => void {
   const oneShot = oneShotOf(source);
@@ -136,7 +137,7 @@ export function claimStdin(source: StdinSource, program: string): () => void {
   return () => claimed.delete(oneShot);
 }
 
-/** The object that can be used once, or `null` for a source that can be used again. */
+/** Returns the object that can be used once, or `null` for a reusable source. */
 function oneShotOf(source: StdinSource): object | null {
   switch (source.kind) {
     case "stream":

@@ -1,5 +1,5 @@
-import { counted } from "../outcome/inspect.ts";
 import { type Command, specOf } from "../command/command.ts";
+import { counted } from "../outcome/inspect.ts";
 import { exited } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
 import { startSimulatedRun } from "../runner/play_simulated_run.ts";
@@ -9,7 +9,7 @@ import { processOf, type RunningProcess } from "../runner/running_process.ts";
 import { SILENT_SUCCESS } from "../runner/simulated_run.ts";
 
 /**
- * A runner that starts nothing, says that all went well, and remembers the
+ * Starts no process, reports exit code 0 without output for every command, and records the
  * command lines.
  *
  * @example
@@ -24,29 +24,29 @@ import { SILENT_SUCCESS } from "../runner/simulated_run.ts";
 export class DryRunRunner extends ProcessRunner {
   readonly #commands: string[] = [];
 
-  /** The command lines so far, quoted for a POSIX shell, in the order of the calls. */
+  /** Returns the recorded command lines, quoted for a POSIX shell, in the order of the calls. */
   commands(): readonly string[] {
     return [...this.#commands];
   }
 
-  /** Remembers the command line; exit code 0 and no output. */
+  /** Records the command line and returns a result with exit code 0 and no output. */
   override async outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
     checkRunnerArity("outputString", arguments);
-    return await this.#pretend(command, "");
+    return await this.#succeed(command, "");
   }
 
-  /** Remembers the command line; exit code 0 and no output. */
+  /** Records the command line and returns a result with exit code 0 and no output. */
   override async outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
     checkRunnerArity("outputBytes", arguments);
-    return await this.#pretend(command, new Uint8Array(0));
+    return await this.#succeed(command, new Uint8Array(0));
   }
 
-  /** Remembers the command line; a process that has ended, with exit code 0 and no output. */
-  // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner
+  /** Records the command line and returns a process that has exited with code 0 and no output. */
+  // deno-lint-ignore require-await -- an error has to become a rejection
   override async start(command: Command): Promise<RunningProcess> {
     checkRunnerArity("start", arguments);
     const spec = specOf(command);
@@ -55,13 +55,13 @@ export class DryRunRunner extends ProcessRunner {
     return processOf(startSimulatedRun(spec, SILENT_SUCCESS, "live"));
   }
 
-  /** The runner and how many commands it has seen, in one line. */
+  /** Returns one line: the class and the number of recorded commands. */
   override toString(): string {
     return `DryRunRunner { ${counted(this.#commands.length, "command")} }`;
   }
 
-  // deno-lint-ignore require-await -- what a command refuses is a rejection here as with any runner
-  async #pretend<T extends string | Uint8Array>(
+  // deno-lint-ignore require-await -- an error has to become a rejection
+  async #succeed<T extends string | Uint8Array>(
     command: Command,
     stdout: T,
   ): Promise<ProcessResult<T>> {

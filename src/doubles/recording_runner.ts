@@ -1,6 +1,6 @@
-import { counted } from "../outcome/inspect.ts";
 import type { Command } from "../command/command.ts";
 import type { Invocation } from "../command/invocation.ts";
+import { counted } from "../outcome/inspect.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import {
   ProcessRunner,
@@ -10,7 +10,7 @@ import {
 import type { RunningProcess } from "../runner/running_process.ts";
 
 /**
- * A runner that remembers what it was asked, and asks another one.
+ * Records the commands that it receives, and passes each of them to another runner.
  *
  * @example
  * ```ts
@@ -22,25 +22,25 @@ import type { RunningProcess } from "../runner/running_process.ts";
  * ```
  */
 export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
-  /** The runner that is asked. */
+  /** The runner that runs the commands. */
   readonly inner: R;
   readonly #calls: Invocation[] = [];
 
-  /** Remembers what `inner` is asked through this. */
+  /** Creates a runner that passes commands to `inner`. */
   constructor(inner: R) {
     super();
     this.inner = inner;
   }
 
-  /** What was asked so far, in the order of the calls, whatever came of it. */
+  /** Returns the recorded commands in the order of the calls, including those that failed. */
   calls(): readonly Invocation[] {
     return [...this.#calls];
   }
 
   /**
-   * The one thing that was asked.
+   * Returns the only recorded command.
    *
-   * @throws {Error} if there was none, or more than one
+   * @throws {Error} if no command, or more than one, was recorded
    */
   onlyCall(): Invocation {
     const [call] = this.#calls;
@@ -56,7 +56,7 @@ export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
     return call;
   }
 
-  /** Remembers the command and asks the other runner; see {@linkcode ProcessRunner.outputString}. */
+  /** Records the command and runs it by the inner runner; see {@linkcode ProcessRunner.outputString}. */
   override outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
@@ -66,7 +66,7 @@ export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
     });
   }
 
-  /** Remembers the command and asks the other runner; see {@linkcode ProcessRunner.outputBytes}. */
+  /** Records the command and runs it by the inner runner; see {@linkcode ProcessRunner.outputBytes}. */
   override outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
@@ -76,7 +76,7 @@ export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
     });
   }
 
-  /** Remembers the command and has the other runner start it; see {@linkcode ProcessRunner.start}. */
+  /** Records the command and starts it by the inner runner; see {@linkcode ProcessRunner.start}. */
   override start(command: Command): Promise<RunningProcess> {
     return runnerVerb("start", arguments, () => {
       this.#calls.push(command.invocation);
@@ -84,14 +84,14 @@ export class RecordingRunner<R extends ProcessRunner> extends ProcessRunner {
     });
   }
 
-  /** The runner, how many calls it has seen, and its inner runner, in one line. */
+  /** Returns one line: the class, the number of recorded calls and the inner runner. */
   override toString(): string {
     return `RecordingRunner { ${
       counted(this.#calls.length, "call")
     } of ${this.inner} }`;
   }
 
-  /** As the other runner does. */
+  /** The value of the inner runner. */
   protected override get waitsBetweenRuns(): boolean {
     return waitsBetweenRuns(this.inner);
   }

@@ -3,16 +3,17 @@ import { NotFoundError, SpawnError } from "../outcome/errors.ts";
 import { exited, signalled, timedOut } from "../outcome/outcome.ts";
 import { SILENT_SUCCESS, type SimulatedRun } from "../runner/simulated_run.ts";
 
-/** What a {@linkcode Reply} holds: a run, or the error that stands in its place. */
+/** The content of a {@linkcode Reply}: a simulated run, or the error with which the run rejects. */
 export interface ReplyContent extends SimulatedRun {
   readonly failure: ((program: string) => Error) | null;
 }
 
-/** Reads what only a scripted runner needs to know; set by {@linkcode Reply} itself. */
+/** Returns the content of a reply. Assigned in the static block of {@linkcode Reply}, which can read private fields. */
 export let contentOf: (reply: Reply) => ReplyContent;
 
 /**
- * What a scripted run answers. Immutable: every `with…` returns a new one.
+ * Describes the outcome and the output of a scripted run. A reply is immutable: the `with…`
+ * methods return a new one.
  *
  * @example
  * ```ts
@@ -40,42 +41,47 @@ export class Reply {
     Object.freeze(this);
   }
 
-  /** Exit code 0, with this stdout. */
+  /** Creates a reply with exit code 0 and this stdout. */
   static ok(stdout: string = ""): Reply {
     return new Reply({ stdout });
   }
 
-  /** This exit code, with this stderr. */
+  /**
+   * Creates a reply with this exit code and this stderr.
+   *
+   * @throws {RangeError} if `code` is not a 32-bit integer
+   */
   static fail(code: number, stderr: string = ""): Reply {
     if ((code | 0) !== code) {
       throw new RangeError(
-        `Reply.fail: expected a 32-bit integer, got ${code}`,
+        `Reply.fail: expected the exit code as a 32-bit integer, got ${code}`,
       );
     }
     return new Reply({ stderr, outcome: exited(code) });
   }
 
-  /** Exit code 0, with these lines on stdout, each with a `"\n"` after it. */
+  /** Creates a reply with exit code 0 and these lines on stdout. `"\n"` is added to each. */
   static lines(lines: Iterable<string>): Reply {
     return new Reply({
       stdout: Array.from(lines, (line) => `${line}\n`).join(""),
     });
   }
 
-  /** A run that reached its deadline; at once, whatever deadline the command has. */
+  /** Creates a reply of a run that times out at once, whatever the timeout of the command. */
   static timeout(): Reply {
     return new Reply({ outcome: timedOut() });
   }
 
-  /** A run that a signal ended; `null` when its number is unknown. */
+  /** Creates a reply of a run that was killed by this signal number; `null` means an unknown signal. */
   static signalled(signal: number | null): Reply {
     return new Reply({ outcome: signalled(signal) });
   }
 
   /**
-   * Exit code 0, after a conversation: it prints `prompt`, and then for each line
-   * that is written to its stdin what `answer` returns, verbatim. It ends when that is
-   * `null`, or with its input. What `answer` throws is what the run rejects with.
+   * Creates a reply for an interactive program. The run prints `prompt`. For each line that
+   * is written to its stdin, it calls `answer` and prints the returned text unchanged. It
+   * exits with code 0 when `answer` returns `null` or stdin is closed. If `answer` throws,
+   * the run rejects with that error.
    *
    * @example
    * ```ts
@@ -86,11 +92,11 @@ export class Reply {
    *   (line) => line === "secret" ? "welcome\n" : "wrong\nPassword: ",
    * );
    * const runner = new ScriptedRunner().on(["login"], login);
-   * await using process = await runner.start(new Command("login").keepStdinOpen());
-   * const stdin = process.takeStdin()!;
-   * await process.waitForOutput((text) => text === "Password: ", 1000);
+   * await using session = await runner.start(new Command("login").keepStdinOpen());
+   * const stdin = session.takeStdin()!;
+   * await session.waitForOutput("Password: ");
    * await stdin.writeLine("secret");
-   * console.log(await process.waitForLine(() => true, 1000)); // welcome
+   * console.log(await session.waitForLine("welcome")); // welcome
    * ```
    */
   static dialogue(
@@ -100,37 +106,37 @@ export class Reply {
     return new Reply({ stdout: prompt, answer });
   }
 
-  /** A run that goes on until the command's deadline or abort signal, or who started it, ends it. */
+  /** Creates a reply of a run that continues until the timeout, an abort signal or the caller ends it. */
   static pending(): Reply {
     return new Reply({ outcome: null });
   }
 
-  /** A program that is not there: the run rejects with `NotFoundError`. */
+  /** Creates a reply for a program that does not exist: the run rejects with a `NotFoundError`. */
   static notFound(): Reply {
     return new Reply({ failure: (program) => new NotFoundError(program) });
   }
 
-  /** A program that cannot be started: the run rejects with `SpawnError`. */
+  /** Creates a reply for a program that cannot be started: the run rejects with a `SpawnError`. */
   static spawnError(message: string): Reply {
     return new Reply({
       failure: (program) => new SpawnError(program, message),
     });
   }
 
-  /** The same reply with this stdout. */
+  /** Returns the reply with this stdout. */
   withStdout(text: string): Reply {
     return new Reply({ ...this.#content, stdout: text });
   }
 
-  /** The same reply with this stderr. */
+  /** Returns the reply with this stderr. */
   withStderr(text: string): Reply {
     return new Reply({ ...this.#content, stderr: text });
   }
 
   /**
-   * The same reply with `ms` milliseconds before every line of stdout.
+   * Returns the reply with a delay of `ms` milliseconds before each line of stdout.
    *
-   * @throws {RangeError} if `ms` is negative or no number
+   * @throws {RangeError} if `ms` is negative, not a number, or more than 2,147,483,647
    */
   withLineDelay(ms: number): Reply {
     checkMilliseconds("withLineDelay", ms);

@@ -1,9 +1,9 @@
-import { counted } from "../outcome/inspect.ts";
 import { checkFunction, shownValue } from "../command/checks.ts";
 import { type Command, specOf } from "../command/command.ts";
 import type { CommandSpec } from "../command/spec.ts";
 import { claimStdin, stdinSourceOf } from "../command/stdin.ts";
 import { SpawnError } from "../outcome/errors.ts";
+import { counted } from "../outcome/inspect.ts";
 import {
   handlerFailuresOf,
   ProcessResult,
@@ -19,26 +19,28 @@ import { processOf, type RunningProcess } from "../runner/running_process.ts";
 import { openStdin, type StdinReader } from "../runner/stdin_reader.ts";
 import { contentOf, Reply, type ReplyContent } from "./reply.ts";
 
+/** The replies for the commands that match. */
 interface Rule {
   readonly matches: (command: Command) => boolean;
-  /** At least one; the last one repeats. */
+  /** At least one. The last one repeats. */
   readonly replies: readonly Reply[];
+  /** The number of commands that were answered. */
   used: number;
 }
 
-/** What a run begins with, when nothing has refused it. */
-interface Beginning {
+/** What {@linkcode ScriptedRunner} needs to start a run. */
+interface ScriptedStart {
   readonly spec: CommandSpec;
   readonly content: ReplyContent;
   readonly stdinReader: StdinReader | null;
 }
 
 /**
- * A runner that starts nothing and answers from a script.
+ * Starts no process, and answers each command by a scripted {@linkcode Reply}.
  *
- * The rules are tried in the order in which they were added, and the first that
- * matches answers. A run that no rule matches, and no {@linkcode ScriptedRunner.fallback}
- * catches, rejects with a `SpawnError` that says so.
+ * The rules are tried in the order in which they were added, and the first rule that
+ * matches the command supplies the reply. If none matches and there is no
+ * {@linkcode ScriptedRunner.fallback}, the run rejects with a `SpawnError`.
  *
  * @example
  * ```ts
@@ -55,15 +57,20 @@ export class ScriptedRunner extends ProcessRunner {
   readonly #rules: Rule[] = [];
   #fallback: Reply | null = null;
 
-  /** Answers every command that starts with this program and these arguments, compared element by element. */
+  /**
+   * Adds a rule for every command whose program and first arguments equal `prefix`.
+   *
+   * @throws {TypeError} if `prefix` is not an array of at least one string, or `reply` is not a `Reply`
+   */
   on(prefix: readonly string[], reply: Reply): this {
     return this.#addPrefix("on", prefix, [reply]);
   }
 
   /**
-   * Answers such commands with one reply after the other; the last one repeats.
+   * Adds a rule like {@linkcode ScriptedRunner.on} with one reply for each run, in order. The
+   * last reply repeats.
    *
-   * @throws {TypeError} if there is no program in the prefix, or no reply
+   * @throws {TypeError} if `prefix` is not an array of at least one string, or `replies` is not an array of at least one `Reply`
    */
   onSequence(prefix: readonly string[], replies: readonly Reply[]): this {
     if (!Array.isArray(replies) || replies.length === 0) {
@@ -76,37 +83,46 @@ export class ScriptedRunner extends ProcessRunner {
     return this.#addPrefix("onSequence", prefix, replies);
   }
 
-  /** Answers every command for which the predicate is true; `command.invocation` tells what it asks for. */
+  /**
+   * Adds a rule for every command for which `predicate` returns `true`. The predicate can
+   * read the arguments and the variables from `command.invocation`.
+   *
+   * @throws {TypeError} if `predicate` is not a function, or `reply` is not a `Reply`
+   */
   when(predicate: (command: Command) => boolean, reply: Reply): this {
     checkFunction("when: the predicate", predicate);
     return this.#add("when", predicate, [reply]);
   }
 
-  /** Answers every command that no rule matches. */
+  /**
+   * Sets the reply for every command that no rule matches.
+   *
+   * @throws {TypeError} if `reply` is not a `Reply`
+   */
   fallback(reply: Reply): this {
     this.#fallback = checkReply("fallback", reply);
     return this;
   }
 
-  /** Answers from the script; see {@linkcode ProcessRunner.outputString}. */
+  /** Returns the result of the scripted reply; see {@linkcode ProcessRunner.outputString}. */
   override async outputString(
     command: Command,
   ): Promise<ProcessResult<string>> {
     checkRunnerArity("outputString", arguments);
-    const { spec, content, stdinReader } = await this.#begin(command);
+    const { spec, content, stdinReader } = await this.#prepare(command);
     return await playSimulatedRun(spec, content, stdinReader);
   }
 
-  /** Answers from the script, by a process that is none; see {@linkcode ProcessRunner.start}. */
+  /** Returns a simulated process for the scripted reply; its `pid` is `null`. See {@linkcode ProcessRunner.start}. */
   override async start(command: Command): Promise<RunningProcess> {
     checkRunnerArity("start", arguments);
-    const { spec, content, stdinReader } = await this.#begin(command);
+    const { spec, content, stdinReader } = await this.#prepare(command);
     return await processOf(
       startSimulatedRun(spec, content, "live", stdinReader),
     );
   }
 
-  /** Answers from the script, with stdout as UTF-8; see {@linkcode ProcessRunner.outputBytes}. */
+  /** Returns the result of the scripted reply with stdout encoded as UTF-8; see {@linkcode ProcessRunner.outputBytes}. */
   override async outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
@@ -122,14 +138,14 @@ export class ScriptedRunner extends ProcessRunner {
     return await bytes;
   }
 
-  /** The runner and how many rules it has, in one line. */
+  /** Returns one line: the class, the number of rules, and whether there is a fallback. */
   override toString(): string {
     return `ScriptedRunner { ${counted(this.#rules.length, "rule")}${
       this.#fallback === null ? "" : " and a fallback"
     } }`;
   }
 
-  async #begin(command: Command): Promise<Beginning> {
+  async #prepare(command: Command): Promise<ScriptedStart> {
     const spec = specOf(command);
     throwIfCancelled(spec);
     const content = contentOf(this.#replyTo(command));
@@ -137,7 +153,7 @@ export class ScriptedRunner extends ProcessRunner {
     if (spec.stdin === "inherit") return { spec, content, stdinReader: null };
     const source = stdinSourceOf(spec.stdin);
     claimStdin(source, spec.program);
-    // Only who answers its input reads it.
+    // Only a dialogue reads its stdin.
     const stdinReader = content.answer === null
       ? null
       : await openStdin(source, spec.program);
@@ -180,7 +196,7 @@ export class ScriptedRunner extends ProcessRunner {
     if (this.#fallback !== null) return this.#fallback;
     throw new SpawnError(
       specOf(command).program,
-      `no scripted reply matches \`${command.commandLine()}\`: add one with on, when or fallback`,
+      `no scripted reply matches \`${command.commandLine()}\`; add one with on, when or fallback`,
     );
   }
 }

@@ -20,10 +20,10 @@ import type {
   TimeoutError,
 } from "./run_errors.ts";
 
-/** The `kind` of every error of this library: one literal for each class. */
+/** The literals that `kind` can be: one for each error class of this library. */
 export type ProcessKitErrorKind = AnyProcessKitError["kind"];
 
-/** Every error of this library, told apart by its `kind`. */
+/** Any error of this library: a union that `kind` discriminates. */
 export type AnyProcessKitError =
   | NotFoundError
   | SpawnError
@@ -44,8 +44,8 @@ export type AnyProcessKitError =
   | ParseError;
 
 /**
- * Whether `error` is one of this library's, so that a `switch` over its `kind`
- * knows what each of them carries.
+ * Tests whether `error` is an error of this library. TypeScript then narrows it by
+ * `kind`, for example in a `switch`.
  *
  * @example
  * ```ts

@@ -1,18 +1,18 @@
 import { INSPECT, type Inspect } from "./inspect.ts";
 
-/** What every {@linkcode ProcessKitError} may carry beside its message. */
+/** Options of the constructor of {@linkcode ProcessKitError}. */
 export interface ProcessKitErrorOptions {
-  /** The program that was to run, where there is one. */
+  /** The program that the error is about. Omit it for an error that is not about a program. */
   program?: string;
-  /** The error or reason underneath, where there is one. */
+  /** The original error or reason. It becomes the `cause` of the error. */
   cause?: unknown;
 }
 
 /**
- * The base of every error this library throws about a run or a cassette.
+ * The base class of every error that this library throws about a run or a cassette.
  *
- * Mistakes in calling it (a NUL in an argument, a negative timeout) are plain
- * `TypeError`s and `RangeError`s instead, thrown where the mistake is made.
+ * A wrong argument, such as a NUL character in an argument or a negative timeout, is a
+ * `TypeError` or a `RangeError` instead. The call that receives the argument throws it.
  *
  * @example
  * ```ts
@@ -26,19 +26,19 @@ export interface ProcessKitErrorOptions {
  * ```
  */
 export abstract class ProcessKitError extends Error {
-  /** The literal that tells this error's class in a `switch`. */
+  /** Identifies the class of the error in a `switch`. */
   abstract readonly kind: string;
-  /** The program that was to run, or `undefined` where there is none. */
+  /** The program that the error is about, or `undefined` if it is not about a program. */
   readonly program: string | undefined;
 
-  /** Makes the error; `options.cause` becomes `cause` when it is given. */
+  /** Creates an error with a message, a program and a cause. */
   constructor(message: string, options: ProcessKitErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.program = options.program;
     this.name = new.target.name;
   }
 
-  /** What `console.log` prints: the message, the stack and the cause, without the output of the run. */
+  /** Returns what `console.log` prints: the message, the stack and the cause, but not the output of the run. */
   [INSPECT](_depth: number, options: object, inspect?: Inspect): string {
     const text = this.stack?.includes(this.message)
       ? this.stack

@@ -1,53 +1,53 @@
 import { ProcessKitError } from "./base_error.ts";
 import { bounded, quoted } from "./message_text.ts";
 
-/** Why a cassette had no run to play. */
+/** Why a replay found no recorded run; see {@linkcode CassetteMissError}. */
 export type CassetteMissReason =
   | "unknown"
   | "exhausted"
   | "out-of-turn"
   | "text-only";
 
-/** A recorded invocation that is near to one that has no recording. */
+/** A recorded invocation that is similar to the one that was not found. */
 export interface NearRecording {
-  /** Which entry of the cassette it is. */
+  /** The index of the entry in the cassette, from 0. */
   readonly index: number;
-  /** The program, as it is in the cassette. */
+  /** The program, as the cassette stores it. */
   readonly program: string;
   /** The arguments after the program. */
   readonly args: readonly string[];
-  /** The working directory, or `null`. */
+  /** The working directory, or `null` if none was set. */
   readonly cwd: string | null;
-  /** Whether there was input on stdin. */
+  /** Whether stdin had input. */
   readonly hasStdin: boolean;
-  /** Program and arguments as a shell would read them, for display. */
+  /** The program and the arguments, quoted for a POSIX shell. For display only. */
   readonly commandLine: string;
-  /** What differs, one by one, in words. */
+  /** One description for each field that differs. */
   readonly differences: readonly string[];
 }
 
-/** What a {@linkcode CassetteMissError} tells beside what was asked. */
+/** Options of the constructor of {@linkcode CassetteMissError}. */
 export interface CassetteMissOptions {
   /**
-   * Why there was no run to play.
+   * Why no recorded run was found.
    *
    * @default {"unknown"}
    */
   reason?: CassetteMissReason;
   /**
-   * What completes the sentence "the cassette … of this invocation".
+   * The middle of the sentence "the cassette `path` … `invocation`".
    *
    * @default {"has no recording of"}
    */
   problem?: string;
   /**
-   * The recorded invocations that are nearest.
+   * The recorded invocations that are most similar, the most similar first.
    *
    * @default {[]}
    */
   nearest?: readonly NearRecording[];
   /**
-   * What to do about it, as the last lines of the message.
+   * What the caller can do, as the last lines of the message.
    *
    * @default {[]}
    */
@@ -55,29 +55,30 @@ export interface CassetteMissOptions {
 }
 
 /**
- * Replay has no recording of what was asked, or not at this point. Never a
- * {@linkcode NotFoundError}: the program was not looked for.
+ * Thrown when a replay has no recorded run for a command. A replay never throws a
+ * {@linkcode NotFoundError} instead, since it does not look for the program.
  *
- * - `"unknown"`: there is none at all; `nearest` tells what there is that is like it.
- * - `"exhausted"`: all there are have been played, and `repeat` is `"error"`.
- * - `"out-of-turn"`: the order is strict, and another run is due; `nearest` has that one.
- * - `"text-only"`: it was asked for in bytes, and recorded as text that does not tell them.
+ * - `"unknown"`: no recorded run matches the command. `nearest` has similar ones.
+ * - `"exhausted"`: all matching runs were replayed, and `repeat` is `"error"`.
+ * - `"out-of-turn"`: the order is strict, and another run is next. `nearest` has that run.
+ * - `"text-only"`: the caller asked for bytes, and the run was recorded as text from which
+ *   the bytes cannot be restored.
  */
 export class CassetteMissError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "cassette-miss" as const;
-  /** The cassette that was playing. */
+  /** The path of the cassette. */
   readonly path: string;
-  /** Why there was no run to play. */
+  /** Why no recorded run was found. */
   readonly reason: CassetteMissReason;
-  /** The recorded invocations that are nearest, the nearest first; at most three. */
+  /** Up to three recorded invocations that are most similar, the most similar first. */
   readonly nearest: readonly NearRecording[];
 
-  /** Makes the error; `asked` says, in one line, which invocation has no recording. */
+  /** Creates the error; `invocation` is the command line that has no recorded run. */
   constructor(
     program: string,
     path: string,
-    asked: string,
+    invocation: string,
     options: CassetteMissOptions = {},
   ) {
     const {
@@ -88,7 +89,7 @@ export class CassetteMissError extends ProcessKitError {
     } = options;
     super(
       [
-        `the cassette ${quoted(path)} ${problem} ${bounded(asked, 400)}`,
+        `the cassette ${quoted(path)} ${problem} ${bounded(invocation, 400)}`,
         ...nearest.map(differenceLine),
         ...advice,
       ].join("\n"),
@@ -108,7 +109,7 @@ function differenceLine(
   }`;
 }
 
-/** What is wrong with a cassette's file. */
+/** What is wrong with a cassette; see {@linkcode CassetteError}. */
 export type CassetteErrorReason =
   | "not-found"
   | "invalid-data"
@@ -121,19 +122,27 @@ export type CassetteErrorReason =
   | "io";
 
 /**
- * A cassette's file cannot be read or written, an entry was refused by a `guard`
- * (`"refused"`), recordings were not played that had to be (`"unplayed"`), or a test that
- * was to be recorded ran nothing (`"empty"`). The message holds the path.
+ * Thrown when a cassette cannot be read, written or used. The message contains its path.
+ *
+ * - `"not-found"`: the file does not exist.
+ * - `"invalid-data"`: the content of the file is not a cassette.
+ * - `"symlink"`: the path is a symbolic link, which a save does not write through.
+ * - `"not-a-file"`: the path is a folder or a special file.
+ * - `"too-large"`: the file is, or would become, larger than a cassette may be.
+ * - `"refused"`: a `guard` refused an entry, and nothing was written.
+ * - `"unplayed"`: recorded runs that had to be replayed were not replayed.
+ * - `"empty"`: a test that had to be recorded ran no command.
+ * - `"io"`: the operating system reported an error.
  */
 export class CassetteError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "cassette" as const;
-  /** What is wrong, as a literal. */
+  /** What is wrong. */
   readonly reason: CassetteErrorReason;
-  /** The cassette's path, as it was given. */
+  /** The path of the cassette, as the caller gave it. */
   readonly path: string;
 
-  /** Makes the error; `problem` completes the sentence "cassette `path`: …". */
+  /** Creates the error; `problem` completes the sentence "cassette `path`: …". */
   constructor(
     path: string,
     reason: CassetteErrorReason,

@@ -8,30 +8,33 @@ import {
 } from "./message_text.ts";
 
 /**
- * The program does not exist. {@linkcode isNotFound} is true for this error and for no
- * other.
+ * Thrown when the program does not exist. {@linkcode isNotFound} returns `true` for this
+ * error and for no other.
  */
 export class NotFoundError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "not-found" as const;
-  /** The `PATH` folders that were tried; empty when the program was named by a path. */
+  /** The folders of `PATH` that were searched. Empty if the program was given as a path. */
   readonly searched: readonly string[];
 
-  /** Makes the error for `program`, looked for in `searched`. */
+  /** Creates the error; `searched` are the folders of `PATH` that were searched. */
   constructor(
     program: string,
     searched: readonly string[] = [],
     options: { cause?: unknown } = {},
   ) {
-    super(`cannot start ${quoted(program)}: ${whyMissing(program, searched)}`, {
-      ...options,
-      program,
-    });
+    super(
+      `cannot start ${quoted(program)}: ${notFoundReason(program, searched)}`,
+      {
+        ...options,
+        program,
+      },
+    );
     this.searched = Object.freeze([...searched]);
   }
 }
 
-function whyMissing(program: string, searched: readonly string[]): string {
+function notFoundReason(program: string, searched: readonly string[]): string {
   const words = program.trim().split(/\s+/);
   if (words.length > 1) {
     const [name, ...args] = words;
@@ -53,12 +56,16 @@ function whyMissing(program: string, searched: readonly string[]): string {
     : "there is no such program";
 }
 
-/** The program is there, or was not looked for, but could not be started. */
+/**
+ * Thrown when a program cannot be started, for example because it may not be executed, or
+ * because the working directory or the stdin file does not exist. A program that does not
+ * exist is a {@linkcode NotFoundError}.
+ */
 export class SpawnError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "spawn" as const;
 
-  /** Makes the error; `reason` completes the sentence "cannot start `program`: …". */
+  /** Creates the error; `reason` completes the sentence "cannot start `program`: …". */
   constructor(
     program: string,
     reason: string,
@@ -71,15 +78,15 @@ export class SpawnError extends ProcessKitError {
   }
 }
 
-/** The source feeding a run's stdin failed while the run was going on; the run was ended. */
+/** Thrown when the stdin source of a run fails. The run is then killed. `cause` is what the source threw. */
 export class StdinError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "stdin" as const;
 
-  /** Makes the error; `cause` is what the source threw. */
+  /** Creates the error; `cause` is what the source threw. */
   constructor(program: string, cause: unknown) {
     super(
-      `the stdin source of ${quoted(program)} failed, so the run was ended: ${
+      `the stdin source of ${quoted(program)} failed, so the run was killed: ${
         messageOf(cause)
       }`,
       { program, cause },
@@ -87,69 +94,69 @@ export class StdinError extends ProcessKitError {
   }
 }
 
-/** A one-shot stdin source was asked to feed a second run, or was already in use. Nothing was started. */
+/** Thrown when a one-shot stdin source was used before or is being read elsewhere. Nothing is started. */
 export class StdinConsumedError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "stdin-consumed" as const;
 
-  /** Makes the error for the run of `program` that found its source used up. */
+  /** Creates the error for a run of `program` that was not started. */
   constructor(program: string, options: { cause?: unknown } = {}) {
     super(
       `cannot start ${
         quoted(program)
-      }: its one-shot stdin source has fed a run already or is in use; ` +
-        "give every run a source of its own, or use a reusable one such as Stdin.fromBytes",
+      }: its one-shot stdin source was used before, or is being read elsewhere; ` +
+        "give each run its own source, or use a reusable one such as Stdin.fromBytes",
       { ...options, program },
     );
   }
 }
 
-/** The stdin of a live process is closed: the process has ended or closed it, or `finish` was called. */
+/** Thrown by a write to a stdin that is closed: `finish` was called, or the process exited or closed it. */
 export class StdinClosedError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "stdin-closed" as const;
 
-  /** Makes the error for a write that `program` will never read. */
+  /** Creates the error for a write to the stdin of `program`. */
   constructor(program: string) {
     super(
-      `cannot write to the stdin of ${quoted(program)}: it is closed, by ` +
-        "finish() or because the program has ended or closed it",
+      `cannot write to the stdin of ${quoted(program)}: it is closed; ` +
+        "finish() was called, or the process exited or closed it",
       { program },
     );
   }
 }
 
-/** The output of a live process can be read once, and somebody has it already. */
+/** Thrown when a method would read stdout that another method took. stdout can be consumed once. */
 export class OutputConsumedError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "output-consumed" as const;
-  /** Who has it: the method that took it. */
+  /** The method that took it, such as `"stdoutLines"`. */
   readonly takenBy: string;
 
-  /** Makes the error for `wanted`, which comes after `takenBy`. */
+  /** Creates the error for the method `refused`, called after the method `takenBy`. */
   constructor(
     program: string,
     stream: "stdout" | "stderr",
-    wanted: string,
+    refused: string,
     takenBy: string,
   ) {
     super(
-      `${wanted} cannot have the ${stream} of ${
+      `${refused} cannot consume the ${stream} of ${
         quoted(program)
-      }: it was taken by ${takenBy}, and is there once; ` +
-        "read it in one way, or use finish() for how the run ended",
+      }: it was taken by ${takenBy}, and can be consumed once; ` +
+        "use one method to read it, or finish() to get only the outcome",
       { program },
     );
     this.takenBy = takenBy;
   }
 }
 
-/** The abort signal of the command fired. `cause` is the signal's reason. */
+/** Thrown when an abort signal cancels a run. `cause` is the reason of the signal. */
 export class CancelledError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "cancelled" as const;
 
-  /** Makes the error; `reason` is the `reason` of the abort signal. */
+  /** Creates the error; `reason` is the `reason` of the abort signal. */
   constructor(program: string, reason: unknown) {
     super(`the run of ${quoted(program)} was cancelled`, {
       program,
@@ -158,14 +165,14 @@ export class CancelledError extends ProcessKitError {
   }
 }
 
-/** What was asked for cannot be had here. */
+/** Thrown when an operation is not available on this host, with these permissions, or with this runner. */
 export class UnsupportedError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "unsupported" as const;
-  /** What was asked for. */
+  /** The operation that is not available. */
   readonly operation: string;
 
-  /** Makes the error; `advice` says why not, and what to use instead. */
+  /** Creates the error; `advice` says why, and what to use instead. */
   constructor(
     operation: string,
     advice: string,
@@ -176,12 +183,15 @@ export class UnsupportedError extends ProcessKitError {
   }
 }
 
-/** The output does not fit: it is longer than one string can be. */
+/**
+ * Thrown when output is larger than the `outputBuffer` of the command allows, or longer than
+ * one string can be.
+ */
 export class OutputTooLargeError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "output-too-large" as const;
 
-  /** Makes the error; `problem` says what was too large for what. */
+  /** Creates the error; `problem` completes the sentence "the output of `program` is too large: …". */
   constructor(
     program: string,
     problem: string,
@@ -194,25 +204,26 @@ export class OutputTooLargeError extends ProcessKitError {
   }
 }
 
-/** What a {@linkcode NotReadyError} shows of the process, and what it was caused by. */
+/** Options of the constructor of {@linkcode NotReadyError}. */
 export interface NotReadyErrorOptions {
   /** The arguments of the process, for the command line in the message. */
   args?: readonly string[];
-  /** Its stderr so far, of which the message has up to the last 20 lines. */
+  /** The stderr of the process so far. The message contains up to the last 20 lines. */
   stderr?: string;
-  /** What the last attempt, or the process itself, failed with. */
+  /** The error of the last attempt, or of the process. It becomes the `cause` of the error. */
   cause?: unknown;
 }
 
 /**
- * What a probe such as `waitForLine` waits for did not happen in time, or cannot happen
- * any more because the process has exited. The probe leaves the process as it is.
+ * Thrown when a probe such as `waitForLine` fails: its condition did not hold in time, or the
+ * process exited before. A probe does not stop the process. A supervisor also reports a
+ * failed health check by this error.
  */
 export class NotReadyError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "not-ready" as const;
 
-  /** Makes the error; `problem` completes the sentence "`command line` is not ready: …". */
+  /** Creates the error; `problem` completes the sentence "`command line` is not ready: …". */
   constructor(
     program: string,
     problem: string,
@@ -229,14 +240,14 @@ export class NotReadyError extends ProcessKitError {
   }
 }
 
-/** The parser given to `parse` threw. `cause` is what it threw. */
+/** Thrown when the parser that was passed to `parse` throws. `cause` is what it threw. */
 export class ParseError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "parse" as const;
-  // An accessor, so that printing the error does not print all output.
+  // Read by an accessor: console.log prints the fields of an error, and this can be long.
   readonly #stdout: string;
 
-  /** Makes the error for the output of `program`. */
+  /** Creates the error for the stdout of `program`; `cause` is what the parser threw. */
   constructor(program: string, stdout: string, cause: unknown) {
     super(
       `cannot parse the output of ${quoted(program)}: ${messageOf(cause)}`,
@@ -245,17 +256,17 @@ export class ParseError extends ProcessKitError {
     this.#stdout = stdout;
   }
 
-  /** The stdout that the parser was given. */
+  /** The stdout that the parser received. */
   get stdout(): string {
     return this.#stdout;
   }
 }
 
 /**
- * Whether `error` says that the program itself is not there.
+ * Tests whether `error` says that the program does not exist.
  *
- * False for everything else, a missing working directory, a missing cassette
- * and a cassette miss among them.
+ * Returns `false` for any other error, including a missing working directory, a missing
+ * cassette and a cassette miss.
  *
  * @example
  * ```ts

@@ -1,12 +1,12 @@
 import { shortened } from "./message_text.ts";
 
-/** The method that `console.log` calls on both runtimes; it returns the text to print. */
+/** The name of the method that `console.log` calls on both runtimes. It returns the text to print. */
 export const INSPECT: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 
-/** How `console.log` prints a nested value; the third argument of the method. */
+/** Formats a nested value as `console.log` does. The runtime passes it to the method as the third argument. */
 export type Inspect = (value: unknown, options: object) => string;
 
-/** A text in quotes, of which a long one is cut. */
+/** Quotes a text, and truncates it to `longest` characters. */
 export function shownText(text: string, longest: number = 100): string {
   const shown = JSON.stringify(shortened(text, longest));
   return text.length <= longest
@@ -14,7 +14,7 @@ export function shownText(text: string, longest: number = 100): string {
     : `${shown} (${text.length} characters)`;
 }
 
-/** A number of things: "1 call", "2 calls". */
+/** Formats a count with its noun: "1 call", "2 calls". */
 export function counted(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

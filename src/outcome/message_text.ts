@@ -1,26 +1,26 @@
 import { shellQuote } from "./shell_quote.ts";
 
-/** `error`'s message, in one bounded line, whatever was thrown. */
+/** Returns the message of a thrown value in one line of at most 200 characters. */
 export function messageOf(error: unknown): string {
   return bounded(error instanceof Error ? error.message : String(error), 200);
 }
 
-/** A name in a message, bounded. */
+/** Quotes a name for a message, in at most 200 characters. */
 export function quoted(name: string): string {
   return `\`${bounded(name, 200)}\``;
 }
 
-/** A command line in a message, as a POSIX shell would read it; bounded. */
+/** Quotes a command line for a message, as a POSIX shell would read it, in at most 500 characters. */
 export function quotedCommandLine(
   program: string,
   args: readonly string[] = [],
 ): string {
-  // Not every word: a command line could have a million of them.
+  // Quoting all words would be slow for a command line that has a million of them.
   const words = shellQuote([program, ...args.slice(0, 100)]);
   return `\`${bounded(words, 500)}\``;
 }
 
-/** Bounds a text to one line of at most `limit` characters, so that no output can flood a log. */
+/** Makes one line of a text, and truncates it to `limit` characters. */
 export function bounded(text: string, limit: number): string {
   const line = text.slice(0, limit + 1).replace(
     /[\p{Cc}\u2028\u2029]+/gu,
@@ -29,20 +29,21 @@ export function bounded(text: string, limit: number): string {
   return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
 }
 
-/** A text for a message: as much of it as `longest` characters are. */
+/** Truncates a text to `longest` characters. Line breaks stay. */
 export function shortened(text: string, longest: number): string {
   return text.length <= longest ? text : `${text.slice(0, longest)}…`;
 }
 
-/** How many lines of output a message has at most, and how long each may be, in characters. */
+/** The maximum number of lines of output in a message. */
 const TAIL_LINES = 20;
+/** The maximum length of each of them, in characters. */
 const LONGEST_LINE = 300;
-/** How much of an output is looked at for that, in characters or bytes. */
+/** How much of the end of an output is searched for these lines, in characters or bytes. */
 const TAIL_WINDOW = 64 * 1024;
 
 /**
- * The end of a run's output for a message: up to the last 20 lines of stderr, or of
- * stdout if stderr says nothing; `null` if neither does.
+ * Formats the end of a run's output for a message: up to the last 20 lines of stderr, or
+ * of stdout if stderr is blank. Returns `null` if both are blank.
  */
 export function outputTail(
   stderr: string,
@@ -58,20 +59,22 @@ function tailOf(name: string, output: string | Uint8Array): string | null {
   const text = end.trimEnd();
   if (text === "") return null;
   const lines = text.split("\n");
-  const shown = lines.slice(-TAIL_LINES).map((line) => `  ${lastDrawn(line)}`);
-  const isCut = lines.length > TAIL_LINES || end.length < output.length;
-  const title = isCut ? `${name}, the last ${shown.length} lines` : name;
+  const shown = lines.slice(-TAIL_LINES).map((line) =>
+    `  ${visiblePart(line)}`
+  );
+  const isPartial = lines.length > TAIL_LINES || end.length < output.length;
+  const title = isPartial ? `${name}, the last ${shown.length} lines` : name;
   return [`${title}:`, ...shown].join("\n").trimEnd();
 }
 
-/** A progress bar redraws its line after a bare `"\r"`: only the last drawing is shown. */
-function lastDrawn(line: string): string {
+/** Returns what a terminal shows of a line: a progress bar draws over the line after each bare `"\r"`. */
+function visiblePart(line: string): string {
   const text = line.trimEnd();
-  const drawn = text.slice(text.lastIndexOf("\r") + 1);
-  return bounded(drawn.replaceAll(ANSI_SEQUENCE, ""), LONGEST_LINE).trimEnd();
+  const visible = text.slice(text.lastIndexOf("\r") + 1);
+  return bounded(visible.replaceAll(ANSI_SEQUENCE, ""), LONGEST_LINE).trimEnd();
 }
 
-/** Colours and cursor movements (CSI), and titles and links (OSC). */
+/** The escape sequences for colours and cursor movements (CSI), and for titles and links (OSC). */
 const ANSI_SEQUENCE = new RegExp(
   "\u001b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\u0007\u001b]*(?:\u0007|\u001b\\\\)?)",
   "g",

@@ -1,10 +1,9 @@
 import { signalName } from "./signal_names.ts";
 
 /**
- * How a run ended: with an exit code, by a signal, or at its own deadline.
+ * How a run ended: with an exit code, by a signal, or at its deadline.
  *
- * `signal` is `null` when the run is known to have been killed but not by which
- * signal.
+ * `signal` is `null` if the number of the signal is unknown.
  *
  * @example
  * ```ts
@@ -20,7 +19,7 @@ import { signalName } from "./signal_names.ts";
  *       return "out of time";
  *   }
  * }
- * console.log(describe({ kind: "exited", code: 0 }));
+ * console.log(describe({ kind: "exited", code: 0 })); // code 0
  * ```
  */
 export type Outcome =
@@ -28,22 +27,22 @@ export type Outcome =
   | { readonly kind: "signalled"; readonly signal: number | null }
   | { readonly kind: "timed-out" };
 
-/** The outcome of a run that exited with `code`. */
+/** Returns the outcome of a run that exited with `code`. */
 export function exited(code: number): Outcome {
   return Object.freeze({ kind: "exited", code });
 }
 
-/** The outcome of a run that a signal ended; `null` when its number is unknown. */
+/** Returns the outcome of a run that was killed by a signal; `null` if its number is unknown. */
 export function signalled(signal: number | null): Outcome {
   return Object.freeze({ kind: "signalled", signal });
 }
 
-/** The outcome of a run that reached its own deadline. */
+/** Returns the outcome of a run that reached its deadline. */
 export function timedOut(): Outcome {
   return Object.freeze({ kind: "timed-out" });
 }
 
-/** Whether a run that ended so was a success, where these exit codes count as one. */
+/** Tests whether an outcome is a success: an exit with one of `okCodes`. */
 export function isSuccess(
   outcome: Outcome,
   okCodes: readonly number[],
@@ -51,8 +50,8 @@ export function isSuccess(
   return outcome.kind === "exited" && okCodes.includes(outcome.code);
 }
 
-/** How a run ended, in words that complete a sentence about it. */
-export function endingOf(outcome: Outcome): string {
+/** Describes an outcome by a verb phrase such as "exited with code 1". */
+export function describeOutcome(outcome: Outcome): string {
   switch (outcome.kind) {
     case "exited":
       return `exited with code ${outcome.code}`;

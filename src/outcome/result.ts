@@ -1,6 +1,6 @@
 import { counted, INSPECT, shownText } from "./inspect.ts";
 import { quotedCommandLine } from "./message_text.ts";
-import { endingOf, isSuccess, type Outcome } from "./outcome.ts";
+import { describeOutcome, isSuccess, type Outcome } from "./outcome.ts";
 import {
   ExitError,
   type FinishedRun,
@@ -8,19 +8,19 @@ import {
   TimeoutError,
 } from "./run_errors.ts";
 
-/** What a {@linkcode ProcessResult} is made of; for those who write a runner of their own. */
+/** Fields of a {@linkcode ProcessResult}, for a runner of your own that creates results. */
 export interface ProcessResultFields<T extends string | Uint8Array> {
   /** The program that ran, as given to the command. */
   program: string;
   /**
-   * The arguments it was given, for the messages of errors.
+   * The arguments of the program, for the messages of errors.
    *
    * @default {[]}
    */
   args?: readonly string[];
-  /** All of stdout, verbatim. */
+  /** The captured stdout, unchanged. */
   stdout: T;
-  /** All of stderr, verbatim. */
+  /** The captured stderr, unchanged. */
   stderr: string;
   /** How the run ended. */
   outcome: Outcome;
@@ -31,59 +31,61 @@ export interface ProcessResultFields<T extends string | Uint8Array> {
    */
   okCodes?: readonly number[];
   /**
-   * The streams that output is missing from, because it was more than the command's
-   * `outputBuffer` keeps or a pipe had to be cut; `true` for both.
+   * The streams whose output is incomplete, because the command's `outputBuffer` dropped
+   * some of it or because the pipe was closed before its end. `true` means both streams.
    *
    * @default {false}
    */
   truncated?: boolean | readonly OutputStream[];
   /**
-   * The deadline the command had set, in milliseconds, or `null` for none.
+   * The timeout of the command in milliseconds, or `null` if it had none.
    *
    * @default {null}
    */
   configuredTimeout?: number | null;
   /**
-   * How long the run took, in milliseconds.
+   * The duration of the run in milliseconds.
    *
    * @default {0}
    */
   duration?: number;
   /**
-   * What line handlers threw and tees failed with, in the order in which it happened.
+   * The errors of line handlers and tees, in the order in which they happened.
    *
    * @default {[]}
    */
   handlerErrors?: readonly unknown[];
 }
 
-/** One of the two streams that a program prints to. */
+/** One of the two output streams of a program. */
 export type OutputStream = "stdout" | "stderr";
 
-/** What an error about a result carries; set by {@linkcode ProcessResult} itself. */
+// The following functions need private fields of ProcessResult. Its static block assigns them.
+
+/** Returns the fields that an error about a result needs. */
 export let finishedRunOf: (
   result: ProcessResult<string | Uint8Array>,
 ) => Required<FinishedRun>;
 
-/** An error that a line handler threw, and the run whose handler it was. */
+/** An error that a line handler threw, and the command line of its run. */
 export interface HandlerFailure {
   readonly program: string;
   readonly args: readonly string[];
   readonly error: unknown;
 }
 
-/** What line handlers threw, without the failures of tees; set by {@linkcode ProcessResult} itself. */
+/** Returns the errors of line handlers, without those of tees. */
 export let handlerFailuresOf: (
   result: ProcessResult<string | Uint8Array>,
 ) => readonly HandlerFailure[];
 
-/** Says which of a result's `handlerErrors` line handlers threw; set by {@linkcode ProcessResult} itself. */
+/** Sets which of a result's `handlerErrors` line handlers threw. */
 export let setHandlerFailures: (
   result: ProcessResult<string | Uint8Array>,
   failures: readonly HandlerFailure[],
 ) => void;
 
-/** The streams that output is missing from; set by {@linkcode ProcessResult} itself. */
+/** Returns the streams whose output is incomplete. */
 export let truncatedStreamsOf: (
   result: ProcessResult<string | Uint8Array>,
 ) => readonly OutputStream[];
@@ -98,10 +100,10 @@ const BOTH_STREAMS: readonly OutputStream[] = Object.freeze([
 ]);
 
 /**
- * What came back from a run that was started and ended: whatever its exit code.
+ * Holds the outcome and the output of a finished run, whatever its exit code.
  *
- * Two results are deep-equal when what they say is equal; how long the run took
- * and what handlers threw are behind methods so that they take no part in it.
+ * Results of equal outcome and output are deeply equal. The duration and the errors of
+ * handlers do not count: they are methods, which a deep comparison does not call.
  *
  * @example
  * ```ts
@@ -132,28 +134,31 @@ export class ProcessResult<T extends string | Uint8Array> {
     });
   }
 
-  /** The program that ran, as given to the command. */
+  /** The program, as given to the command. */
   readonly program: string;
-  /** All of stdout, verbatim: no newline is added, removed or rewritten. */
+  /** The captured stdout. No newline is added, removed or translated. */
   readonly stdout: T;
-  /** All of stderr, verbatim. */
+  /** The captured stderr. No newline is added, removed or translated. */
   readonly stderr: string;
   /** How the run ended. */
   readonly outcome: Outcome;
   /** The exit codes that count as success. */
   readonly okCodes: readonly number[];
-  /** Whether output is missing: it was more than the command's `outputBuffer` keeps, or a pipe had to be cut. */
+  /**
+   * Whether output is missing: the command's `outputBuffer` dropped some of it, or a pipe
+   * was closed before its end, for example because a background process held it open.
+   */
   readonly truncated: boolean;
-  /** The deadline the command had set, in milliseconds, or `null` for none. */
+  /** The timeout of the command in milliseconds, or `null` if it had none. */
   readonly configuredTimeout: number | null;
   readonly #truncatedStreams: readonly OutputStream[];
   readonly #duration: number;
   readonly #handlerErrors: readonly unknown[];
-  /** `null` if every one of the errors is a handler's. */
+  /** `null` if all of `#handlerErrors` are errors of line handlers. */
   #handlerFailures: readonly HandlerFailure[] | null = null;
   readonly #args: readonly string[];
 
-  /** Makes a result; only a runner needs to. */
+  /** Creates a result. Only a runner needs this. */
   constructor(fields: ProcessResultFields<T>) {
     this.program = fields.program;
     this.stdout = fields.stdout;
@@ -172,52 +177,52 @@ export class ProcessResult<T extends string | Uint8Array> {
     Object.freeze(this);
   }
 
-  /** The exit code, or `null` when a signal or the deadline ended the run. */
+  /** The exit code, or `null` if the run was killed by a signal or timed out. */
   get code(): number | null {
     return this.outcome.kind === "exited" ? this.outcome.code : null;
   }
 
-  /** The number of the signal that ended the run, or `null` when none did or it is unknown. */
+  /** The number of the signal that killed the run, or `null` if there was none or it is unknown. */
   get signal(): number | null {
     return this.outcome.kind === "signalled" ? this.outcome.signal : null;
   }
 
-  /** Whether the run reached its own deadline. */
+  /** Whether the run reached its deadline. */
   get timedOut(): boolean {
     return this.outcome.kind === "timed-out";
   }
 
-  /** Whether the run ended with one of {@linkcode ProcessResult.okCodes}. */
+  /** Whether the run exited with one of {@linkcode ProcessResult.okCodes}. */
   get success(): boolean {
     return isSuccess(this.outcome, this.okCodes);
   }
 
-  /** How long the run took by the wall clock, in milliseconds; 0 for a scripted or replayed result. */
+  /** Returns the duration of the run in milliseconds. It is 0 for a scripted or replayed run. */
   duration(): number {
     return this.#duration;
   }
 
-  /** What line handlers threw or rejected with, in the order it happened. */
+  /** Returns the errors of line handlers and tees, in the order in which they happened. */
   handlerErrors(): readonly unknown[] {
     return this.#handlerErrors;
   }
 
-  /** stdout, then stderr, as text. */
+  /** The text of stdout followed by the text of stderr. The two are not interleaved. */
   get combined(): string {
     return this.#stdoutText() + this.stderr;
   }
 
-  /** stderr if it says anything, else stdout, as text: what to show when a run went wrong. */
+  /** The text to show after a failure: stderr, or stdout if stderr is blank. */
   get diagnostic(): string {
     return this.stderr.trim() === "" ? this.#stdoutText() : this.stderr;
   }
 
   /**
-   * Returns this result if the run succeeded.
+   * Returns this result if the run succeeded, and throws otherwise.
    *
-   * @throws {ExitError} if it exited with another code
-   * @throws {SignalledError} if a signal ended it
-   * @throws {TimeoutError} if it reached its deadline
+   * @throws {ExitError} if the exit code is not among {@linkcode ProcessResult.okCodes}
+   * @throws {SignalledError} if the run was killed by a signal
+   * @throws {TimeoutError} if the run reached its deadline
    */
   ensureSuccess(): this {
     if (this.success) return this;
@@ -231,7 +236,7 @@ export class ProcessResult<T extends string | Uint8Array> {
     }
   }
 
-  /** The result in one line: the command line, how it ended, and the beginning of each output. */
+  /** Returns one line: the command line, the outcome, and the beginning of each output. */
   toString(): string {
     const { outcome, stdout } = this;
     const line = quotedCommandLine(this.program, this.#args);
@@ -239,7 +244,7 @@ export class ProcessResult<T extends string | Uint8Array> {
       ? shownText(stdout)
       : `${stdout.length} bytes`;
     const notes = [
-      `${line} ${endingOf(outcome)} in ${Math.round(this.#duration)} ms`,
+      `${line} ${describeOutcome(outcome)} in ${Math.round(this.#duration)} ms`,
       `stdout: ${output}`,
       `stderr: ${shownText(this.stderr)}`,
       this.truncated ? "output is missing" : "",
@@ -250,7 +255,7 @@ export class ProcessResult<T extends string | Uint8Array> {
     return notes.filter((note) => note !== "").join("; ");
   }
 
-  /** What `console.log` prints; see {@linkcode ProcessResult.toString}. */
+  /** Returns what `console.log` prints; see {@linkcode ProcessResult.toString}. */
   [INSPECT](): string {
     return `ProcessResult { ${this} }`;
   }

@@ -1,32 +1,32 @@
 import { ProcessKitError } from "./base_error.ts";
 import { messageOf, outputTail, quotedCommandLine } from "./message_text.ts";
-import { endingOf } from "./outcome.ts";
+import { describeOutcome } from "./outcome.ts";
 
-/** What the errors about a finished run carry: the command line and all output. */
+/** The command line and the output of a finished run, for a {@linkcode FinishedRunError}. */
 export interface FinishedRun {
-  /** The program that ran. */
+  /** The program. */
   program: string;
   /**
-   * The arguments it was given, for the command line in the message.
+   * The arguments of the program, for the command line in the message.
    *
    * @default {[]}
    */
   args?: readonly string[];
-  /** All of its stdout: text, or bytes for `outputBytes`. */
+  /** The captured stdout: text, or bytes after `outputBytes`. */
   stdout: string | Uint8Array;
-  /** All of its stderr. */
+  /** The captured stderr. */
   stderr: string;
 }
 
 /**
- * The base of the errors about a run that has ended. The message has the command line
- * and up to the last 20 lines of stderr, or of stdout if stderr is empty.
+ * The base class of the errors about a finished run. The message has the command line
+ * and up to the last 20 lines of stderr, or of stdout if stderr is blank.
  */
 export abstract class FinishedRunError extends ProcessKitError {
-  // Accessors, so that printing the error does not print all output.
+  // Read by accessors: console.log prints the fields of an error, and the output can be long.
   readonly #run: FinishedRun;
 
-  /** Makes the error; `ending` completes the sentence "`command line` …". */
+  /** Creates the error; `ending` completes the sentence "`command line` …", and `advice` is its second line. */
   constructor(run: FinishedRun, ending: string, advice: string = "") {
     const tail = outputTail(run.stderr, run.stdout);
     super(
@@ -42,28 +42,28 @@ export abstract class FinishedRunError extends ProcessKitError {
     this.#run = run;
   }
 
-  /** All of stdout up to the end of the run: text, or bytes for `outputBytes`. */
+  /** The captured stdout: text, or bytes after `outputBytes`. */
   get stdout(): string | Uint8Array {
     return this.#run.stdout;
   }
 
-  /** All of stderr up to the end of the run. */
+  /** The captured stderr. */
   get stderr(): string {
     return this.#run.stderr;
   }
 }
 
 /**
- * The run exited with a code that does not count as success. The message has the command
- * line and up to the last 20 lines of stderr, or of stdout if stderr is empty.
+ * Thrown when a run exits with a code that does not count as success. The message has the
+ * command line and up to the last 20 lines of stderr, or of stdout if stderr is blank.
  */
 export class ExitError extends FinishedRunError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "exit" as const;
   /** The exit code. */
   readonly code: number;
 
-  /** Makes the error for a run that exited with `code`. */
+  /** Creates the error for a run that exited with `code`. */
   constructor(run: FinishedRun, code: number) {
     super(
       run,
@@ -77,20 +77,20 @@ export class ExitError extends FinishedRunError {
 }
 
 /**
- * A signal ended the run. The message has the command line, the signal's name and up to
- * the last 20 lines of stderr, or of stdout if stderr is empty.
+ * Thrown when a run was killed by a signal. The message has the command line, the name of the
+ * signal, and up to the last 20 lines of stderr, or of stdout if stderr is blank.
  */
 export class SignalledError extends FinishedRunError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "signalled" as const;
-  /** The signal's number, or `null` if it is unknown. */
+  /** The number of the signal, or `null` if it is unknown. */
   readonly signal: number | null;
 
-  /** Makes the error for a run that was killed by `signal`. */
+  /** Creates the error for a run that was killed by `signal`. */
   constructor(run: FinishedRun, signal: number | null) {
     super(
       run,
-      endingOf({ kind: "signalled", signal }),
+      describeOutcome({ kind: "signalled", signal }),
       signal === SIGPIPE ? SIGPIPE_ADVICE : "",
     );
     this.signal = signal;
@@ -98,16 +98,16 @@ export class SignalledError extends FinishedRunError {
 }
 
 /**
- * The run reached the deadline that its own command set. The message has the command
- * line and up to the last 20 lines of stderr, or of stdout if stderr is empty.
+ * Thrown when a run reached the deadline of its command or its pipeline. The message has the
+ * command line and up to the last 20 lines of stderr, or of stdout if stderr is blank.
  */
 export class TimeoutError extends FinishedRunError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "timeout" as const;
-  /** The deadline, in milliseconds; `null` when a recorded timeout is replayed by a command without one. */
+  /** The timeout in milliseconds, or `null` if a command without a timeout replays a recorded one. */
   readonly timeout: number | null;
 
-  /** Makes the error for a run whose deadline was `timeout` milliseconds. */
+  /** Creates the error for a run whose timeout was `timeout` milliseconds. */
   constructor(run: FinishedRun, timeout: number | null) {
     super(
       run,
@@ -118,14 +118,14 @@ export class TimeoutError extends FinishedRunError {
 }
 
 /**
- * A line handler threw or rejected. The run itself succeeded, and all its output was
- * captured; the handler was not called again. `cause` is what the handler threw.
+ * Thrown after a run whose line handler threw or rejected. The run itself completed, and its
+ * output was captured. The handler was not called again. `cause` is what the handler threw.
  */
 export class HandlerError extends ProcessKitError {
-  /** Tells this class in a `switch`. */
+  /** Identifies this class in a `switch`. */
   override readonly kind = "handler" as const;
 
-  /** Makes the error for a run whose handler threw `cause`. */
+  /** Creates the error for a run whose handler threw `cause`. */
   constructor(
     run: Pick<FinishedRun, "program" | "args">,
     cause: unknown,
@@ -140,7 +140,7 @@ export class HandlerError extends ProcessKitError {
 }
 
 const SIGPIPE = 13;
-/** What a shell exits with when SIGPIPE has killed what it ran. */
+/** The exit code of a shell whose command was killed by SIGPIPE. */
 const SIGPIPE_IN_SHELL = 128 + SIGPIPE;
 const SIGPIPE_ADVICE =
   "The next stage of the pipeline, or another reader of its output, stopped reading; " +

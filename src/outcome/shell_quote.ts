@@ -1,10 +1,10 @@
-/** Quotes a program and its arguments as a POSIX shell would read them back. For display only. */
+/** Joins words into a command line that a POSIX shell would split into the same words. For display only. */
 export function shellQuote(words: readonly string[]): string {
   return words.map(quoteWord).join(" ");
 }
 
 function quoteWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  // Inside single quotes a shell reads everything as it is; only the quote itself has to step outside.
+  // Within single quotes, a shell takes every character literally except the quote, which has to be outside of them.
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

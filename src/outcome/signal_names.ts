@@ -1,4 +1,4 @@
-/** The numbers that POSIX systems agree on. */
+/** The signals whose numbers are the same on all POSIX systems. */
 const COMMON: Readonly<Record<number, string>> = {
   1: "SIGHUP",
   2: "SIGINT",
@@ -16,14 +16,14 @@ const COMMON: Readonly<Record<number, string>> = {
 
 let nameOnHost: (signal: number) => string | null = () => null;
 
-/** Sets the source of this host's own signal names; the runtime layer calls it. */
+/** Sets the function that looks up signal names of this host. The runtime layer calls it. */
 export function provideSignalNames(
   name: (signal: number) => string | null,
 ): void {
   nameOnHost = name;
 }
 
-/** A signal for a message: `SIGTERM (15)`, or `signal 40` if the number has no name here. */
+/** Formats a signal for a message: `SIGTERM (15)`, or `signal 40` if the number has no known name. */
 export function signalName(signal: number): string {
   const name = COMMON[signal] ?? nameOnHost(signal);
   return name === null ? `signal ${signal}` : `${name} (${signal})`;

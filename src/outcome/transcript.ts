@@ -1,46 +1,46 @@
 import type { Outcome } from "./outcome.ts";
 import type { OutputStream } from "./result.ts";
 
-/** All that came on one stream of a run, whatever was kept of it for anybody else. */
+/** All output of one stream of a run, regardless of what `outputBuffer` or a consumer kept of it. */
 export interface StreamTranscript {
   readonly bytes: Uint8Array;
-  /** What turns the bytes into text: a `TextDecoder` label. */
+  /** The encoding of the text: a `TextDecoder` label. */
   readonly encoding: string;
-  /** Which part of the bytes came when, in the order in which they came. */
+  /** The pieces in which the bytes were read, in order. */
   readonly pieces: readonly TimedPiece[];
 }
 
-/** Some bytes that came together. */
+/** A number of bytes that were read at once. */
 export interface TimedPiece {
-  /** When they came, in milliseconds from the start of the run. */
+  /** When they were read, in milliseconds from the start of the run. */
   readonly at: number;
-  /** How many bytes they were. */
+  /** The number of bytes. */
   readonly length: number;
 }
 
-/** What a run came to, with all of its output. */
+/** The outcome and all output of a run, as a recorder needs them. */
 export interface RunTranscript {
   readonly outcome: Outcome;
-  /** `null` where it was not captured. */
+  /** `null` if the stream was not captured. */
   readonly stdout: StreamTranscript | null;
-  /** `null` where it was not captured. */
+  /** `null` if the stream was not captured. */
   readonly stderr: StreamTranscript | null;
-  /** The streams whose pipe had to be cut. */
+  /** The streams whose pipe was closed before its end. */
   readonly truncated: readonly OutputStream[];
-  /** Whether stdout was wanted as bytes. */
+  /** Whether the caller consumed stdout as bytes. */
   readonly isBytes: boolean;
-  /** When it ended, in milliseconds from its start. */
+  /** When the run ended, in milliseconds from its start. */
   readonly end: number;
 }
 
 const transcripts = new WeakMap<object, RunTranscript>();
 
-/** Keeps what a run came to beside its result. */
+/** Attaches a transcript to the result of a run. */
 export function setTranscript(result: object, transcript: RunTranscript): void {
   transcripts.set(result, transcript);
 }
 
-/** What {@linkcode setTranscript} kept, or `null`. */
+/** Returns the transcript that {@linkcode setTranscript} attached to a result, or `null`. */
 export function transcriptOf(result: object): RunTranscript | null {
   return transcripts.get(result) ?? null;
 }

@@ -1,4 +1,4 @@
-import { type Command, connectedTo, specOf } from "../command/command.ts";
+import { type Command, specOf, withConnection } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import { stdinFrom } from "../command/stdin.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
@@ -78,7 +78,7 @@ function connectedStages(
     let command = stage;
     if (index > 0) command = command.stdin(stdinFrom(connections[index - 1]));
     if (index < connections.length) {
-      command = connectedTo(command, connections[index]);
+      command = withConnection(command, connections[index]);
     }
     for (const signal of cancelOn) command = command.cancelOn(signal);
     return command.cancelOn(deadlineSignal);

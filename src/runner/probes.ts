@@ -11,7 +11,7 @@ import {
 } from "../command/line_match.ts";
 import { NotReadyError } from "../outcome/errors.ts";
 import { messageOf } from "../outcome/message_text.ts";
-import { endingOf } from "../outcome/outcome.ts";
+import { describeOutcome } from "../outcome/outcome.ts";
 import type { Backlog } from "../output/backlog.ts";
 import type { Output } from "../output/output.ts";
 import { runtime } from "../runtime/detect.ts";
@@ -342,7 +342,9 @@ async function exitedError(
   let actualEnding = ending;
   let cause = failure;
   try {
-    if (run.hasExited) actualEnding = `it ${endingOf(run.outcome())}`;
+    if (run.hasExited) {
+      actualEnding = `it ${describeOutcome(run.outcome())}`;
+    }
   } catch (error) {
     actualEnding = `it failed (${messageOf(error)})`;
     cause ??= { cause: error };

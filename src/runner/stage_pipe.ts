@@ -1,6 +1,6 @@
 import type {
-  ConnectionEnd,
   StageConnection,
+  StageReader,
 } from "../command/stage_connection.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { Pipe } from "../runtime/runtime.ts";
@@ -51,7 +51,7 @@ export class StagePipe implements StageConnection {
   /** The descriptor that the next stage reads from, if there is a pipe. */
   #reader: number | null = null;
   /** A descriptor that this connection must close. */
-  #ownedReader: ConnectionEnd | null = null;
+  #ownedReader: StageReader | null = null;
   #isReaderTaken = false;
   #isClosed = false;
   /** The run of the writing stage. */
@@ -91,7 +91,7 @@ export class StagePipe implements StageConnection {
     return pipe?.writer.descriptor ?? null;
   }
 
-  giveReader(end: ConnectionEnd): void {
+  giveReader(end: StageReader): void {
     if (this.#isClosed) return end.close();
     this.#reader = end.descriptor;
     this.#ownedReader = end;

@@ -1,5 +1,5 @@
 /**
- * A guard for cassettes that knows what credentials look like.
+ * Provides {@linkcode secretsGuard}, which refuses to record credentials in a cassette.
  *
  * @example
  * ```ts
@@ -10,7 +10,7 @@
  *   guard: secretsGuard(),
  * });
  * await runner.run(new Command("git", ["--version"]));
- * await runner.save(); // with a credential in it: a CassetteError, "refused"
+ * await runner.save(); // A CassetteError with the reason "refused" if a credential is found.
  * ```
  *
  * @module
@@ -29,7 +29,7 @@ export type {
 export type { Guard, GuardRefusal } from "../cassette/transform/guard.ts";
 export type { OutputStream } from "../outcome/result.ts";
 
-/** What is used of the rules: those of `secretlint`, which come without types of their own. */
+/** The part of a secretlint rule that is used here. The package has no types for it. */
 interface Rule {
   readonly meta: { readonly id: string };
   create(context: RuleContext, options: object): {
@@ -37,6 +37,7 @@ interface Rule {
   };
 }
 
+/** What a rule receives when it is created. */
 interface RuleContext {
   readonly sharedOptions: object;
   createTranslator(): (id: string) => { message: string; messageId: string };
@@ -44,6 +45,7 @@ interface RuleContext {
   ignore(): void;
 }
 
+/** The text that a rule searches. */
 interface RuleSource {
   readonly content: string;
   readonly contentType: "text";
@@ -55,22 +57,22 @@ interface RuleSource {
 }
 
 /**
- * Makes a guard that refuses an entry with what looks like a credential: tokens and keys
- * of AWS, Google Cloud, GitHub, GitLab, npm, OpenAI, Slack, Stripe and others, private
- * keys, passwords in URLs, by the recommended rules of `secretlint`. They are loaded
- * when the first entry is to be kept, and not for a replay.
+ * Creates a guard that refuses an entry that contains a credential, by the recommended rules
+ * of `secretlint`. They find tokens and keys of AWS, Google Cloud, GitHub, GitLab, npm,
+ * OpenAI, Slack, Stripe and others, private keys, and passwords in URLs.
  *
- * What it names is the kind of the credential, by the rule that found it, and never the
- * text. What no rule knows it does not find: it is a net, and no proof.
+ * The error names the rule that found the credential, and does not contain the text. A
+ * credential that no rule describes is not found. The rules are loaded when the first entry
+ * is recorded. A replay does not load them.
  */
 export function secretsGuard(): Guard {
   return async (entry) => {
     for (const [field, text] of textsOf(entry)) {
-      const found = await findIn(text);
-      if (found !== null) {
+      const rule = await matchingRule(text);
+      if (rule !== null) {
         return {
           field,
-          reason: `it looks like a credential, by the rule ${found}`,
+          reason: `it contains a credential, according to the rule ${rule}`,
         } satisfies GuardRefusal;
       }
     }
@@ -78,23 +80,23 @@ export function secretsGuard(): Guard {
   };
 }
 
-/** For all rules: the number of a key of AWS is not secret by itself, and stands beside what is. */
+/** The options of all rules. The ID of an AWS key is not secret, but the secret key usually occurs next to it. */
 const OPTIONS = { enableIDScanRule: true };
 
-/** The texts of an entry that can hold a credential. */
+/** Lists the texts of an entry that can contain a credential, with their fields. */
 function* textsOf(entry: CassetteEntry): Iterable<[CassetteField, string]> {
   yield ["program", entry.program];
   for (const arg of entry.args) yield ["args", arg];
-  // What is told in two words is found when they stand together.
+  // A rule may match two arguments together, such as an option and its value.
   yield ["args", entry.args.join(" ")];
   if (entry.cwd !== null) yield ["cwd", entry.cwd];
   yield ["stdout", entry.stdout];
   if (entry.stdoutBase64 !== undefined) {
     const bytes = Uint8Array.fromBase64(entry.stdoutBase64);
     yield ["stdout", new TextDecoder("latin1").decode(bytes)];
-    // UTF-16 has a NUL beside every letter.
-    const letters = bytes.filter((byte) => byte !== 0);
-    yield ["stdout", new TextDecoder("latin1").decode(letters)];
+    // In UTF-16, each ASCII character is one byte and a NUL byte.
+    const withoutNuls = bytes.filter((byte) => byte !== 0);
+    yield ["stdout", new TextDecoder("latin1").decode(withoutNuls)];
   }
   if (entry.stdout.includes("\0")) {
     yield ["stdout", entry.stdout.replaceAll("\0", "")];
@@ -102,8 +104,8 @@ function* textsOf(entry: CassetteEntry): Iterable<[CassetteField, string]> {
   yield ["stderr", entry.stderr];
 }
 
-/** Which rule finds a credential in the text, or `null`. */
-async function findIn(text: string): Promise<string | null> {
+/** Returns the name of the rule that finds a credential in a text, or `null`. */
+async function matchingRule(text: string): Promise<string | null> {
   if (text === "") return null;
   let found: string | null = null;
   const source: RuleSource = {
@@ -122,7 +124,7 @@ async function findIn(text: string): Promise<string | null> {
       report({ message }) {
         found ??= `${rule.meta.id} (${message.messageId})`;
       },
-      // The text is a program's, and has no say in what is looked for.
+      // A rule calls this for a comment in the text that disables it. The output of a program must not.
       ignore() {},
     }, OPTIONS);
     await file?.(source);

@@ -1,17 +1,17 @@
 import { sleep } from "../runner/sleep.ts";
 
 /**
- * Where a {@linkcode Supervisor} takes the time from: a test has one of its own, by
- * which nobody waits.
+ * Supplies the time to a {@linkcode Supervisor}. A test can pass its own clock, whose
+ * `sleep` returns at once; see {@linkcode Supervisor.withClock}.
  */
 export interface Clock {
-  /** The time, in milliseconds since whenever. It never goes back. */
+  /** Returns the time in milliseconds since any fixed moment. It must never decrease. */
   now(): number;
-  /** Resolves after `ms` milliseconds, or as soon as the signal fires. Never rejects, and leaves nothing behind. */
+  /** Resolves after `ms` milliseconds, or as soon as the signal fires. Must never reject, and must leave no timer or listener. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** The time as it passes. */
+/** The clock of the runtime. */
 export const REAL_CLOCK: Clock = Object.freeze({
   now: () => performance.now(),
   sleep: (ms: number, signal: AbortSignal) => sleep(ms, [signal]),

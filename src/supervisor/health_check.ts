@@ -2,12 +2,12 @@ import { type RunningProcess, runOf } from "../runner/running_process.ts";
 import type { SupervisionPlan } from "./plan.ts";
 
 /**
- * Checks a process again and again. Resolves to `true` when so many checks in a row
- * have failed that it counts as wedged, and to `false` when it has ended, or the signal
+ * Checks a process periodically. Resolves with `true` when as many checks in a row have
+ * failed as the plan allows, and with `false` when the process has exited or the signal
  * fires.
  */
-export async function isWedged(
-  live: RunningProcess,
+export async function becomesUnhealthy(
+  process: RunningProcess,
   { health, clock }: SupervisionPlan,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -15,16 +15,16 @@ export async function isWedged(
   const { check, every, within, failures, startAfter } = health;
   await clock.sleep(startAfter, signal);
   for (let failed = 0; !signal.aborted;) {
-    const overdue = new AbortController();
-    const isWell = await Promise.race([
-      Promise.try(check, live).catch(() => false),
-      clock.sleep(within, AbortSignal.any([signal, overdue.signal]))
+    const answered = new AbortController();
+    const isHealthy = await Promise.race([
+      Promise.try(check, process).catch(() => false),
+      clock.sleep(within, AbortSignal.any([signal, answered.signal]))
         .then(() => false),
     ]);
-    overdue.abort();
-    // A check may well fail because of that.
-    if (signal.aborted || runOf(live).hasExited) break;
-    failed = isWell ? 0 : failed + 1;
+    answered.abort();
+    // After the exit, a failed check says nothing about the process.
+    if (signal.aborted || runOf(process).hasExited) break;
+    failed = isHealthy ? 0 : failed + 1;
     if (failed >= failures) return true;
     await clock.sleep(every, signal);
   }

@@ -4,45 +4,47 @@ import type { ProcessRunner } from "../runner/process_runner.ts";
 import type { RunningProcess } from "../runner/running_process.ts";
 import { type Clock, REAL_CLOCK } from "./clock.ts";
 
-/** After which ends a supervised program is started again: after a crash, after any, or after none. */
+/** When a supervised program is restarted: after a crash, after every exit, or never. */
 export type RestartPolicy = "on-crash" | "always" | "never";
 
 /**
- * Whether a supervised program is well; a check that throws says no. Its stdout is taken,
- * for the result: a check asks by the network, a file, what the process uses.
+ * Returns whether a supervised program is healthy. A check that throws or rejects has failed.
+ *
+ * A check cannot read stdout, which the supervisor consumes for the result. It can, for
+ * example, send a request, look for a file, or read the resource usage of the process.
  */
 export type HealthCheck = (
   process: RunningProcess,
 ) => boolean | Promise<boolean>;
 
-/** How a {@linkcode HealthCheck} is gone about. */
+/** Options of {@linkcode Supervisor.healthCheck}. */
 export interface HealthCheckOptions {
-  /** How long to wait before each check, in milliseconds. */
+  /** The time from the end of a check to the start of the next, in milliseconds. */
   every: number;
   /**
-   * How long a check may take, in milliseconds; one that takes longer has failed.
+   * The timeout of a check in milliseconds. A check that takes longer has failed.
    *
    * @default {every}
    */
   within?: number;
   /**
-   * How many checks have to fail, one after the other, for the program to be ended.
+   * The number of checks in a row that must fail before the program is stopped.
    *
    * @default {3}
    */
   failures?: number;
   /**
-   * How long to wait before the first check, in milliseconds.
+   * The time before the first check, in milliseconds.
    *
    * @default {every}
    */
   startAfter?: number;
 }
 
-/** All that a supervisor knows, as plain data. Durations are milliseconds. */
+/** The settings of a supervisor, as plain data. Durations are in milliseconds. */
 export interface SupervisionPlan {
   readonly command: Command;
-  /** `null` for the runner behind a command's own verbs. */
+  /** `null` for the runner of the command's own verbs. */
   readonly runner: ProcessRunner | null;
   readonly restart: RestartPolicy;
   readonly maxRestarts: number;
@@ -50,7 +52,7 @@ export interface SupervisionPlan {
   readonly maxBackoff: number;
   readonly jitter: number;
   readonly resetAfter: number;
-  /** 0 for no such pauses. */
+  /** 0 disables storm pauses. */
   readonly stormPause: number;
   readonly failureThreshold: number;
   readonly failureDecay: number;
@@ -66,7 +68,7 @@ export interface SupervisionPlan {
   readonly random: () => number;
 }
 
-/** What a supervisor does unless it is told otherwise. */
+/** The settings of a new supervisor. */
 export const DEFAULTS: Omit<SupervisionPlan, "command"> = Object.freeze({
   runner: null,
   restart: "on-crash",

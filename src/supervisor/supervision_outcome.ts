@@ -2,13 +2,15 @@ import type { AnyProcessKitError } from "../outcome/any_error.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 
 /**
- * Why a supervision ended:
+ * The reason why a supervision ended:
  *
- * - `"stopped"`: by `stop`
- * - `"stop-when"`: `stopWhen` was true for the result
- * - `"policy"`: `restart` says so: a success, or any end with `"never"`
- * - `"gave-up"`: `giveUpWhen` was true for the crash
- * - `"max-restarts"`: it crashed, or ended, once more than `maxRestarts` allows
+ * - `"stopped"`: `stop` was called.
+ * - `"stop-when"`: `stopWhen` returned `true` for the result.
+ * - `"policy"`: the restart policy allows no restart: after a success with `"on-crash"`, or
+ *   after any exit with `"never"`.
+ * - `"gave-up"`: `giveUpWhen` returned `true` for the error of a crash.
+ * - `"max-restarts"`: the program would have to be restarted more often than `maxRestarts`
+ *   allows.
  */
 export type SupervisionStopReason =
   | "stopped"
@@ -17,26 +19,27 @@ export type SupervisionStopReason =
   | "gave-up"
   | "max-restarts";
 
-/** What came of a supervision. */
+/** The outcome of a supervision. */
 export interface SupervisionOutcome {
-  /** Why it ended. */
+  /** Why the supervision ended. */
   readonly reason: SupervisionStopReason;
-  /** What came of the last run; `null` if it was never started. */
+  /** The result of the last run, or `null` if the run was not started or failed without a result. */
   readonly result: ProcessResult<string> | null;
   /**
-   * What the last run failed with beyond its result: it could not be started, or its
-   * health check failed (`NotReadyError`). `null` otherwise.
+   * The error of the last run, or `null`. It is set if the run failed without a result, for
+   * example because the program could not be started. It is a `NotReadyError` if the health
+   * check failed; `result` is then set, too.
    */
   readonly error: AnyProcessKitError | null;
-  /** How many times the program was started again. */
+  /** The number of restarts. */
   readonly restarts: number;
-  /** How many times a storm of crashes was paused for. */
+  /** The number of storm pauses. */
   readonly stormPauses: number;
-  /** How many times the program was ended because its health check failed. */
+  /** The number of times the program was stopped because its health check failed. */
   readonly livenessKills: number;
 }
 
-/** What a supervised program is doing. */
+/** The state of a supervision. */
 export type SupervisionState =
   | "starting"
   | "running"
@@ -45,16 +48,16 @@ export type SupervisionState =
   | "stopping"
   | "ended";
 
-/** How a supervision stands. */
+/** A snapshot of a supervision. */
 export interface SupervisionStatus {
-  /** What the program is doing. */
+  /** The state of the supervision. */
   readonly state: SupervisionState;
-  /** The number of its process; `null` where there is none just now, or at all. */
+  /** The process ID of the program, or `null` if it is not running or is simulated. */
   readonly pid: number | null;
-  /** How many times it was started again. */
+  /** The number of restarts. */
   readonly restarts: number;
-  /** How many times a storm of crashes was paused for. */
+  /** The number of storm pauses. */
   readonly stormPauses: number;
-  /** How many times it was ended because its health check failed. */
+  /** The number of times the program was stopped because its health check failed. */
   readonly livenessKills: number;
 }

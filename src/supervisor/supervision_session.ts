@@ -1,4 +1,3 @@
-import { counted, INSPECT } from "../outcome/inspect.ts";
 import { checkMilliseconds } from "../command/checks.ts";
 import { type Command, specOf } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
@@ -12,6 +11,7 @@ import {
   NotReadyError,
   UnsupportedError,
 } from "../outcome/errors.ts";
+import { counted, INSPECT } from "../outcome/inspect.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { isLimited } from "../output/buffer_limits.ts";
 import {
@@ -22,7 +22,7 @@ import { throwIfCancelled } from "../runner/run_limits.ts";
 import { type RunningProcess, runOf } from "../runner/running_process.ts";
 import { Backoff } from "./backoff.ts";
 import { FailureStorm } from "./failure_storm.ts";
-import { isWedged } from "./health_check.ts";
+import { becomesUnhealthy } from "./health_check.ts";
 import type { SupervisionPlan } from "./plan.ts";
 import type {
   SupervisionOutcome,
@@ -31,29 +31,29 @@ import type {
   SupervisionStopReason,
 } from "./supervision_outcome.ts";
 
-/** Makes a session, which begins at once; set by {@linkcode SupervisionSession} itself. */
-export let superviseBy: (plan: SupervisionPlan) => SupervisionSession;
+/** Starts a supervision. Assigned in the static block of {@linkcode SupervisionSession}, whose constructor is private. */
+export let startSession: (plan: SupervisionPlan) => SupervisionSession;
 
-/** What one run came to. */
-interface RunEnd {
+/** What the supervisor knows about a completed run. */
+interface CompletedRun {
   readonly result: ProcessResult<string> | null;
-  /** What it failed with beyond that. */
+  /** The error that the outcome of the supervision reports, or `null`. */
   readonly error: AnyProcessKitError | null;
-  /** What it is a crash by; `null` for none. */
+  /** The error for `giveUpWhen` if the run is a crash, or `null`. */
   readonly failure: unknown;
   /** In milliseconds. */
-  readonly lasted: number;
+  readonly duration: number;
 }
 
-/** How long a start that was given up may take to notice. */
-const PATIENCE_TO_START_MS = 1000;
+/** How long a start may take to react to its abort signal before it is abandoned. */
+const START_ABORT_TIMEOUT_MS = 1000;
 
-/** How much of each stream is kept of a run that may last for months. */
-const KEPT_BYTES = 2 ** 20;
+/** How much of each output stream is kept by default: a supervised program can run for months. */
+const MAX_KEPT_BYTES = 2 ** 20;
 
 /**
- * A supervision that is under way. Disposing it ends the program, and the
- * supervision with it.
+ * Controls a supervision while it runs. Disposing it kills the program and everything it
+ * started, and ends the supervision.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ const KEPT_BYTES = 2 ** 20;
  */
 export class SupervisionSession implements AsyncDisposable {
   static {
-    superviseBy = (plan) => new SupervisionSession(plan);
+    startSession = (plan) => new SupervisionSession(plan);
   }
 
   readonly #plan: SupervisionPlan;
@@ -75,31 +75,31 @@ export class SupervisionSession implements AsyncDisposable {
   readonly #backoff: Backoff;
   readonly #storm: FailureStorm;
   readonly #outcome: Promise<SupervisionOutcome>;
-  /** Fires when nothing is to be waited for any more. */
-  readonly #wake = new AbortController();
-  readonly #onAbort = () => this.#wake.abort();
+  /** Cancels a pending start or delay when the supervision is stopped or aborted. */
+  readonly #cancelWait = new AbortController();
+  readonly #onAbort = () => this.#cancelWait.abort();
   #state: SupervisionState = "starting";
   #process: RunningProcess | null = null;
   #restarts = 0;
   #stormPauses = 0;
   #livenessKills = 0;
-  /** How long the program has to end by itself, in milliseconds, once it was to stop. */
+  /** The grace of `stop` in milliseconds, or `null` before `stop` is called. */
   #grace: number | null = null;
 
   private constructor(plan: SupervisionPlan) {
     this.#plan = plan;
-    this.#command = supervised(plan);
+    this.#command = supervisedCommand(plan);
     this.#backoff = new Backoff(plan);
     this.#storm = new FailureStorm(plan);
     for (const signal of specOf(this.#command).cancelOn) {
       signal.addEventListener("abort", this.#onAbort);
     }
-    this.#outcome = this.#supervise().finally(() => this.#end());
-    // Whoever waits still sees it; until then it is nobody's fault.
+    this.#outcome = this.#supervise().finally(() => this.#finish());
+    // Without this, a failure before the caller waits would be an unhandled rejection.
     this.#outcome.catch(() => {});
   }
 
-  /** How it stands. */
+  /** Returns a snapshot: the state, the process ID and the counts. */
   status(): SupervisionStatus {
     return Object.freeze({
       state: this.#state,
@@ -109,45 +109,48 @@ export class SupervisionSession implements AsyncDisposable {
   }
 
   /**
-   * Waits for the end.
+   * Waits for the end of the supervision and returns its outcome.
    *
-   * @throws {CancelledError} if an abort signal of the supervisor, or of the command, fired
-   * @throws {NotFoundError} if the program was not there to begin with
-   * @throws what starting it again could not mend: {@linkcode UnsupportedError}, a cassette that has no such recording
+   * @throws {CancelledError} if an abort signal of the supervisor or of the command fired
+   * @throws {NotFoundError} if the program does not exist at the first start
+   * @throws {UnsupportedError} if the runner cannot start the command
+   * @throws {CassetteMissError} if a replay has no recorded run for the command
+   * @throws what `stopWhen` or `giveUpWhen` threw
    */
   async wait(): Promise<SupervisionOutcome> {
     return await this.#outcome;
   }
 
   /**
-   * Ends the program, if it is there: SIGTERM to it and all it started, `grace`
-   * milliseconds to go by themselves, and SIGKILL to who is left; and the supervision
-   * with it. A second call may shorten the grace.
+   * Stops the program and ends the supervision. Sends SIGTERM to the program and everything
+   * it started, waits up to `grace` milliseconds, and then sends SIGKILL to any process that
+   * is left. With 0, SIGKILL is sent at once. A second call can shorten the grace.
    *
-   * @throws {RangeError} if the grace is negative or too long for a timer; and what {@linkcode SupervisionSession.wait} throws
+   * @throws {RangeError} if `grace` is negative or too long for a timer
+   * @throws what {@linkcode SupervisionSession.wait} throws
    */
   async stop(grace: number): Promise<SupervisionOutcome> {
     checkMilliseconds("stop", grace);
     this.#grace = Math.min(grace, this.#grace ?? Infinity);
     if (this.#state !== "ended") this.#state = "stopping";
-    this.#wake.abort();
-    this.#shutDown();
+    this.#cancelWait.abort();
+    this.#shutDownProcess();
     return await this.#outcome;
   }
 
-  /** The command, what it is doing, and how often it was started again, in one line. */
+  /** Returns one line: the command, the state and the number of restarts. */
   toString(): string {
     return `${this.#plan.command}, ${this.#state}, ${
       counted(this.#restarts, "restart")
     }`;
   }
 
-  /** What `console.log` prints; see {@linkcode SupervisionSession.toString}. */
+  /** Returns what `console.log` prints; see {@linkcode SupervisionSession.toString}. */
   [INSPECT](): string {
     return `SupervisionSession { ${this} }`;
   }
 
-  /** Ends the program at once, and the supervision with it. Never rejects. */
+  /** Kills the program and everything it started, and ends the supervision. Never rejects. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop(0).catch(() => {});
   }
@@ -170,18 +173,18 @@ export class SupervisionSession implements AsyncDisposable {
 
   async #supervise(): Promise<SupervisionOutcome> {
     for (;; this.#restarts++) {
-      const end = await this.#run();
-      const reason = await this.#reasonToStop(end) ?? await this.#pause(end);
+      const run = await this.#runOnce();
+      const reason = await this.#stopReason(run) ?? await this.#pause(run);
       if (reason !== null) {
-        const { result, error } = end;
+        const { result, error } = run;
         return Object.freeze({ reason, result, error, ...this.#counts });
       }
     }
   }
 
-  /** Asks those who may say that it is not started again, in the order in which they count. */
-  async #reasonToStop(
-    { result, error, failure }: RunEnd,
+  /** Returns why the supervision ends after a run, or `null`. The first condition that applies counts. */
+  async #stopReason(
+    { result, error, failure }: CompletedRun,
   ): Promise<SupervisionStopReason | null> {
     const { restart, maxRestarts, stopWhen, giveUpWhen } = this.#plan;
     throwIfCancelled(specOf(this.#command));
@@ -197,55 +200,56 @@ export class SupervisionSession implements AsyncDisposable {
     return this.#restarts >= maxRestarts ? "max-restarts" : null;
   }
 
-  /** Waits before the program is started again; why it is not to be after all. */
-  async #pause({ failure, lasted }: RunEnd): Promise<"stopped" | null> {
+  /** Waits before a restart. Returns `"stopped"` if `stop` was called meanwhile. */
+  async #pause({ failure, duration }: CompletedRun): Promise<"stopped" | null> {
     const { clock, stormPause } = this.#plan;
     const isCrash = failure !== null;
-    this.#backoff.ended({ isCrash, lasted });
-    const isStorm = isCrash && this.#storm.crashed();
+    this.#backoff.recordRun({ isCrash, duration });
+    const isStorm = isCrash && this.#storm.recordCrash();
     if (isStorm) this.#stormPauses++;
     this.#state = isStorm ? "storm-pause" : "backing-off";
-    const delay = Math.max(this.#backoff.next(), isStorm ? stormPause : 0);
+    const delay = Math.max(this.#backoff.nextDelay(), isStorm ? stormPause : 0);
     const waits = waitsBetweenRuns(this.#runner);
-    // Others have their turn in any case: a recording repeats its end for ever.
-    await clock.sleep(waits ? delay : 0, this.#wake.signal);
+    // Sleeps also for 0 ms: a cassette can repeat a recorded crash without end, and other
+    // tasks, such as a call of `stop`, have to run in between.
+    await clock.sleep(waits ? delay : 0, this.#cancelWait.signal);
     throwIfCancelled(specOf(this.#command));
     return this.#grace === null ? null : "stopped";
   }
 
-  async #run(): Promise<RunEnd> {
+  async #runOnce(): Promise<CompletedRun> {
     const { clock } = this.#plan;
-    const started = clock.now();
-    this.#enter("starting");
+    const startedAt = clock.now();
+    this.#setState("starting");
     try {
       const live = await this.#start();
-      if (live !== null) return await this.#live(live, started);
-      return { result: null, error: null, failure: null, lasted: 0 };
+      if (live !== null) return await this.#runToEnd(live, startedAt);
+      return { result: null, error: null, failure: null, duration: 0 };
     } catch (error) {
-      // A program that was never there is a mistake, and would be tried for ever.
-      if (!isCrash(error) || (isNotFound(error) && this.#restarts === 0)) {
+      // A program that does not exist at the first start is a mistake of the caller.
+      if (!isCrashError(error) || (isNotFound(error) && this.#restarts === 0)) {
         throw error;
       }
-      const lasted = clock.now() - started;
-      return { result: null, error, failure: error, lasted };
+      const duration = clock.now() - startedAt;
+      return { result: null, error, failure: error, duration };
     } finally {
       this.#process = null;
     }
   }
 
-  /** Starts the program; `null` if it was to stop before it was there. */
+  /** Starts the program. Returns `null` if the supervision is stopped before the program has started. */
   async #start(): Promise<RunningProcess | null> {
-    const noStart = new AbortController();
+    const startAbort = new AbortController();
     const { promise, resolve } = Promise.withResolvers<null>();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const giveUp = () => {
-      noStart.abort();
-      timer = setTimeout(() => resolve(null), PATIENCE_TO_START_MS);
+    const cancelStart = () => {
+      startAbort.abort();
+      timer = setTimeout(() => resolve(null), START_ABORT_TIMEOUT_MS);
     };
-    const { signal } = this.#wake;
-    signal.addEventListener("abort", giveUp);
-    if (signal.aborted) giveUp();
-    const command = this.#command.cancelOn(noStart.signal);
+    const { signal } = this.#cancelWait;
+    signal.addEventListener("abort", cancelStart);
+    if (signal.aborted) cancelStart();
+    const command = this.#command.cancelOn(startAbort.signal);
     const runner = this.#runner;
     const starting = Promise.try(() => runner.start(command));
     try {
@@ -253,45 +257,48 @@ export class SupervisionSession implements AsyncDisposable {
       if (live === null) {
         starting.then((late) => late[Symbol.asyncDispose](), () => {});
       }
-      if (!noStart.signal.aborted) return live;
+      if (!startAbort.signal.aborted) return live;
       await live?.[Symbol.asyncDispose]();
       return null;
     } catch (error) {
-      if (noStart.signal.aborted && error instanceof CancelledError) {
+      if (startAbort.signal.aborted && error instanceof CancelledError) {
         return null;
       }
       throw error;
     } finally {
-      signal.removeEventListener("abort", giveUp);
+      signal.removeEventListener("abort", cancelStart);
       clearTimeout(timer);
     }
   }
 
-  async #live(started: RunningProcess, since: number): Promise<RunEnd> {
+  async #runToEnd(
+    started: RunningProcess,
+    startedAt: number,
+  ): Promise<CompletedRun> {
     await using live = started;
     this.#process = live;
-    this.#enter("running");
-    // It may have been told to stop just before.
-    this.#shutDown();
-    const hasEnded = new AbortController();
-    const watching = this.#watch(live, hasEnded.signal);
+    this.#setState("running");
+    // `stop` may have been called during the start.
+    this.#shutDownProcess();
+    const exited = new AbortController();
+    const healthCheck = this.#watchHealth(live, exited.signal);
     try {
       const result = await live.outputString();
-      hasEnded.abort();
-      const error = await watching;
-      const lasted = this.#plan.clock.now() - since;
-      return { result, error, failure: error ?? failureOf(result), lasted };
+      exited.abort();
+      const error = await healthCheck;
+      const duration = this.#plan.clock.now() - startedAt;
+      return { result, error, failure: error ?? failureOf(result), duration };
     } finally {
-      hasEnded.abort();
+      exited.abort();
     }
   }
 
-  /** Ends a program that is not well, as at its deadline; the error that this is, or `null`. */
-  async #watch(
+  /** Stops the program, as at its deadline, when its health check fails. Returns the error, or `null` after an exit. */
+  async #watchHealth(
     process: RunningProcess,
     signal: AbortSignal,
   ): Promise<NotReadyError | null> {
-    if (!await isWedged(process, this.#plan, signal)) return null;
+    if (!await becomesUnhealthy(process, this.#plan, signal)) return null;
     this.#livenessKills++;
     const { program, timeoutSignal, timeoutGrace } = specOf(this.#command);
     runOf(process).tearDown(timeoutSignal, timeoutGrace);
@@ -299,21 +306,22 @@ export class SupervisionSession implements AsyncDisposable {
       program,
       `its health check failed ${
         this.#plan.health!.failures
-      } times in a row, and it was ended`,
+      } times in a row, so it was stopped`,
     );
   }
 
-  #shutDown(): void {
+  #shutDownProcess(): void {
     if (this.#grace === null) return;
-    // What it ends with is told by who waits for it.
+    // `#runToEnd` reports how the process ends.
     this.#process?.shutdown(this.#grace).catch(() => {});
   }
 
-  #enter(state: "starting" | "running"): void {
+  /** Sets the state, unless `stop` was called: it then stays `"stopping"`. */
+  #setState(state: "starting" | "running"): void {
     if (this.#grace === null) this.#state = state;
   }
 
-  #end(): void {
+  #finish(): void {
     this.#state = "ended";
     for (const signal of specOf(this.#command).cancelOn) {
       signal.removeEventListener("abort", this.#onAbort);
@@ -321,23 +329,28 @@ export class SupervisionSession implements AsyncDisposable {
   }
 }
 
-/** The command as it is run: with the supervisor's own signals, and with less of its output than all. */
-function supervised({ command, cancelOn, restart }: SupervisionPlan): Command {
+/** Returns the command with the abort signals of the supervisor and a limited output buffer. */
+function supervisedCommand(
+  { command, cancelOn, restart }: SupervisionPlan,
+): Command {
   const { program, stdin, outputBuffer } = specOf(command);
   if (restart !== "never" && stdin !== "inherit" && stdin.isOneShot) {
     throw new UnsupportedError(
       "supervising a command with a one-shot stdin",
-      'it could be started once only; use Stdin.fromBytes or Stdin.fromFile, or restart("never")',
+      'it could be started only once; use Stdin.fromBytes or Stdin.fromFile, or restart("never")',
       { program },
     );
   }
-  const bounded = isLimited(outputBuffer)
+  const limited = isLimited(outputBuffer)
     ? command
-    : command.outputBuffer({ maxBytes: KEPT_BYTES });
-  return cancelOn.reduce((so, signal) => so.cancelOn(signal), bounded);
+    : command.outputBuffer({ maxBytes: MAX_KEPT_BYTES });
+  return cancelOn.reduce(
+    (command, signal) => command.cancelOn(signal),
+    limited,
+  );
 }
 
-/** What a result is an error of, or `null` for a success. */
+/** Returns the error that `ensureSuccess` throws for a result, or `null` for a success. */
 function failureOf(result: ProcessResult<string>): unknown {
   try {
     result.ensureSuccess();
@@ -347,7 +360,7 @@ function failureOf(result: ProcessResult<string>): unknown {
   }
 }
 
-/** The errors of a run that may go better the next time; all others no new start can mend. */
+/** The kinds of errors that count as a crash. A restart cannot fix any other error. */
 const CRASHES: ReadonlySet<string> = new Set([
   "not-found",
   "spawn",
@@ -356,6 +369,6 @@ const CRASHES: ReadonlySet<string> = new Set([
   "output-too-large",
 ]);
 
-function isCrash(error: unknown): error is AnyProcessKitError {
+function isCrashError(error: unknown): error is AnyProcessKitError {
   return isProcessKitError(error) && CRASHES.has(error.kind);
 }

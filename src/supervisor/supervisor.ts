@@ -1,4 +1,3 @@
-import { counted, INSPECT } from "../outcome/inspect.ts";
 import {
   checkAbortSignal,
   checkArity,
@@ -6,9 +5,11 @@ import {
   checkMilliseconds,
   checkOptions,
   checkWholeNumber,
+  shownValue,
 } from "../command/checks.ts";
 import { checkCommand, type Command } from "../command/command.ts";
 import { checkRunner } from "../command/default_runner.ts";
+import { counted, INSPECT } from "../outcome/inspect.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import type { Clock } from "./clock.ts";
@@ -20,20 +21,26 @@ import {
   type SupervisionPlan,
 } from "./plan.ts";
 import type { SupervisionOutcome } from "./supervision_outcome.ts";
-import { superviseBy, type SupervisionSession } from "./supervision_session.ts";
+import {
+  startSession,
+  type SupervisionSession,
+} from "./supervision_session.ts";
 
 /**
- * Keeps a program running: starts it again when it ends, later and later if it keeps
- * crashing. Immutable, like a command.
+ * Keeps a program running: restarts it when it exits, after a delay that grows while the
+ * program keeps crashing. A supervisor is immutable, like a command.
  *
- * A crash is an end that is no success: an exit code outside of `okCodes`, a signal, a
- * deadline, a failed health check, a program that cannot be started; but for one that is
- * not there to begin with, which is a `NotFoundError` at once. When a run has ended,
- * these are asked in this order whether there is to be another: an abort
- * (`CancelledError`), `stop`, `stopWhen`, `restart`, `giveUpWhen` and `maxRestarts`.
+ * A crash is any run that does not succeed: an exit code that is not among `okCodes`, a
+ * signal, a timeout, a failed health check, a failed stdin source, too much output, or a
+ * program that cannot be started. A program that does not exist at the first start is not
+ * restarted: the supervision rejects with a `NotFoundError`.
  *
- * Of a command without an `outputBuffer` the last 1 MiB of each stream is kept, since it
- * may run for months. Its `retry` does not apply.
+ * After each run the supervisor evaluates these conditions in order, and the first that
+ * applies ends the supervision: an abort signal (`CancelledError`), `stop`, `stopWhen`,
+ * `restart`, `giveUpWhen` and `maxRestarts`.
+ *
+ * If the command sets no `outputBuffer`, the last 1 MiB of each stream is kept. The
+ * command's `retry` is ignored.
  *
  * @example
  * ```ts
@@ -49,7 +56,11 @@ import { superviseBy, type SupervisionSession } from "./supervision_session.ts";
 export class Supervisor {
   #plan: SupervisionPlan;
 
-  /** Describes the supervision of a command; nothing is started. */
+  /**
+   * Creates a supervisor of a command. Nothing is started.
+   *
+   * @throws {TypeError} if `command` is not a `Command`
+   */
   constructor(command: Command) {
     checkCommand("a supervisor", command);
     this.#plan = { ...DEFAULTS, command };
@@ -57,8 +68,10 @@ export class Supervisor {
   }
 
   /**
-   * Says after which ends the program is started again; `"on-crash"` unless it is said.
+   * Sets when the program is restarted: `"on-crash"`, `"always"` (after every exit) or
+   * `"never"`.
    *
+   * @default {"on-crash"}
    * @throws {TypeError} if the policy is unknown
    */
   restart(policy: RestartPolicy): Supervisor {
@@ -73,9 +86,10 @@ export class Supervisor {
   }
 
   /**
-   * Says how often it may be started again; without this there is no limit.
+   * Limits the number of restarts.
    *
-   * @throws {RangeError} if it is no whole number, nor `Infinity`
+   * @default {Infinity}
+   * @throws {RangeError} if it is neither a whole number of at least 0 nor `Infinity`
    */
   maxRestarts(restarts: number): Supervisor {
     if (restarts !== Infinity) checkWholeNumber("maxRestarts", restarts, 0);
@@ -83,11 +97,12 @@ export class Supervisor {
   }
 
   /**
-   * Says how long to wait before it is started again: `base` milliseconds, and `factor`
-   * times as long with every further crash in a row. 500 ms and 2 unless it is said. A
-   * success, and a run that lasted ({@linkcode Supervisor.resetAfter}), begin anew.
+   * Sets the delay before a restart: `base` milliseconds, multiplied by `factor` for every
+   * further crash in a row. A success or a long run (see {@linkcode Supervisor.resetAfter})
+   * resets the delay to `base`.
    *
-   * @throws {RangeError} if `base` is no duration, or `factor` is below 1
+   * @default {500 ms, factor 2}
+   * @throws {RangeError} if `base` is negative or too long for a timer, or `factor` is less than 1
    */
   backoff(base: number, factor: number = DEFAULTS.backoff.factor): Supervisor {
     checkMilliseconds("backoff", base);
@@ -97,52 +112,58 @@ export class Supervisor {
   }
 
   /**
-   * Bounds that wait, in milliseconds; 30 seconds unless it is said.
+   * Sets the maximum of the delay of {@linkcode Supervisor.backoff}, in milliseconds.
    *
-   * @throws {RangeError} if it is no duration
+   * @default {30,000 ms}
+   * @throws {RangeError} if it is negative or too long for a timer
    */
   maxBackoff(ms: number): Supervisor {
     return this.#with({ maxBackoff: checkMilliseconds("maxBackoff", ms) });
   }
 
   /**
-   * Says which part of that wait is left to chance, so that many programs that crashed
-   * together do not come back together: from 0 for none of it to 1 for all; 0.5 unless it
-   * is said, which makes it between half and all of what it would be.
+   * Sets the random part of the delay of {@linkcode Supervisor.backoff}, from 0 to 1. With
+   * 0.5, the delay is a random time between half of its value and all of it. Jitter keeps
+   * programs that crashed at the same time from restarting at the same time.
    *
-   * @throws {RangeError} if it is not from 0 to 1
+   * @default {0.5}
+   * @throws {RangeError} if it is not a number from 0 to 1
    */
   jitter(fraction: number): Supervisor {
     return this.#with({ jitter: checkNumber("jitter", fraction, 0, 1) });
   }
 
   /**
-   * Says how long a run has to last, in milliseconds, for its crash to count as the first
-   * one again; 30 seconds unless it is said.
+   * Sets the duration in milliseconds after which a run counts as stable. If a stable run
+   * crashes, the delay of {@linkcode Supervisor.backoff} starts at its base again.
    *
-   * @throws {RangeError} if it is no duration
+   * @default {30,000 ms}
+   * @throws {RangeError} if it is negative or too long for a timer
    */
   resetAfter(ms: number): Supervisor {
     return this.#with({ resetAfter: checkMilliseconds("resetAfter", ms) });
   }
 
   /**
-   * Has it wait at least `ms` milliseconds when crashes come too fast: when a score, to
-   * which each adds 1 and which halves every {@linkcode Supervisor.failureDecay}, is
-   * above {@linkcode Supervisor.failureThreshold}. The score then begins at 0 again. No
-   * such pause unless this says how long.
+   * Sets the minimum delay after many crashes in quick succession, in milliseconds; 0
+   * disables it.
    *
-   * @throws {RangeError} if it is no duration
+   * Each crash adds 1 to a score, which halves every {@linkcode Supervisor.failureDecay}
+   * milliseconds. When the score exceeds {@linkcode Supervisor.failureThreshold}, the
+   * supervisor waits for at least `ms` milliseconds and resets the score to 0.
+   *
+   * @default {0}
+   * @throws {RangeError} if it is negative or too long for a timer
    */
   stormPause(ms: number): Supervisor {
     return this.#with({ stormPause: checkMilliseconds("stormPause", ms) });
   }
 
   /**
-   * Sets the score above which there is a {@linkcode Supervisor.stormPause}; 5 unless it
-   * is said.
+   * Sets the score above which the supervisor makes a {@linkcode Supervisor.stormPause}.
    *
-   * @throws {RangeError} if it is negative
+   * @default {5}
+   * @throws {RangeError} if it is negative or not a number
    */
   failureThreshold(score: number): Supervisor {
     return this.#with({
@@ -151,29 +172,35 @@ export class Supervisor {
   }
 
   /**
-   * Sets how long that score takes to halve, in milliseconds; a minute unless it is said.
+   * Sets the half-life of the score of {@linkcode Supervisor.stormPause}, in milliseconds.
    *
-   * @throws {RangeError} if it is no duration above 0
+   * @default {60,000 ms}
+   * @throws {RangeError} if it is not greater than 0, or too long for a timer
    */
   failureDecay(ms: number): Supervisor {
-    return this.#with({ failureDecay: checkSomeTime("failureDecay", ms) });
+    return this.#with({
+      failureDecay: checkPositiveMilliseconds("failureDecay", ms),
+    });
   }
 
   /**
-   * Has the program checked while it runs. When several checks in a row have failed (it
-   * was `false`, it threw, it took too long), the program is ended as it is at a deadline,
-   * with its `timeoutSignal` and `timeoutGrace`, and that counts as a crash, however it
-   * then ends: a `NotReadyError` for {@linkcode Supervisor.giveUpWhen}.
+   * Checks the health of the program periodically while it runs. A check fails if it returns
+   * `false`, throws, or takes too long.
    *
-   * @throws {RangeError} if one of the options is out of range
+   * When several checks in a row have failed, the supervisor stops the program as at a
+   * deadline, by the command's `timeoutSignal` and `timeoutGrace`. The run counts as a crash,
+   * whatever its exit code. {@linkcode Supervisor.giveUpWhen} receives a `NotReadyError`.
+   *
+   * @throws {RangeError} if an option is out of range
+   * @throws {TypeError} if `check` is not a function, or the name of an option is unknown
    *
    * @example
    * ```ts
    * import { Command, Supervisor } from "@processkit/processkit";
    *
-   * const isWell = async () => (await fetch("http://127.0.0.1:8123/health")).ok;
+   * const isHealthy = async () => (await fetch("http://127.0.0.1:8123/health")).ok;
    * const server = new Supervisor(new Command("my-server").timeoutGrace(2000))
-   *   .healthCheck(isWell, { every: 5000, within: 1000 });
+   *   .healthCheck(isHealthy, { every: 5000, within: 1000 });
    * const main = () => server.run();
    * ```
    */
@@ -181,7 +208,7 @@ export class Supervisor {
     checkFunction("healthCheck", check);
     checkOptions("healthCheck", options, HEALTH_OPTIONS);
     const { every, within = every, failures = 3, startAfter = every } = options;
-    checkSomeTime("healthCheck: every", every);
+    checkPositiveMilliseconds("healthCheck: every", every);
     checkMilliseconds("healthCheck: within", within);
     checkMilliseconds("healthCheck: startAfter", startAfter);
     checkWholeNumber("healthCheck: failures", failures, 1);
@@ -191,11 +218,11 @@ export class Supervisor {
   }
 
   /**
-   * Ends the supervision after a run for whose result this is true, whatever it is. It is
-   * not asked of a run that came to an error: that could not be started, or whose health
-   * check failed.
+   * Ends the supervision after a run if `predicate` returns `true` for its result, which can
+   * be a success or a crash. The predicate is not called for a run that could not be started
+   * or whose health check failed.
    *
-   * @throws {TypeError} if it is no function
+   * @throws {TypeError} if `predicate` is not a function
    */
   stopWhen(
     predicate: (result: ProcessResult<string>) => boolean | Promise<boolean>,
@@ -204,11 +231,21 @@ export class Supervisor {
   }
 
   /**
-   * Ends the supervision after a crash that no new start would mend. The predicate gets
-   * what `checked` would have thrown: `ExitError`, `SignalledError`, `TimeoutError`,
-   * `NotFoundError` and the like, or the `NotReadyError` of a failed health check.
+   * Ends the supervision after a crash if `predicate` returns `true` for its error: a crash
+   * that a restart cannot fix. The error is what `checked` would throw, such as an
+   * `ExitError`, `SignalledError`, `TimeoutError` or `NotFoundError`, or the `NotReadyError`
+   * of a failed health check.
    *
-   * @throws {TypeError} if it is no function
+   * @throws {TypeError} if `predicate` is not a function
+   *
+   * @example
+   * ```ts
+   * import { Command, ExitError, Supervisor } from "@processkit/processkit";
+   *
+   * const supervisor = new Supervisor(new Command("sh", ["-c", "exit 2"]))
+   *   .giveUpWhen((error) => error instanceof ExitError && error.code === 2);
+   * console.log((await supervisor.run()).reason); // gave-up
+   * ```
    */
   giveUpWhen(
     predicate: (error: unknown) => boolean | Promise<boolean>,
@@ -217,10 +254,10 @@ export class Supervisor {
   }
 
   /**
-   * Ends the program, with all it started, and the supervision, when the signal fires. A
-   * second call adds a signal.
+   * Kills the program and everything it started, and ends the supervision, when `signal`
+   * fires. A second call adds a signal.
    *
-   * @throws {TypeError} if it is no `AbortSignal`
+   * @throws {TypeError} if `signal` is not an `AbortSignal`
    */
   cancelOn(signal: AbortSignal): Supervisor {
     const added = checkAbortSignal("cancelOn", signal);
@@ -228,18 +265,29 @@ export class Supervisor {
   }
 
   /**
-   * Has this runner start the program, in place of the one behind a command's own verbs.
+   * Sets the runner that starts the program.
    *
-   * @throws {TypeError} if it is no `ProcessRunner`
+   * @default {the runner of the command: see `Command.withRunner`}
+   * @throws {TypeError} if `runner` is not a `ProcessRunner`
    */
   withRunner(runner: ProcessRunner): Supervisor {
     return this.#with({ runner: checkRunner("withRunner", runner) });
   }
 
   /**
-   * Takes the time from this clock: for tests, which need not wait then.
+   * Sets the clock. A test can pass a clock whose `sleep` returns at once.
    *
-   * @throws {TypeError} if it has not both functions
+   * @default {the clock of the runtime}
+   * @throws {TypeError} if `now` or `sleep` is not a function
+   *
+   * @example
+   * ```ts
+   * import { Command, Supervisor } from "@processkit/processkit";
+   *
+   * const clock = { now: () => 0, sleep: async () => {} };
+   * const supervisor = new Supervisor(new Command("false")).maxRestarts(3).withClock(clock);
+   * console.log((await supervisor.run()).restarts); // 3
+   * ```
    */
   withClock(clock: Clock): Supervisor {
     checkFunction("withClock: now", clock?.now);
@@ -248,21 +296,24 @@ export class Supervisor {
   }
 
   /**
-   * Takes chance from this function, which returns numbers from 0 up to 1: for tests.
+   * Sets the source of random numbers for {@linkcode Supervisor.jitter}: a function that
+   * returns a number from 0 to less than 1. A test can pass a function with fixed results.
    *
-   * @throws {TypeError} if it is no function
+   * @default {Math.random}
+   * @throws {TypeError} if `random` is not a function
    */
   withRandom(random: () => number): Supervisor {
     return this.#with({ random: checkFunction("withRandom", random) });
   }
 
   /**
-   * Keeps the program running until that has an end.
+   * Starts the supervision, waits for its end, and returns its outcome.
    *
-   * @throws {CancelledError} if an abort signal of this, or of the command, fired
-   * @throws {NotFoundError} if the program is not there to begin with
-   * @throws {UnsupportedError} if the command's stdin is a one-shot source, unless it is to be started once only
-   * @throws what no new start can mend: a cassette that has no such recording, what a predicate throws
+   * @throws {CancelledError} if an abort signal of the supervisor or of the command fired
+   * @throws {NotFoundError} if the program does not exist at the first start
+   * @throws {UnsupportedError} if the command's stdin is a one-shot source and the restart policy is not `"never"`
+   * @throws {CassetteMissError} if a replay has no recorded run for the command
+   * @throws what `stopWhen` or `giveUpWhen` threw
    */
   async run(): Promise<SupervisionOutcome> {
     checkArity(
@@ -271,13 +322,13 @@ export class Supervisor {
       0,
       "use withRunner(runner) for another runner, and cancelOn(signal) to end it",
     );
-    return await superviseBy(this.#plan).wait();
+    return await startSession(this.#plan).wait();
   }
 
   /**
-   * Keeps the program running, and returns at once: to see how it stands, and to stop it.
+   * Starts the supervision and returns a session that can report its status and stop it.
    *
-   * @throws {UnsupportedError} if the command's stdin is a one-shot source, unless it is to be started once only
+   * @throws {UnsupportedError} if the command's stdin is a one-shot source and the restart policy is not `"never"`
    */
   start(): SupervisionSession {
     checkArity(
@@ -286,19 +337,19 @@ export class Supervisor {
       0,
       "use withRunner(runner) for another runner, and cancelOn(signal) to end it",
     );
-    return superviseBy(this.#plan);
+    return startSession(this.#plan);
   }
 
-  /** The command and the restart policy, in one line. */
+  /** Returns one line: the command and the restart policy. */
   toString(): string {
     const { command, restart, maxRestarts } = this.#plan;
-    const most = maxRestarts === Infinity
+    const limit = maxRestarts === Infinity
       ? ""
       : `, at most ${counted(maxRestarts, "restart")}`;
-    return `${command}, restart ${restart}${most}`;
+    return `${command}, restart ${restart}${limit}`;
   }
 
-  /** What `console.log` prints; see {@linkcode Supervisor.toString}. */
+  /** Returns what `console.log` prints; see {@linkcode Supervisor.toString}. */
   [INSPECT](): string {
     return `Supervisor { ${this} }`;
   }
@@ -319,23 +370,24 @@ const HEALTH_OPTIONS: Readonly<Record<keyof HealthCheckOptions, true>> = {
 
 const POLICIES: readonly RestartPolicy[] = ["on-crash", "always", "never"];
 
-/** Refuses what is no duration, or none at all. */
-function checkSomeTime(what: string, ms: number): number {
-  if (checkMilliseconds(what, ms) > 0) return ms;
-  throw new RangeError(`${what}: expected more than 0 ms`);
+/** Checks that a number is a duration of more than 0 milliseconds. */
+function checkPositiveMilliseconds(label: string, ms: number): number {
+  if (checkMilliseconds(label, ms) > 0) return ms;
+  throw new RangeError(`${label}: expected more than 0 ms, got ${ms}`);
 }
 
+/** Checks that a number is from `min` to `max`. */
 function checkNumber(
-  what: string,
+  label: string,
   value: number,
-  least: number,
-  most: number = Number.MAX_VALUE,
+  min: number,
+  max: number = Number.MAX_VALUE,
 ): number {
-  if (typeof value === "number" && value >= least && value <= most) {
-    return value;
-  }
-  const range = most === Number.MAX_VALUE
-    ? `of at least ${least}`
-    : `from ${least} to ${most}`;
-  throw new RangeError(`${what}: expected a number ${range}, got ${value}`);
+  if (typeof value === "number" && value >= min && value <= max) return value;
+  const range = max === Number.MAX_VALUE
+    ? `of at least ${min}`
+    : `from ${min} to ${max}`;
+  throw new RangeError(
+    `${label}: expected a number ${range}, got ${shownValue(value)}`,
+  );
 }

@@ -461,7 +461,7 @@ test("withCassette refuses an invalid test, body or option", async () => {
       'unknown option "redacted"; known are dir, mode, inner, matchOn',
     ],
     [{ mode: null }, "mode"],
-    [{ dir: import.meta.resolve("./x") }, "give new URL("],
+    [{ dir: import.meta.resolve("./x") }, "use new URL("],
     [{ mode: "reply" }, "mode"],
   ];
   for (const [options, message] of wrongOptions) {

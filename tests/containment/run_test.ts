@@ -27,7 +27,10 @@ import { assert, assertEquals, assertInstanceOf } from "../std.ts";
 const CONTAINMENTS = ["process-group", "cgroup"] as const;
 type Mechanism = typeof CONTAINMENTS[number];
 
-/** What a run that ends by itself leaves behind under a process group, as the README's table says. */
+/**
+ * What a normal end leaves behind under a process group: docs/timeouts-and-teardown.md
+ * says why. Nothing else may be left, anywhere.
+ */
 const LEFT_BY_NORMAL_END: readonly string[] = [
   "one that called setsid",
   "one under timeout",

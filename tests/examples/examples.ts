@@ -1,15 +1,16 @@
-// Runs the examples of README, docs and doc comments: what a reader copies works. An
-// example is a fenced block of TypeScript. It runs under Deno and under Bun, or under the
-// one whose names it uses, in a folder that holds a small git repository.
+// Runs the examples of README, docs and doc comments, so that code that a reader copies works.
+// An example is a fenced block of TypeScript. It runs under Deno and under Bun, or only under
+// the runtime whose names it uses, in a temporary folder. If it uses git, the folder is a
+// small git repository.
 //
-// What `console.log` prints is compared with the comment behind the call, if there is one:
+// The output of `console.log` is compared with the comment behind the call, if there is one:
 //
 //     console.log(result.code); // 3
 //
-// White space and commas do not count, since the runtimes print objects differently. A
-// comment that has "…", or begins with "such as", is for readers alone.
+// White space and commas are ignored, since the runtimes print objects differently. A
+// comment that contains "…" or begins with "such as" is not compared.
 //
-// A block that cannot run says why in a comment that readers do not see, right before it:
+// A block that cannot run has the reason right before it, in a comment that is not rendered:
 // <!-- not run: it needs a network -->
 
 import { readFile, writeFile } from "node:fs/promises";
@@ -23,17 +24,17 @@ import { assert, assertEquals, join, toFileUrl } from "../std.ts";
 
 /** A fenced block. */
 export interface Example {
-  /** The file from the root of the repository, and the line of the fence. */
+  /** The file, relative to the root of the repository, and the line of the fence. */
   readonly file: string;
   readonly line: number;
   /** The word after the fence: `ts`, `sh`, … */
   readonly language: string;
   readonly code: string;
-  /** Why it does not run; `null` for one that does. */
+  /** Why the block is not run, or `null` if it is run. */
   readonly notRun: string | null;
 }
 
-/** The fenced blocks of a Markdown file, or of the doc comments of a source file. */
+/** Returns the fenced blocks of a Markdown file, or of the doc comments of a source file. */
 export async function examplesOf(file: string): Promise<Example[]> {
   const text = await readFile(join(ROOT, file), "utf8");
   const isSource = file.endsWith(".ts");
@@ -64,7 +65,7 @@ export async function examplesOf(file: string): Promise<Example[]> {
   return examples;
 }
 
-/** The text of a line of a doc comment; `null` for any other line. */
+/** Returns the text of a line of a doc comment, or `null` for any other line. */
 function commentText(line: string): string | null {
   const found = /^\s*(?:\/\*\*|\*(?!\/)) ?(.*?)(?:\s*\*\/)?$/.exec(line);
   return found === null ? null : found[1];
@@ -84,20 +85,20 @@ export async function declareExamples(files: readonly string[]): Promise<void> {
 }
 
 function runsHere({ code }: Example): boolean {
-  const isDenos = /\bDeno\./.test(code);
-  const isBuns = /\bBun\.|"bun:/.test(code);
-  return runtimeName === "deno" ? !isBuns : !isDenos;
+  const needsDeno = /\bDeno\./.test(code);
+  const needsBun = /\bBun\.|"bun:/.test(code);
+  return runtimeName === "deno" ? !needsBun : !needsDeno;
 }
 
 function isTest({ code }: Example): boolean {
   return /\bDeno\.test\(|"bun:test"/.test(code);
 }
 
-/** Imports the example into this process: the leak check then sees what it leaves open. */
+/** Imports the example into this process, so that the leak check sees what it leaves open. */
 async function runHere(example: Example): Promise<void> {
   await using folder = await folderFor(example);
   const file = join(folder.path, "example.ts");
-  await writeFile(file, await local(example.code, folder.path));
+  await writeFile(file, await localized(example.code, folder.path));
   const before = process.cwd();
   const { log, error } = console;
   const printed: unknown[][] = [];
@@ -105,7 +106,7 @@ async function runHere(example: Example): Promise<void> {
   console.log = (...values) => void printed.push(values);
   console.error = () => {};
   try {
-    // In a path of its own each, or a second import would do nothing.
+    // Each example has its own path: a second import of a path would do nothing.
     await import(toFileUrl(file).href);
   } finally {
     Object.assign(console, { log, error });
@@ -119,11 +120,11 @@ async function runHere(example: Example): Promise<void> {
   compare(texts, expectedOf(example.code));
 }
 
-/** Runs the example as a test file, twice: a cassette is recorded, and then replayed. */
+/** Runs the example as a test file, twice: the first run records a cassette, the second replays it. */
 async function runAsTest(example: Example): Promise<void> {
   await using folder = await folderFor(example);
   const file = join(folder.path, "example_test.ts");
-  await writeFile(file, await local(example.code, folder.path));
+  await writeFile(file, await localized(example.code, folder.path));
   const args = runtimeName === "deno"
     ? ["test", "-A", "--no-check", `--config=${join(ROOT, "deno.json")}`, file]
     : ["test", file];
@@ -135,23 +136,23 @@ async function runAsTest(example: Example): Promise<void> {
   }
 }
 
-/** A folder for an example to run in: a repository, if the example uses git. */
+/** Creates the folder in which an example runs: a git repository if the example uses git. */
 function folderFor(
   { code }: Example,
 ): Promise<{ path: string } & AsyncDisposable> {
   return /\bgit\b/.test(code) ? newRepository() : temporaryFolder();
 }
 
-/** The example with the library's own files for its name, and with a folder and a port of its own. */
-async function local(code: string, folder: string): Promise<string> {
-  const own = (path: string) => JSON.stringify(join(ROOT, path));
+/** Replaces the package name by the files of this repository, and `/tmp/` and port 8123 by a folder and a port of the example. */
+async function localized(code: string, folder: string): Promise<string> {
+  const fileOf = (path: string) => JSON.stringify(join(ROOT, path));
   return code
-    .replaceAll('"@processkit/processkit"', own("mod.ts"))
+    .replaceAll('"@processkit/processkit"', fileOf("mod.ts"))
     .replaceAll(
       '"@processkit/processkit/secrets"',
-      own("src/secrets/secrets.ts"),
+      fileOf("src/secrets/secrets.ts"),
     )
-    .replaceAll('"jsr:@std/assert"', own("tests/std.ts"))
+    .replaceAll('"jsr:@std/assert"', fileOf("tests/std.ts"))
     .replaceAll("/tmp/", `${folder}/`)
     .replaceAll("8123", String(await freePort()));
 }
@@ -166,7 +167,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** For each call of `console.log`, the comment behind it; `null` where there is none to compare. */
+/** Returns the comment behind each call of `console.log`, or `null` if there is none to compare. */
 function expectedOf(code: string): (string | null)[] {
   const expected: (string | null)[] = [];
   let isOpen = false;
@@ -175,9 +176,9 @@ function expectedOf(code: string): (string | null)[] {
     if (!isOpen || !/;\s*(?:\/\/.*|\}.*)?$/.test(line)) continue;
     isOpen = false;
     const comment = /;\s*\/\/ (.+)$/.exec(line)?.[1] ?? null;
-    const isForReaders = comment === null || comment.includes("…") ||
+    const isIgnored = comment === null || comment.includes("…") ||
       comment.startsWith("such as");
-    expected.push(isForReaders ? null : comment);
+    expected.push(isIgnored ? null : comment);
   }
   return expected;
 }
@@ -186,16 +187,16 @@ function compare(
   printed: readonly string[],
   expected: readonly (string | null)[],
 ): void {
-  // In a loop or a branch: which call has printed what is not known.
+  // A call in a loop or a branch: it is unknown which call printed which line.
   if (printed.length !== expected.length) return;
   for (const [index, comment] of expected.entries()) {
     if (comment === null) continue;
     const text = printed[index].trimEnd();
-    if (plain(JSON.stringify(text)) === plain(comment)) continue;
-    assertEquals(plain(text), plain(comment));
+    if (normalized(JSON.stringify(text)) === normalized(comment)) continue;
+    assertEquals(normalized(text), normalized(comment));
   }
 }
 
-function plain(text: string): string {
+function normalized(text: string): string {
   return text.replaceAll(/[\s,]+/g, " ").replaceAll("'", '"').trim();
 }

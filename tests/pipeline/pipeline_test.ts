@@ -24,7 +24,7 @@ import {
   UnsupportedError,
   which,
 } from "../../mod.ts";
-import { collect, failureOf, keeper, sh, signal } from "../commands.ts";
+import { collect, failureOf, sh, signal, textSink } from "../commands.ts";
 import {
   eventually,
   isAlive,
@@ -267,7 +267,7 @@ test("outputBuffer of a stage does not limit what the next stage reads", async (
 
 test("handlers and tees of every stage hear what it prints", async () => {
   const heard: string[] = [];
-  const { sink, text } = keeper();
+  const { sink, text } = textSink();
   const note = (prefix: string) => (line: string) =>
     void heard.push(prefix + line);
   const result = await sh("echo x; echo e >&2").onStdoutLine(note("1 "))

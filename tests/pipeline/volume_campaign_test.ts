@@ -11,7 +11,7 @@ const MEGABYTE = 2 ** 20;
 for (const stages of [2, 5, 20]) {
   test(`many megabytes go through ${stages} stages in flat memory`, async () => {
     const megabytes = sized(50, 100);
-    const { bytes, growth } = await sentThrough(megabytes, stages, "unheard");
+    const { bytes, growth } = await sentThrough(megabytes, stages, "no tee");
     assertEquals(bytes, megabytes * MEGABYTE);
     assert(growth < 32 * MEGABYTE, `${growth / MEGABYTE} MB`);
   });
@@ -19,7 +19,7 @@ for (const stages of [2, 5, 20]) {
 
 test("a stage with a tee passes on far more than is in memory at a time", async () => {
   const megabytes = sized(320, 1000);
-  const { bytes, growth } = await sentThrough(megabytes, 3, "heard");
+  const { bytes, growth } = await sentThrough(megabytes, 3, "tee");
   assertEquals(bytes, megabytes * MEGABYTE);
   // What was read is garbage right after, and the runtime collects it when it sees fit.
   assert(growth < 256 * MEGABYTE, `${growth / MEGABYTE} MB`);
@@ -29,7 +29,7 @@ test("a stage with a tee passes on far more than is in memory at a time", async 
 async function sentThrough(
   megabytes: number,
   stages: number,
-  heard: "heard" | "unheard",
+  tee: "tee" | "no tee",
 ): Promise<{ bytes: number; growth: number }> {
   const { program, args } = scriptWords(
     runtimeName,
@@ -39,6 +39,6 @@ async function sentThrough(
     ...args,
     String(megabytes),
     String(stages),
-    heard,
+    tee,
   ]).parse(JSON.parse);
 }

@@ -3,7 +3,7 @@ import { test } from "../harness.ts";
 import { ROOT } from "../runtimes.ts";
 import { assert, assertEquals, dirname, join } from "../std.ts";
 
-/** For every layer of `src/`, the layers that it may import from beside itself. */
+/** The other layers that each layer of `src/` may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   outcome: [],
   command: ["outcome"],
@@ -51,9 +51,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * A command's own verbs take and return types of these files, and each of them needs
- * `Command`. `command/default_runner.ts` imports the types alone, and says why there is
- * no better place for them.
+ * The verbs of a command take and return types of these files, and each of these files
+ * imports `Command`. `command/default_runner.ts` may import their types. Its comment says why.
  */
 const TYPES_OF_THE_VERBS: readonly string[] = [
   "command/command.ts",
@@ -64,12 +63,12 @@ const TYPES_OF_THE_VERBS: readonly string[] = [
 
 interface Import {
   readonly statement: string;
-  /** The imported file, from `src/`. */
+  /** The imported file, relative to `src/`. */
   readonly target: string;
 }
 
 interface Source {
-  /** From `src/`. */
+  /** The path relative to `src/`. */
   readonly path: string;
   readonly layer: string;
   readonly text: string;
@@ -92,12 +91,12 @@ async function sources(): Promise<Source[]> {
   return await Promise.all(files);
 }
 
-/** The folder of a file; below `cassette/` each folder is a layer. */
+/** Returns the layer of a file: its folder. Each folder in `cassette/` is a layer. */
 function layerOf(path: string): string {
   return dirname(path);
 }
 
-/** What a file imports from, or exports of, other files of ours, types included. */
+/** Returns the imports and re-exports of other files in `src/`, including those of types. */
 function importsIn(path: string, text: string): Import[] {
   const imports: Import[] = [];
   for (
@@ -114,7 +113,7 @@ function importsIn(path: string, text: string): Import[] {
   return imports;
 }
 
-/** The text without its comments, which may speak of anything. */
+/** Removes the comments of a source text, which may mention any name. */
 function codeOf(text: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(
     /(^|\s)\/\/.*$/gm,
@@ -160,7 +159,7 @@ test("no files import each other in a circle", async () => {
   assertEquals(circles, []);
 });
 
-test("src/runtime alone names a runtime, and no module of one is imported statically", async () => {
+test("only src/runtime names a runtime, and no module of a runtime is imported statically", async () => {
   const wrong: string[] = [];
   for (const { layer, path, text } of await sources()) {
     const code = codeOf(text);
@@ -178,7 +177,7 @@ test("src/runtime alone names a runtime, and no module of one is imported static
   assertEquals(wrong, []);
 });
 
-test("no fixture has a name by which the suite would run it as one of its tests", async () => {
+test("no fixture has a file name that a runtime takes for a test file", async () => {
   const names = await readdir(join(ROOT, "tests/fixtures"));
   assertEquals(
     names.filter((name) => /^test\.|[._](test|spec)\./.test(name)),

@@ -3,7 +3,7 @@ import { runtimeName, test } from "../harness.ts";
 import { PROGRAMS, ROOT } from "../runtimes.ts";
 import { assert, assertMatch } from "../std.ts";
 
-test("a test that leaks a timer, a descriptor or a child fails for it", async () => {
+test("a test that leaks a timer, a descriptor or a child fails", async () => {
   const fixture = "./tests/fixtures/leaks.ts";
   const args = runtimeName === "deno"
     ? ["test", "-A", "--no-check", fixture]

@@ -144,7 +144,7 @@ test("a probe refuses what it cannot wait for, by its name and by what it got", 
   const anything = (value: unknown) => value as any;
   const cases: [string, (process: RunningProcess) => Promise<unknown>][] = [
     [
-      "waitForLine: expected what to look for as a string, a RegExp or a function of the line, got a number",
+      "waitForLine: expected a string, a RegExp or a function that tests a line, got a number",
       (process) => process.waitForLine(anything(5), LONG),
     ],
     [
@@ -181,6 +181,6 @@ test("a probe refuses what it cannot wait for, by its name and by what it got", 
   assertInstanceOf(error, TypeError);
   assertEquals(
     error.message,
-    "firstLine: expected what to look for as a string, a RegExp or a function of the line, got an Object",
+    "firstLine: expected a string, a RegExp or a function that tests a line, got an Object",
   );
 });

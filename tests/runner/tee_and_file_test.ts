@@ -9,7 +9,7 @@ import {
   Stdin,
   UnsupportedError,
 } from "../../mod.ts";
-import { collect, failureOf, keeper, never, sh, sleep } from "../commands.ts";
+import { collect, failureOf, never, sh, sleep, textSink } from "../commands.ts";
 import { eventually, temporaryFolder, test } from "../harness.ts";
 import {
   assert,
@@ -24,8 +24,8 @@ import { soon, withTimeoutAfterReady } from "./deadline.ts";
 const LONG = 60_000;
 
 test("a tee gets the output verbatim, and its sink stays open", async () => {
-  const out = keeper();
-  const err = keeper();
+  const out = textSink();
+  const err = textSink();
   const command = sh("printf 'a\\r\\nb\\303\\251'; printf err >&2")
     .stdoutTee(out.sink).stderrTee(err.sink);
   const result = await command.outputString();
@@ -38,7 +38,7 @@ test("a tee gets the output verbatim, and its sink stays open", async () => {
 });
 
 test("both streams and several concurrent runs can write to the same sink", async () => {
-  const { sink, text } = keeper();
+  const { sink, text } = textSink();
   const command = sh('echo "$1"; echo "$1" >&2').stdoutTee(sink).stderrTee(
     sink,
   );
@@ -53,7 +53,7 @@ test("both streams and several concurrent runs can write to the same sink", asyn
 });
 
 test("a tee gets the output of a live process, whether it is read as lines, as bytes or not", async () => {
-  const { sink, text } = keeper();
+  const { sink, text } = textSink();
   const command = sh("echo a; echo b").stdoutTee(sink);
   await using lines = await command.start();
   assertEquals(await collect(lines.stdoutLines()), ["a", "b"]);
@@ -121,7 +121,7 @@ test("nothing more is written to a sink that has failed, and the run goes on", a
 });
 
 test("a sink that is locked or closed is an error of the handlers, and the run goes on", async () => {
-  const { sink } = keeper();
+  const { sink } = textSink();
   const writer = sink.getWriter();
   const locked = await sh("echo a").stdoutTee(sink).outputString();
   assertEquals([locked.stdout, locked.handlerErrors().length], ["a\n", 1]);
@@ -152,7 +152,7 @@ test("a timeout and an abort end a run whose sink never completes a write", asyn
 
 test("tees get the output of a scripted and of a replayed run", async () => {
   await using folder = await temporaryFolder();
-  const { sink, text } = keeper();
+  const { sink, text } = textSink();
   const command = sh("echo a; echo b >&2").stdoutTee(sink).stderrTee(sink);
   const scripted = new ScriptedRunner().fallback(Reply.ok("s").withStderr("t"));
   await scripted.run(command);

@@ -313,7 +313,7 @@ test("every runner refuses what is no Command, and the error says what it got", 
     [new Command("a").pipe(new Command("b")), "a Pipeline"],
     [
       new (class Command {})(),
-      "one of another library, or of another copy of this one",
+      "a Command of another library, or of another copy of this one",
     ],
   ];
   await using live = new JobRunner();

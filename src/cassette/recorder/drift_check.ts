@@ -3,7 +3,7 @@ import type { CommandSpec } from "../../command/spec.ts";
 import { isProcessKitError } from "../../outcome/any_error.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
 import { messageOf } from "../../outcome/message_text.ts";
-import { endingOf } from "../../outcome/outcome.ts";
+import { describeOutcome } from "../../outcome/outcome.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
 import { type CassetteEntry, outcomeOf } from "../format/entry.ts";
 import { matchFactsFor } from "../matching/key.ts";
@@ -218,7 +218,7 @@ async function differenceOf(
 ): Promise<string> {
   const parts: string[] = [];
   const [before, after] = [recorded, now].map((entry) =>
-    endingOf(outcomeOf(entry))
+    describeOutcome(outcomeOf(entry))
   );
   if (before !== after) parts.push(`  it ${before}, and now it ${after}`);
   // Equal bytes are equal, however they were made text.

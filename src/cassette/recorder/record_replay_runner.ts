@@ -1,6 +1,6 @@
 import { counted } from "../../outcome/inspect.ts";
 import { checkFunction, checkOptions } from "../../command/checks.ts";
-import { type Command, specOf, transcribed } from "../../command/command.ts";
+import { type Command, specOf, withTranscript } from "../../command/command.ts";
 import { checkRunner } from "../../command/default_runner.ts";
 import type { CommandSpec } from "../../command/spec.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
@@ -450,7 +450,7 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     const lived = this.#prepareLive(asked);
     const result = await run(
       inner!,
-      transcribed(command, plan.timing ? "timed" : "output"),
+      withTranscript(command, plan.timing ? "timed" : "output"),
     );
     this.#keep(lived, (options) => capturedRunOf(result, options));
     return result;

@@ -1,4 +1,4 @@
-import { type Command, transcribed } from "../../command/command.ts";
+import { type Command, withTranscript } from "../../command/command.ts";
 import { UnsupportedError } from "../../outcome/errors.ts";
 import type { RunTranscript } from "../../outcome/transcript.ts";
 import type { ProcessRunner } from "../../runner/process_runner.ts";
@@ -16,7 +16,7 @@ export async function startRecorded(
   transcript: "output" | "timed",
   onComplete: (run: RunTranscript) => void,
 ): Promise<RunningProcess> {
-  const process = await inner.start(transcribed(command, transcript));
+  const process = await inner.start(withTranscript(command, transcript));
   const run = runOf(process);
   if (run.spec.transcript === "none") {
     await process[Symbol.asyncDispose]();
