@@ -57,8 +57,7 @@ export class Pipeline {
    *
    * @throws {TypeError} if there is no stage, if two stages have different runners, if
    *   the stdout of a stage before the last is redirected, or if a stage after the
-   *   first
-   *   has its own stdin
+   *   first has its own stdin
    */
   constructor(stages: Iterable<Command>) {
     const all = Object.freeze([...stages]);

@@ -29,8 +29,8 @@ import { sleep } from "./sleep.ts";
 export let waitsBetweenRuns: (runner: ProcessRunner) => boolean;
 
 /**
- * Runs commands, and captures or streams their output. Depending on the runner, a run is
- * live, scripted or replayed; the methods are the same.
+ * Runs commands, and captures or streams their output. Depending on the runner, a run
+ * is live, scripted or replayed; the methods are the same.
  *
  * To write a runner, implement {@linkcode ProcessRunner.outputString}.
  *
