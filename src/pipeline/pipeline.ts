@@ -99,7 +99,8 @@ export class Pipeline {
    * deadline every stage is killed, and the leftmost stage that was still running is
    * reported.
    *
-   * @throws {RangeError} if `ms` is negative, not a number, or more than 2147483647
+   * @throws {RangeError} if `ms` is negative, not a number, or more than 2,147,483,647
+   *   (about 24 days)
    */
   timeout(ms: number): Pipeline {
     return this.#with({ timeout: checkMilliseconds("timeout", ms) });
@@ -189,8 +190,8 @@ export class Pipeline {
   }
 
   /**
-   * Runs the pipeline, requires success, and returns the stdout of the last stage
-   * without trailing whitespace.
+   * Runs the pipeline and returns the stdout of the last stage without trailing
+   * whitespace. Throws unless the run succeeds.
    *
    * @throws {ExitError} if the reported stage exited with a code that is not one of its
    *   `okCodes`
@@ -199,7 +200,7 @@ export class Pipeline {
    * @throws {HandlerError} if a line handler of a stage threw
    * @throws {OutputTooLargeError} if the `outputBuffer` of the last stage dropped some
    *   of stdout
-   * @throws all errors of {@linkcode Pipeline.outputString}
+   * @throws what {@linkcode Pipeline.outputString} throws
    */
   async run(): Promise<string> {
     checkArity("run", arguments, 0, ARGUMENT_ADVICE);
@@ -207,10 +208,10 @@ export class Pipeline {
   }
 
   /**
-   * Runs the pipeline, requires success, and returns the whole result. Output that an
-   * `outputBuffer` dropped is not an error.
+   * Runs the pipeline and returns the whole result. Throws unless the run succeeds.
+   * Output that an `outputBuffer` dropped is not an error.
    *
-   * @throws all other errors of {@linkcode Pipeline.run}
+   * @throws what else {@linkcode Pipeline.run} throws
    */
   async checked(): Promise<ProcessResult<string>> {
     checkArity("checked", arguments, 0, ARGUMENT_ADVICE);
@@ -223,7 +224,7 @@ export class Pipeline {
    * @throws {SignalledError} if the reported stage was killed by a signal
    * @throws {TimeoutError} if the reported stage, or the pipeline, reached its deadline
    * @throws {HandlerError} if a line handler of a stage threw
-   * @throws all errors of {@linkcode Pipeline.outputString}
+   * @throws what {@linkcode Pipeline.outputString} throws
    */
   async exitCode(): Promise<number> {
     checkArity("exitCode", arguments, 0, ARGUMENT_ADVICE);
@@ -235,7 +236,7 @@ export class Pipeline {
    * `false` if it is 1.
    *
    * @throws {ExitError} if it is any other code
-   * @throws all errors of {@linkcode Pipeline.exitCode}
+   * @throws what {@linkcode Pipeline.exitCode} throws
    */
   async probe(): Promise<boolean> {
     checkArity("probe", arguments, 0, ARGUMENT_ADVICE);
@@ -243,11 +244,11 @@ export class Pipeline {
   }
 
   /**
-   * Runs the pipeline, requires success, and passes the unchanged stdout of the last
-   * stage to `parser`.
+   * Runs the pipeline, passes the unchanged stdout of the last stage to `parser`, and
+   * returns what `parser` returns. Throws unless the run succeeds.
    *
    * @throws {ParseError} if `parser` throws or rejects
-   * @throws all errors of {@linkcode Pipeline.run}
+   * @throws what {@linkcode Pipeline.run} throws
    */
   async parse<T>(parser: (stdout: string) => T): Promise<T> {
     checkArity("parse", arguments, 1, ARGUMENT_ADVICE);

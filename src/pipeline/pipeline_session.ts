@@ -179,7 +179,7 @@ export class PipelineSession implements AsyncDisposable {
    * Waits until every stage has exited, and returns the outcome, program and stderr of
    * the reported stage. Use it after reading stdout as a stream.
    *
-   * @throws all errors of {@linkcode PipelineSession.wait}
+   * @throws what {@linkcode PipelineSession.wait} throws
    */
   async finish(): Promise<PipelineEnd> {
     checkArity("finish", arguments, 0, WAIT_ADVICE);
@@ -197,7 +197,7 @@ export class PipelineSession implements AsyncDisposable {
    *
    * @throws {OutputConsumedError} if stdout was already consumed
    * @throws {OutputTooLargeError} if the text does not fit in one string
-   * @throws all errors of {@linkcode PipelineSession.wait}
+   * @throws what {@linkcode PipelineSession.wait} throws
    */
   async outputString(): Promise<ProcessResult<string>> {
     checkArity("outputString", arguments, 0, WAIT_ADVICE);
@@ -229,8 +229,9 @@ export class PipelineSession implements AsyncDisposable {
    * up to `grace` milliseconds, and sends SIGKILL to the processes that are left. Then
    * waits like {@linkcode PipelineSession.wait}.
    *
-   * @throws {RangeError} if `grace` is negative, not a number, or more than 2147483647
-   * @throws all errors of {@linkcode PipelineSession.wait}
+   * @throws {RangeError} if `grace` is negative, not a number, or more than
+   *   2,147,483,647 (about 24 days)
+   * @throws what {@linkcode PipelineSession.wait} throws
    */
   async shutdown(grace: number): Promise<Outcome> {
     checkArity(

@@ -78,7 +78,7 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
    *
    * @throws {UnsupportedError} if the containment that the options name is not
    *   available
-   * @throws all errors of {@linkcode ProcessRunner.outputString}
+   * @throws what {@linkcode ProcessRunner.outputString} throws
    */
   override outputString(
     command: Command,

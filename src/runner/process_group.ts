@@ -145,7 +145,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
    * {@linkcode ProcessRunner.outputString}.
    *
    * @throws {SpawnError} if the group was shut down or disposed of
-   * @throws all errors of {@linkcode ProcessRunner.outputString}
+   * @throws what {@linkcode ProcessRunner.outputString} throws
    */
   override outputString(
     command: Command,
@@ -177,7 +177,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
    * it started, and no other member of the group.
    *
    * @throws {SpawnError} if the group was shut down or disposed of
-   * @throws all errors of {@linkcode ProcessRunner.start}
+   * @throws what {@linkcode ProcessRunner.start} throws
    */
   override start(command: Command): Promise<RunningProcess> {
     return runnerVerb(
@@ -245,7 +245,8 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
    * milliseconds, and sends SIGKILL to the members that are left. Resolves as soon as
    * the group is empty. The group accepts no further runs.
    *
-   * @throws {RangeError} if `grace` is negative, not a number, or more than 2147483647
+   * @throws {RangeError} if `grace` is negative, not a number, or more than
+   *   2,147,483,647 (about 24 days)
    * @throws {TypeError} if an option is unknown, or `escalate` is not a boolean
    *
    * @example

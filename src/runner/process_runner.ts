@@ -108,7 +108,8 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Runs the command, requires success, and returns stdout without trailing whitespace.
+   * Runs the command and returns its stdout without trailing whitespace. Throws unless
+   * the run succeeds.
    *
    * @throws {ExitError} if it exits with a code that is not one of its `okCodes`
    * @throws {SignalledError} if a signal kills it
@@ -116,7 +117,7 @@ export abstract class ProcessRunner {
    * @throws {HandlerError} if a line handler threw
    * @throws {OutputTooLargeError} if the command's `outputBuffer` dropped some of
    *   stdout
-   * @throws all errors of {@linkcode ProcessRunner.outputString}
+   * @throws what {@linkcode ProcessRunner.outputString} throws
    */
   run(command: Command): Promise<string> {
     return this.#retrying(
@@ -128,10 +129,10 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Runs the command, requires success, and returns the whole result. Output that the
-   * command's `outputBuffer` dropped is not an error.
+   * Runs the command and returns the whole result. Throws unless the run succeeds.
+   * Output that the command's `outputBuffer` dropped is not an error.
    *
-   * @throws all other errors of {@linkcode ProcessRunner.run}
+   * @throws what else {@linkcode ProcessRunner.run} throws
    */
   checked(command: Command): Promise<ProcessResult<string>> {
     return this.#retrying(
@@ -148,7 +149,7 @@ export abstract class ProcessRunner {
    * @throws {SignalledError} if a signal kills it
    * @throws {TimeoutError} if it reaches its deadline
    * @throws {HandlerError} if a line handler threw
-   * @throws all errors of {@linkcode ProcessRunner.outputString}
+   * @throws what {@linkcode ProcessRunner.outputString} throws
    */
   exitCode(command: Command): Promise<number> {
     return this.#retrying(
@@ -164,7 +165,7 @@ export abstract class ProcessRunner {
    * `okCodes` are ignored.
    *
    * @throws {ExitError} if it exits with any other code
-   * @throws all errors of {@linkcode ProcessRunner.exitCode}
+   * @throws what {@linkcode ProcessRunner.exitCode} throws
    */
   probe(command: Command): Promise<boolean> {
     return this.#retrying(
@@ -176,10 +177,11 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Runs the command, requires success, and passes its unchanged stdout to `parser`.
+   * Runs the command, passes its unchanged stdout to `parser`, and returns what
+   * `parser` returns. Throws unless the run succeeds.
    *
    * @throws {ParseError} if `parser` throws or rejects
-   * @throws all errors of {@linkcode ProcessRunner.run}
+   * @throws what {@linkcode ProcessRunner.run} throws
    */
   parse<T>(command: Command, parser: (stdout: string) => T): Promise<T> {
     return this.#retrying(
@@ -200,8 +202,8 @@ export abstract class ProcessRunner {
    * @throws {TimeoutError} if the command's deadline passes first
    * @throws {HandlerError} if a line handler of the command threw
    * @throws {TypeError} if `match` is not one of these three
-   * @throws all errors of {@linkcode ProcessRunner.start} and
-   *   {@linkcode RunningProcess.finish}
+   * @throws what {@linkcode ProcessRunner.start} or {@linkcode RunningProcess.finish}
+   *   throws
    */
   async firstLine(
     command: Command,

@@ -231,7 +231,8 @@ export class RunningProcess implements AsyncDisposable {
    *   searching it
    * @throws {UnsupportedError} if stdout is not captured
    * @throws {TypeError} if `match` is not one of the three
-   * @throws {RangeError} if `within` is negative, not a number, or more than 2147483647
+   * @throws {RangeError} if `within` is negative, not a number, or more than
+   *   2,147,483,647 (about 24 days)
    */
   async waitForLine(
     match: LineMatch,
@@ -250,7 +251,7 @@ export class RunningProcess implements AsyncDisposable {
    * @param match a part of the line, a pattern, or a function that returns `true` for
    *   it
    * @param within how long to wait, in milliseconds; 30000 by default
-   * @throws all errors of {@linkcode RunningProcess.waitForLine}
+   * @throws what {@linkcode RunningProcess.waitForLine} throws
    *
    * @example
    * ```ts
@@ -286,7 +287,7 @@ export class RunningProcess implements AsyncDisposable {
    * @throws {UnsupportedError} if a permission is missing
    * @throws {TypeError} if `address` is not an address
    * @throws {RangeError} if the port is not a whole number from 1 to 65535, or `within`
-   *   is negative, not a number, or more than 2147483647
+   *   is negative, not a number, or more than 2,147,483,647 (about 24 days)
    */
   async waitForPort(
     address: number | string | PortAddress,
@@ -305,7 +306,8 @@ export class RunningProcess implements AsyncDisposable {
    *   after the process has exited
    * @throws {CancelledError} if an abort signal of the command fires
    * @throws {TypeError} if `check` is not a function
-   * @throws {RangeError} if `within` is negative, not a number, or more than 2147483647
+   * @throws {RangeError} if `within` is negative, not a number, or more than
+   *   2,147,483,647 (about 24 days)
    */
   async waitFor(
     check: () => boolean | Promise<boolean>,
@@ -343,7 +345,7 @@ export class RunningProcess implements AsyncDisposable {
    *
    * @throws {OutputConsumedError} if stdout was already consumed
    * @throws {OutputTooLargeError} if the text does not fit in one string
-   * @throws all errors of {@linkcode RunningProcess.wait}
+   * @throws what {@linkcode RunningProcess.wait} throws
    */
   async outputString(): Promise<ProcessResult<string>> {
     checkArity("outputString", arguments, 0, WAIT_ADVICE);
@@ -371,7 +373,7 @@ export class RunningProcess implements AsyncDisposable {
    * Waits until the process exits by itself, and returns its outcome and stderr. Use it
    * after reading stdout as a stream.
    *
-   * @throws all errors of {@linkcode RunningProcess.wait}
+   * @throws what {@linkcode RunningProcess.wait} throws
    */
   async finish(): Promise<{ outcome: Outcome; stderr: string }> {
     checkArity("finish", arguments, 0, WAIT_ADVICE);
@@ -391,8 +393,9 @@ export class RunningProcess implements AsyncDisposable {
    * `grace` milliseconds, and sends SIGKILL to the processes that are left. With 0, it
    * sends SIGKILL at once. Then waits like {@linkcode RunningProcess.wait}.
    *
-   * @throws {RangeError} if `grace` is negative, not a number, or more than 2147483647
-   * @throws all errors of {@linkcode RunningProcess.wait}
+   * @throws {RangeError} if `grace` is negative, not a number, or more than
+   *   2,147,483,647 (about 24 days)
+   * @throws what {@linkcode RunningProcess.wait} throws
    */
   async shutdown(grace: number): Promise<Outcome> {
     checkArity(
@@ -412,7 +415,7 @@ export class RunningProcess implements AsyncDisposable {
    *
    * @throws {RangeError} if `every` is less than 1, not a number, or more than
    *   2147483647
-   * @throws all errors of {@linkcode RunningProcess.wait}
+   * @throws what {@linkcode RunningProcess.wait} throws
    *
    * @example
    * ```ts
