@@ -1,44 +1,48 @@
+import { type BufferLimits, isLimited } from "./buffer_limits.ts";
 import type { ByteLines } from "./byte_lines.ts";
-import { isLimited, type KeepLimits } from "./keep_limits.ts";
-import { KeptPieces } from "./kept_pieces.ts";
+import { PieceBuffer, type Position } from "./piece_buffer.ts";
 import { completeLength } from "./piece_decoder.ts";
 import type { Target } from "./targets.ts";
 import { lossyDecoder } from "./text.ts";
 
-/** How much of a line that has not ended is looked at: its end. */
-const MOST_OF_OPEN_LINE = 64 * 1024;
+/** The most bytes of a partial line that a probe sees: its end. */
+const MAX_PARTIAL_LINE_BYTES = 64 * 1024;
 
 /**
- * What came from a stream and was not taken by anybody yet, as bytes: whoever comes
- * may want the lines, the text or the bytes. Until then it can be looked through,
- * line by line, and what was looked at can be taken or left.
+ * Output that no consumer has taken yet, as bytes, since a consumer may want lines,
+ * text or bytes. Until a consumer takes it, a probe can search it line by line, and
+ * take or leave the lines it has searched.
  */
 export class Backlog implements Target {
   readonly holdsPieces = true;
   readonly #lines: ByteLines;
   readonly #encoding: string;
-  readonly #kept: KeptPieces;
-  /** Where the line begins that is looked at next. */
-  #cursor = { piece: 0, at: 0 };
-  /** How far that line has been searched for its end. */
-  #searched = { piece: 0, at: 0 };
-  /** Whether a `"\n"` that comes first belongs to the line before: to what was taken, and to what was looked at. */
+  readonly #buffer: PieceBuffer;
+  /** The start of the next line to search. */
+  #cursor = { piece: 0, offset: 0 };
+  /** How far the search has looked for the end of that line. */
+  #searchedTo = { piece: 0, offset: 0 };
+  /** Whether a `"\n"` at the start of the backlog ends the last line that was taken. */
   #startsAfterCr = false;
+  /** Whether a `"\n"` at the cursor ends the last line that was searched. */
   #isAfterCr = false;
-  #hasEnded = false;
+  #isFinished = false;
 
-  /** `onOverflow` is called once, when more came than may be kept and that is an error. */
+  /**
+   * Calls `onOverflow` once, when `limits.overflow` is `"error"` and the output exceeds
+   * a limit.
+   */
   constructor(
     encoding: string,
     lines: ByteLines,
-    limits: KeepLimits,
+    limits: BufferLimits,
     onOverflow: () => void,
   ) {
     this.#encoding = encoding;
     this.#lines = lines;
-    this.#kept = new KeptPieces(encoding, lines, limits, {
+    this.#buffer = new PieceBuffer(encoding, lines, limits, {
       onOverflow,
-      onMoved: () => {
+      onPositionsChanged: () => {
         this.#startsAfterCr = false;
         this.#rewind();
       },
@@ -46,156 +50,171 @@ export class Backlog implements Target {
     this.isLimited = isLimited(limits);
   }
 
-  /** Whether it may drop what comes. */
+  /** Whether the backlog may drop output. */
   readonly isLimited: boolean;
 
-  /** Whether anything of what came was dropped. */
+  /** Whether output was dropped. */
   get hasDropped(): boolean {
-    return this.#kept.hasDropped;
+    return this.#buffer.hasDropped;
   }
 
-  /** Whether the next `"\n"` is the end of a line that was taken already. */
+  /** Whether a `"\n"` at the start of the backlog ends a line that was already taken. */
   get startsAfterCr(): boolean {
     return this.#startsAfterCr;
   }
 
-  /** Takes a further piece. */
+  /** Appends a piece. */
   push(piece: Uint8Array): void {
-    this.#kept.push(piece);
+    this.#buffer.push(piece);
   }
 
-  /** Says that there are no more. */
+  /** Marks the end of the stream. */
   end(): void {
-    this.#kept.end();
-    this.#hasEnded = true;
+    this.#buffer.end();
+    this.#isFinished = true;
   }
 
-  /** All there is, as it came; it is left as it is. */
+  /** The pieces in the backlog. */
   get pieces(): readonly Uint8Array[] {
-    return this.#kept.pieces;
+    return this.#buffer.pieces;
   }
 
-  /** What came after them, and is no whole code unit yet. */
-  get rest(): Uint8Array {
-    return this.#kept.rest;
+  /** The bytes after the last whole code unit; empty unless the encoding is UTF-16. */
+  get incompleteUnit(): Uint8Array {
+    return this.#buffer.incompleteUnit;
   }
 
-  /** The next line that has ended, or `null` when none has yet. */
+  /**
+   * Moves the cursor past the next complete line and returns it, or `null` if there is
+   * none yet.
+   */
   nextLine(): string | null {
-    const { pieces } = this.#kept;
-    const searched = this.#searched;
-    for (; searched.piece < pieces.length; this.#searchNext()) {
-      const piece = pieces[searched.piece];
-      if (searched.at === 0 && this.#isAfterCr) this.#skipLf(piece);
-      const end = this.#lines.endOfLine(piece, searched.at);
+    const { pieces } = this.#buffer;
+    const searchedTo = this.#searchedTo;
+    for (; searchedTo.piece < pieces.length; this.#searchNextPiece()) {
+      const piece = pieces[searchedTo.piece];
+      if (searchedTo.offset === 0 && this.#isAfterCr) this.#skipLf(piece);
+      const end = this.#lines.endOfLine(piece, searchedTo.offset);
       if (end < 0) continue;
-      searched.at = end;
-      const line = this.#lines.withoutEnd(this.#bytesTo(searched));
+      searchedTo.offset = end;
+      const line = this.#lines.withoutTerminator(this.#bytesTo(searchedTo));
       this.#isAfterCr = end === piece.length && this.#lines.endsInCr(piece);
-      this.#cursor = { ...searched };
+      this.#cursor = { ...searchedTo };
       return lossyDecoder(this.#encoding).decode(line);
     }
     return null;
   }
 
   /**
-   * The line after the last that has ended, as far as it has come in whole
-   * characters; of a long one its end. `""` when there is none.
+   * Returns the last line if it has no terminator yet, up to its last whole character.
+   * Of a line longer than 64 KiB it returns the end. Returns `""` if there is no such
+   * line.
    */
-  openLine(): string {
-    const line = this.#openBytes(MOST_OF_OPEN_LINE);
+  partialLine(): string {
+    const line = this.#partialLineBytes(MAX_PARTIAL_LINE_BYTES);
     return lossyDecoder(this.#encoding).decode(
       line.subarray(0, this.#completeLength(line)),
     );
   }
 
-  /** Begins to look through it, from the start: every line that comes will be seen. */
-  beginLook(): void {
-    this.#kept.suspendLimits();
+  /**
+   * Starts a search from the first line. Until {@linkcode Backlog.endSearch}, a line is
+   * dropped only after it was searched.
+   */
+  beginSearch(): void {
+    this.#buffer.suspendLimits();
     this.#rewind();
   }
 
-  /** Says that nothing was found yet: what was looked at stays, within the limits. */
-  goOn(): void {
-    const cursor = this.#kept.enforce(this.#cursor);
+  /** Applies the limits to the lines that were searched without a match. */
+  enforceLimits(): void {
+    const cursor = this.#buffer.enforceLimits(this.#cursor);
     if (cursor === this.#cursor) return;
     this.#startsAfterCr = false;
     this.#cursor = { ...cursor };
-    this.#searched = { ...cursor };
+    this.#searchedTo = { ...cursor };
   }
 
-  /** Ends the looking through. */
-  endLook(): void {
-    this.#kept.resumeLimits();
+  /** Ends the search, and applies the limits to everything. */
+  endSearch(): void {
+    this.#buffer.resumeLimits();
     this.#rewind();
   }
 
-  /** Takes the lines that were looked at: they are gone for everybody else. */
-  takeLines(): void {
-    this.#takeTo(this.#cursor);
+  /** Removes the lines that were searched. */
+  takeSearchedLines(): void {
+    this.#removeBefore(this.#cursor);
   }
 
-  /** Takes the lines that were looked at, and the start of the one that has not ended. */
-  takeOpenLine(): void {
-    const { pieces } = this.#kept;
-    const line = this.#openBytes(MOST_OF_OPEN_LINE);
+  /**
+   * Removes the lines that were searched, and what {@linkcode Backlog.partialLine}
+   * returned.
+   */
+  takePartialLine(): void {
+    const { pieces } = this.#buffer;
+    const line = this.#partialLineBytes(MAX_PARTIAL_LINE_BYTES);
     const incomplete = line.length - this.#completeLength(line);
     let piece = pieces.length - 1;
-    let at = pieces[piece].length - incomplete;
-    while (at < 0) at += pieces[--piece].length;
+    let offset = pieces[piece].length - incomplete;
+    while (offset < 0) offset += pieces[--piece].length;
     this.#isAfterCr = false;
-    this.#takeTo({ piece, at });
+    this.#removeBefore({ piece, offset });
   }
 
-  /** At the end a character that has not come whole is one that never will. */
+  /** After the end of the stream, an incomplete character is never completed. */
   #completeLength(line: Uint8Array): number {
-    return this.#hasEnded ? line.length : completeLength(this.#encoding, line);
+    return this.#isFinished
+      ? line.length
+      : completeLength(this.#encoding, line);
   }
 
-  #takeTo(place: { piece: number; at: number }): void {
-    this.#kept.takeTo(place);
+  #removeBefore(position: Position): void {
+    this.#buffer.removeBefore(position);
     this.#startsAfterCr = this.#isAfterCr;
     this.#rewind();
   }
 
   #rewind(): void {
-    this.#cursor = { piece: 0, at: 0 };
-    this.#searched = { piece: 0, at: 0 };
+    this.#cursor = { piece: 0, offset: 0 };
+    this.#searchedTo = { piece: 0, offset: 0 };
     this.#isAfterCr = this.#startsAfterCr;
   }
 
-  #searchNext(): void {
-    this.#searched.piece++;
-    this.#searched.at = 0;
+  #searchNextPiece(): void {
+    this.#searchedTo.piece++;
+    this.#searchedTo.offset = 0;
   }
 
   #skipLf(piece: Uint8Array): void {
     if (this.#lines.startsWithLf(piece)) {
-      this.#searched.at = this.#lines.unit;
-      this.#cursor = { ...this.#searched };
+      this.#searchedTo.offset = this.#lines.unit;
+      this.#cursor = { ...this.#searchedTo };
     }
     this.#isAfterCr = false;
   }
 
-  /** The line that has not ended; of a long one no less than the last `most` bytes. */
-  #openBytes(most = Infinity): Uint8Array {
-    const { pieces } = this.#kept;
+  /**
+   * Returns the bytes of the partial line; of a long one at least its last `minBytes`
+   * bytes.
+   */
+  #partialLineBytes(minBytes = Infinity): Uint8Array {
+    const { pieces } = this.#buffer;
     if (pieces.length === 0) return new Uint8Array(0);
     const last = pieces.length - 1;
     let start = last;
     for (
       let length = pieces[last].length;
-      start > this.#cursor.piece && length < most;
+      start > this.#cursor.piece && length < minBytes;
       length += pieces[start].length
     ) start--;
-    return this.#kept.between(
-      start > this.#cursor.piece ? { piece: start, at: 0 } : this.#cursor,
-      { piece: last, at: pieces[last].length },
+    return this.#buffer.between(
+      start > this.#cursor.piece ? { piece: start, offset: 0 } : this.#cursor,
+      { piece: last, offset: pieces[last].length },
     );
   }
 
-  /** The bytes from the cursor to a place. */
-  #bytesTo(end: { piece: number; at: number }): Uint8Array {
-    return this.#kept.between(this.#cursor, end);
+  /** Returns the bytes from the cursor to `end`. */
+  #bytesTo(end: Position): Uint8Array {
+    return this.#buffer.between(this.#cursor, end);
   }
 }

@@ -1,10 +1,7 @@
-/** How many batches may wait before whoever makes them has to wait as well. */
+/** How many batches may be queued before the producer must wait. */
 const CAPACITY = 4;
 
-/**
- * Hands batches from whoever makes them to whoever takes them, at the pace of the
- * slower one.
- */
+/** Passes batches from a producer to a consumer, with backpressure. */
 export class BatchQueue<T> {
   #batches: T[] = [];
   #isOver = false;
@@ -13,24 +10,30 @@ export class BatchQueue<T> {
   #consumer: PromiseWithResolvers<void> | null = null;
   #producer: PromiseWithResolvers<void> | null = null;
 
-  /** What to do when what waits is dropped. */
+  /** Called when the queued batches are dropped. */
   onAbandon: () => void = () => {};
 
-  /** Adds a batch; nothing happens once the queue is over. */
+  /**
+   * Adds a batch; ignored after {@linkcode BatchQueue.end} or
+   * {@linkcode BatchQueue.abandon}.
+   */
   push(batch: T): void {
     if (this.#isOver) return;
     this.#batches.push(batch);
     this.#wakeConsumer();
   }
 
-  /** A promise while there is no room for more batches. */
+  /** A promise that resolves when the queue can take more; `null` if it can now. */
   get backpressure(): Promise<void> | null {
     if (this.#isOver || this.#batches.length < CAPACITY) return null;
     this.#producer ??= Promise.withResolvers();
     return this.#producer.promise;
   }
 
-  /** Says that no more batches come; what waits is still there to be taken. */
+  /**
+   * Marks the end. Queued batches can still be read; then `next` rejects with
+   * `failure`, if there is one.
+   */
   end(failure: { readonly error: unknown } | null = null): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -38,7 +41,7 @@ export class BatchQueue<T> {
     this.#wakeConsumer();
   }
 
-  /** Drops what waits: nothing more is there to be taken. */
+  /** Drops the queued batches and ends the queue. */
   abandon(): void {
     this.#batches = [];
     this.#isOver = true;
@@ -49,12 +52,15 @@ export class BatchQueue<T> {
     this.#wakeProducer();
   }
 
-  /** Whether what waited was dropped. */
+  /** Whether {@linkcode BatchQueue.abandon} was called. */
   get isAbandoned(): boolean {
     return this.#isAbandoned;
   }
 
-  /** The next batch, once there is one; `null` at the end. Throws what the maker failed with. */
+  /**
+   * Waits for the next batch; `null` at the end. Rejects with the failure given to
+   * {@linkcode BatchQueue.end}.
+   */
   async next(): Promise<T | null> {
     while (this.#batches.length === 0) {
       if (this.#failure !== null) throw this.#failure.error;

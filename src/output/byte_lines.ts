@@ -4,61 +4,67 @@ const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
 /**
- * Finds in bytes the lines that `LineSplitter` finds in their text, so that bytes
- * can be counted, bounded and handed on by lines without becoming text.
+ * Finds in bytes the lines that `LineSplitter` finds in text, so that bytes can be
+ * counted, limited and passed on by line without decoding them.
  *
- * It knows ASCII's line ends in one byte, as nearly every encoding has them, and in
- * the two of UTF-16, of which pieces have to hold whole units.
+ * It knows line terminators as single ASCII bytes, which nearly all encodings use, and
+ * as UTF-16 code units. In UTF-16, each piece must hold whole code units.
  */
 export class ByteLines {
-  /** How many bytes a code unit has. */
+  /** The size of a code unit in bytes. */
   readonly unit: 1 | 2;
-  /** Which byte of a code unit is the lower one. */
+  /** The index of the low byte in a code unit. */
   readonly #low: 0 | 1;
-  readonly #endsAtCr: boolean;
+  readonly #crEndsLine: boolean;
 
   constructor(encoding: string, terminator: LineTerminator) {
     this.unit = encoding.startsWith("utf-16") ? 2 : 1;
     this.#low = encoding === "utf-16be" ? 1 : 0;
-    this.#endsAtCr = terminator === "cr";
+    this.#crEndsLine = terminator === "cr";
   }
 
-  /** Where the first line that ends at or after `from` ends, its end included; -1 if none does. */
+  /**
+   * Returns the position after the terminator of the first line that ends after `from`;
+   * -1 if none does.
+   */
   endOfLine(bytes: Uint8Array, from: number): number {
-    if (this.#endsAtCr) return this.#endAtEither(bytes, from);
+    if (this.#crEndsLine) return this.#endOfCrLine(bytes, from);
     const lineFeed = this.#find(LINE_FEED, bytes, from);
     return lineFeed < 0 ? -1 : lineFeed + this.unit;
   }
 
-  /** Whether the bytes end in a `"\r"` that ends a line by itself: a `"\n"` that follows belongs to it. */
+  /**
+   * Whether the bytes end with a `"\r"` that ends a line. A `"\n"` at the start of the
+   * next piece then belongs to that terminator.
+   */
   endsInCr(bytes: Uint8Array): boolean {
-    return this.#endsAtCr &&
+    return this.#crEndsLine &&
       this.#unitAt(bytes, bytes.length - this.unit) === CARRIAGE_RETURN;
   }
 
-  /** Whether the bytes begin with a `"\n"`. */
+  /** Whether the bytes start with `"\n"`. */
   startsWithLf(bytes: Uint8Array): boolean {
     return this.#unitAt(bytes, 0) === LINE_FEED;
   }
 
-  /** Whether a line ends where the bytes do. */
+  /** Whether the bytes end with a line terminator. */
   endsLine(bytes: Uint8Array): boolean {
     return this.#unitAt(bytes, bytes.length - this.unit) === LINE_FEED ||
       this.endsInCr(bytes);
   }
 
-  /** The bytes of a line without its end. */
-  withoutEnd(line: Uint8Array): Uint8Array {
+  /** Returns the line without its terminator. */
+  withoutTerminator(line: Uint8Array): Uint8Array {
     let end = line.length;
     if (this.#unitAt(line, end - this.unit) === LINE_FEED) end -= this.unit;
-    else if (!this.#endsAtCr) return line;
+    else if (!this.#crEndsLine) return line;
     if (this.#unitAt(line, end - this.unit) === CARRIAGE_RETURN) {
       end -= this.unit;
     }
     return line.subarray(0, end);
   }
 
-  #endAtEither(bytes: Uint8Array, from: number): number {
+  #endOfCrLine(bytes: Uint8Array, from: number): number {
     for (let at = from; at < bytes.length; at += this.unit) {
       const code = this.#unitAt(bytes, at);
       const next = at + this.unit;
@@ -90,49 +96,55 @@ export class ByteLines {
   }
 }
 
-/** Counts the lines in pieces of a stream. */
+/** Counts the lines of a stream that arrives in pieces. */
 export class LineCount {
   readonly #lines: ByteLines;
   readonly #units: WholeUnits;
-  #ends = 0;
+  #endedLines = 0;
   #afterCr = false;
-  #isOpen = false;
+  #hasPartialLine = false;
 
   constructor(lines: ByteLines) {
     this.#lines = lines;
     this.#units = new WholeUnits(lines.unit);
   }
 
-  /** How many lines there are so far; one that has not ended counts when the stream has. */
+  /**
+   * Returns the number of lines so far. A partial line counts only if the stream has
+   * finished.
+   */
   get(streamHasEnded: boolean): number {
-    return this.#ends + (streamHasEnded && this.#isOpen ? 1 : 0);
+    return this.#endedLines + (streamHasEnded && this.#hasPartialLine ? 1 : 0);
   }
 
-  /** Whether there is a line that has not ended. */
-  get isOpen(): boolean {
-    return this.#isOpen;
+  /** Whether the last line has no terminator yet. */
+  get hasPartialLine(): boolean {
+    return this.#hasPartialLine;
   }
 
-  /** Counts the lines that end in a further piece; returns how many. */
+  /** Adds a piece, and returns the number of lines that end in it. */
   add(bytes: Uint8Array): number {
     const piece = this.#units.push(bytes);
     if (piece.length === 0) return 0;
     const lines = this.#lines;
-    const before = this.#ends;
+    const before = this.#endedLines;
     let at = this.#afterCr && lines.startsWithLf(piece) ? lines.unit : 0;
-    if (at < piece.length) this.#isOpen = !lines.endsLine(piece);
+    if (at < piece.length) this.#hasPartialLine = !lines.endsLine(piece);
     this.#afterCr = lines.endsInCr(piece);
     for (;;) {
       at = lines.endOfLine(piece, at);
-      if (at < 0) return this.#ends - before;
-      this.#ends++;
+      if (at < 0) return this.#endedLines - before;
+      this.#endedLines++;
     }
   }
 }
 
 const NOTHING = new Uint8Array(0);
 
-/** Has every piece of a stream hold whole units: what is left over comes with the next one. */
+/**
+ * Splits a stream into pieces of whole code units: an incomplete unit is moved to the
+ * next piece.
+ */
 export class WholeUnits {
   readonly #unit: 1 | 2;
   #rest: Uint8Array | null = null;
@@ -141,7 +153,10 @@ export class WholeUnits {
     this.#unit = unit;
   }
 
-  /** The piece in whole units, with what was left over of the last one. */
+  /**
+   * Returns the whole code units of `piece`, after the incomplete unit of the previous
+   * piece.
+   */
   push(piece: Uint8Array): Uint8Array {
     if (this.#unit === 1) return piece;
     let bytes = piece;
@@ -156,14 +171,14 @@ export class WholeUnits {
     return bytes.subarray(0, -1);
   }
 
-  /** What is left over. */
-  get rest(): Uint8Array {
+  /** The byte of an incomplete code unit, or no bytes. */
+  get incompleteUnit(): Uint8Array {
     return this.#rest ?? NOTHING;
   }
 
-  /** What is left over at the end. */
+  /** Returns the incomplete unit at the end of the stream. */
   end(): Uint8Array {
-    const { rest } = this;
+    const rest = this.incompleteUnit;
     this.#rest = null;
     return rest;
   }

@@ -1,23 +1,23 @@
 import type { BatchQueue } from "./batch_queue.ts";
 import type { LineSplitter } from "./line_splitter.ts";
 
-/** How many batches of lines may wait before no more is read for a follower. */
+/** How many batches of lines may be queued before the follower applies backpressure. */
 const CAPACITY = 4;
 
 /**
- * Has the lines of a stream's text put into a queue, at the pace of whoever takes
- * them, unless that is lifted.
+ * Splits the text of a stream into lines for a second consumer, such as `events()` for
+ * stderr. The consumer sets the pace until {@linkcode Follower.unthrottle}.
  */
 export class Follower {
   readonly #splitter: LineSplitter;
   readonly #deliver: (lines: string[]) => void;
   readonly #queue: BatchQueue<unknown>;
-  #waiting = 0;
-  #isLifted = false;
-  #isOver = false;
+  #queuedBatches = 0;
+  #isUnthrottled = false;
+  #isStopped = false;
   #wake: PromiseWithResolvers<void> | null = null;
 
-  /** `deliver` puts lines into `queue`. */
+  /** `deliver` must put the lines into `queue`. */
   constructor(
     splitter: LineSplitter,
     queue: BatchQueue<unknown>,
@@ -28,50 +28,54 @@ export class Follower {
     this.#deliver = deliver;
   }
 
-  /** A promise while no more is to be read for it. */
+  /** A promise while the stream must not be read; `null` otherwise. */
   get backpressure(): Promise<void> | null {
-    if (this.#isLifted || this.#isOver || this.#waiting < CAPACITY) return null;
+    if (
+      this.#isUnthrottled || this.#isStopped || this.#queuedBatches < CAPACITY
+    ) return null;
     this.#wake ??= Promise.withResolvers();
     return this.#wake.promise;
   }
 
-  /** Takes more text. */
+  /** Adds text. */
   push(text: string): void {
     this.#take(this.#splitter.push(text));
   }
 
-  /** Says that the text has ended. */
-  finish(): void {
+  /** Marks the end of the text. */
+  end(): void {
     this.#take(this.#splitter.end());
   }
 
-  /** To be called for every batch that was taken out of the queue. */
-  taken(): void {
-    this.#waiting--;
+  /**
+   * Call for each batch of this follower that the consumer has taken out of the queue.
+   */
+  batchTaken(): void {
+    this.#queuedBatches--;
     this.#resume();
   }
 
-  /** Sets no pace any more. */
-  lift(): void {
-    this.#isLifted = true;
+  /** Stops applying backpressure. */
+  unthrottle(): void {
+    this.#isUnthrottled = true;
     this.#resume();
   }
 
-  /** Follows no longer. */
-  end(): void {
-    this.#isOver = true;
+  /** Stops following: further text is ignored. */
+  stop(): void {
+    this.#isStopped = true;
     this.#resume();
   }
 
-  /** Follows no longer, and nor does anybody take what waits in the queue. */
+  /** Stops following, and drops the queued batches. */
   abandon(): void {
-    this.end();
+    this.stop();
     this.#queue.abandon();
   }
 
   #take(lines: string[]): void {
-    if (this.#isOver || lines.length === 0) return;
-    this.#waiting++;
+    if (this.#isStopped || lines.length === 0) return;
+    this.#queuedBatches++;
     this.#deliver(lines);
   }
 

@@ -1,51 +1,52 @@
 import type { ListenerErrors } from "./listener_errors.ts";
 
-/** What is called for every line; a promise is awaited before the next line. */
+/** A handler for each line. A returned promise is awaited before the next line. */
 type LineHandler = (line: string) => void | PromiseLike<void>;
 
-/** How far the delivery of some lines to the handlers has come. */
+/** A position in the delivery of lines to handlers. */
 interface Delivery {
   readonly lines: readonly string[];
-  line: number;
-  handler: number;
+  lineIndex: number;
+  handlerIndex: number;
 }
 
 /**
- * Gives the lines of one stream to its handlers, in order.
+ * Passes the lines of one stream to its handlers, in order.
  *
- * A handler that throws or rejects is switched off, and the error is kept. The
- * same code serves a live stream, a scripted one and a recorded one.
+ * A handler that throws or rejects is not called again, and its error is kept. Live,
+ * scripted and recorded streams all use this class.
  */
 export class LineDispatcher {
-  /** `null` in the place of a handler that was switched off. */
+  /** A handler that threw is replaced by `null`. */
   readonly #handlers: (LineHandler | null)[];
   readonly #errors: ListenerErrors;
   #abandoned = false;
   #stopWaiting: (() => void) | null = null;
 
-  /** What handlers throw is added to `errors`. */
+  /** Adds what handlers throw to `errors`. */
   constructor(handlers: readonly LineHandler[], errors: ListenerErrors) {
     this.#handlers = [...handlers];
     this.#errors = errors;
   }
 
-  // Handlers that answer at once cost a call and no promise; only an answer that
-  // has to be waited for moves the rest of the lines to the asynchronous loop.
-  /** Gives more lines. A promise is returned only if a handler has to be waited for. */
+  /**
+   * Passes lines to the handlers. Returns a promise only if a handler returned one:
+   * synchronous handlers cost no promise per line.
+   */
   deliver(lines: readonly string[]): void | Promise<void> {
     if (this.#abandoned || lines.length === 0) return;
-    const delivery = { lines, line: 0, handler: 0 };
+    const delivery = { lines, lineIndex: 0, handlerIndex: 0 };
     const answer = this.#advance(delivery);
-    if (answer !== undefined) return this.#deliverLater(delivery, answer);
+    if (answer !== undefined) return this.#deliverRest(delivery, answer);
   }
 
-  /** Stops waiting for a handler that is at work, and calls no handler any more. */
+  /** Stops waiting for a pending handler, and calls no handler again. */
   abandon(): void {
     this.#abandoned = true;
     this.#stopWaiting?.();
   }
 
-  async #deliverLater(
+  async #deliverRest(
     delivery: Delivery,
     first: PromiseLike<void>,
   ): Promise<void> {
@@ -53,25 +54,32 @@ export class LineDispatcher {
       let answer: PromiseLike<void> | undefined = first;
       answer !== undefined;
     ) {
-      await this.#settled(answer, delivery.handler);
+      await this.#untilSettled(answer, delivery.handlerIndex);
       if (this.#abandoned) return;
-      delivery.handler++;
+      delivery.handlerIndex++;
       answer = this.#advance(delivery);
     }
   }
 
-  /** Calls handlers until one has to be waited for: returns its promise, or `undefined` at the end. */
+  /**
+   * Calls handlers until one returns a promise, and returns it; returns `undefined` at
+   * the end.
+   */
   #advance(delivery: Delivery): PromiseLike<void> | undefined {
     for (
       ;
-      delivery.line < delivery.lines.length;
-      delivery.line++, delivery.handler = 0
+      delivery.lineIndex < delivery.lines.length;
+      delivery.lineIndex++, delivery.handlerIndex = 0
     ) {
-      for (; delivery.handler < this.#handlers.length; delivery.handler++) {
+      for (
+        ;
+        delivery.handlerIndex < this.#handlers.length;
+        delivery.handlerIndex++
+      ) {
         if (this.#abandoned) return undefined;
         const answer = this.#call(
-          delivery.handler,
-          delivery.lines[delivery.line],
+          delivery.handlerIndex,
+          delivery.lines[delivery.lineIndex],
         );
         if (answer !== undefined) return answer;
       }
@@ -89,11 +97,11 @@ export class LineDispatcher {
     }
   }
 
-  /** Resolves when the handler's promise has settled, or at once when the feed is abandoned. */
-  #settled(answer: PromiseLike<void>, index: number): Promise<void> {
+  /** Resolves when the promise has settled, or when the dispatcher is abandoned. */
+  #untilSettled(answer: PromiseLike<void>, index: number): Promise<void> {
     return new Promise((resolve) => {
       this.#stopWaiting = resolve;
-      // `resolve` first: a `then` that throws is a rejection like any other.
+      // `Promise.resolve` comes first: if `then` throws, that becomes a rejection.
       Promise.resolve(answer).then(() => resolve(), (error) => {
         if (!this.#abandoned) this.#switchOff(index, error);
         resolve();

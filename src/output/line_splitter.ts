@@ -1,31 +1,34 @@
-/** What ends a line: `"\n"`, or with `"cr"` a bare `"\r"` as well. */
+/** The line terminator: `"lf"` for `"\n"`, `"cr"` for `"\n"`, `"\r"` and `"\r\n"`. */
 export type LineTerminator = "lf" | "cr";
 
-/** How long a line may be, and what becomes of one that is longer. */
+/** A limit on the length of a line. */
 export interface LineLimit {
-  /** In UTF-16 code units. */
-  readonly longest: number;
-  /** Which end of the line stays. */
+  /** The maximum length in UTF-16 code units. */
+  readonly maxLength: number;
+  /** Which end of a longer line is kept. */
   readonly keeps: "head" | "tail";
-  /** Called for every line that was cut. */
+  /** Called once for each line that is cut. */
   readonly onCut: () => void;
 }
 
 /**
- * Cuts text that arrives in pieces into lines: the one definition of a line.
- * (`ByteLines` finds the same lines in what is still bytes.)
+ * Splits text that arrives in pieces into lines. This is the definition of a line;
+ * `ByteLines` finds the same lines in bytes.
  *
- * A line ends at `"\n"`, and one `"\r"` before it goes too. A last line without
- * an end counts, and an empty text has no lines.
+ * A line ends with `"\n"` or `"\r\n"`. A last line without a terminator counts as a
+ * line, and an empty text has no lines.
  */
 export class LineSplitter {
   readonly #terminator: LineTerminator;
   readonly #limit: LineLimit | null;
-  /** The start of a line whose end has not arrived. */
+  /** The start of a line whose terminator has not arrived. */
   #rest = "";
-  /** Whether that is too long already, which was told. */
-  #restIsTooLong = false;
-  /** In "cr" mode: the last piece ended in `"\r"`, so a `"\n"` that comes first now belongs to it. */
+  /** Whether `onCut` was called for the line in `#rest`. */
+  #isOverlongReported = false;
+  /**
+   * In "cr" mode: whether the previous piece ended with `"\r"`. A `"\n"` at the start
+   * of the next piece then belongs to that terminator.
+   */
   #afterCarriageReturn: boolean;
 
   constructor(
@@ -38,7 +41,7 @@ export class LineSplitter {
     this.#afterCarriageReturn = afterCarriageReturn;
   }
 
-  /** The lines that `text` completes. */
+  /** Adds text, and returns the lines that it completes. */
   push(text: string): string[] {
     const lines = this.#terminator === "lf"
       ? this.#pushLf(text)
@@ -46,7 +49,7 @@ export class LineSplitter {
     return this.#limit === null ? lines : this.#limited(lines, this.#limit);
   }
 
-  /** The last line, if it had no end. */
+  /** Returns the last line, if it had no terminator. */
   end(): string[] {
     const last = this.#rest;
     this.#rest = "";
@@ -54,8 +57,8 @@ export class LineSplitter {
     return this.#limit === null ? [last] : this.#limited([last], this.#limit);
   }
 
-  // Splitting only the new piece keeps a long line that arrives in many pieces
-  // linear; and where the piece has no "\r" no line has to be looked at for one.
+  // Only the new piece is split, so that a long line in many pieces takes linear time.
+  // Lines are checked for a "\r" only if there may be one.
   #pushLf(text: string): string[] {
     const lines = text.split("\n");
     const rest = lines.pop()!;
@@ -79,7 +82,8 @@ export class LineSplitter {
       lines.push(this.#rest + text.slice(start, at));
       this.#rest = "";
       if (code === CARRIAGE_RETURN) {
-        // The line is complete now, whether or not a "\n" follows: a progress bar must not lag by one.
+        // The line is complete even if a "\n" follows: otherwise a progress bar would
+        // always be one update behind.
         if (at + 1 === text.length) this.#afterCarriageReturn = true;
         else if (text.charCodeAt(at + 1) === LINE_FEED) at++;
       }
@@ -89,25 +93,25 @@ export class LineSplitter {
     return lines;
   }
 
-  /** Cuts lines that are too long, and the start of one that is becoming so. */
+  /** Cuts lines that are too long, including a line that is not complete yet. */
   #limited(lines: string[], limit: LineLimit): string[] {
-    const { longest, keeps, onCut } = limit;
+    const { maxLength, keeps, onCut } = limit;
     lines.forEach((line, index) => {
-      if (line.length <= longest) return;
-      lines[index] = cut(line, longest, keeps);
-      if (index > 0 || !this.#restIsTooLong) onCut();
+      if (line.length <= maxLength) return;
+      lines[index] = cut(line, maxLength, keeps);
+      if (index > 0 || !this.#isOverlongReported) onCut();
     });
-    if (lines.length > 0) this.#restIsTooLong = false;
-    // Told before the line has ended, which it may never do. It may still have to
-    // lose a "\r".
-    if (!this.#restIsTooLong && this.#rest.length > longest + 1) {
-      this.#restIsTooLong = true;
+    if (lines.length > 0) this.#isOverlongReported = false;
+    // Report it now: the line may never end. The one extra character may be a "\r" of
+    // the terminator.
+    if (!this.#isOverlongReported && this.#rest.length > maxLength + 1) {
+      this.#isOverlongReported = true;
       onCut();
     }
-    // Twice as long before it is cut: what is cut off each time is then worth the
-    // copy. One more than may stay, which tells that it was cut.
-    if (this.#rest.length > 2 * longest + MOST_LOOKED_AT) {
-      this.#rest = cut(this.#rest, longest + 2, keeps);
+    // Cut at twice the length, so that each copy drops at least as much as it keeps.
+    // Keep two extra characters, so that the line still counts as too long.
+    if (this.#rest.length > 2 * maxLength + CUT_MARGIN) {
+      this.#rest = cut(this.#rest, maxLength + 2, keeps);
     }
     return lines;
   }
@@ -117,12 +121,12 @@ function withoutCr(line: string): string {
   return line.endsWith("\r") ? line.slice(0, -1) : line;
 }
 
-/** A character of two code units is not cut in two. */
-function cut(line: string, longest: number, keeps: "head" | "tail"): string {
-  if (line.length <= longest) return line;
+/** Cuts a line without splitting a surrogate pair. */
+function cut(line: string, maxLength: number, keeps: "head" | "tail"): string {
+  if (line.length <= maxLength) return line;
   const part = keeps === "head"
-    ? line.slice(0, longest)
-    : line.slice(line.length - longest);
+    ? line.slice(0, maxLength)
+    : line.slice(line.length - maxLength);
   return part.isWellFormed() || !line.isWellFormed()
     ? part
     : keeps === "head"
@@ -130,6 +134,10 @@ function cut(line: string, longest: number, keeps: "head" | "tail"): string {
     : part.slice(1);
 }
 
-const MOST_LOOKED_AT = 64 * 1024;
+/**
+ * Added to the length at which an incomplete line is cut, so that short limits do not
+ * copy often.
+ */
+const CUT_MARGIN = 64 * 1024;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;

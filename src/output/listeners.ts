@@ -1,29 +1,29 @@
 import { LineDispatcher } from "./line_dispatcher.ts";
-import type { ListenerErrors } from "./listener_errors.ts";
 import {
   type LineLimit,
   LineSplitter,
   type LineTerminator,
 } from "./line_splitter.ts";
+import type { ListenerErrors } from "./listener_errors.ts";
 import { Tee } from "./tee.ts";
 
-/** What hears the text of a stream as it comes. */
+/** The listeners of one stream: line handlers and tees. */
 export interface ListenerOptions {
   readonly handlers: readonly ((line: string) => void | PromiseLike<void>)[];
   readonly tees: readonly WritableStream<string>[];
   readonly terminator: LineTerminator;
   readonly limit: LineLimit | null;
-  /** What handlers and sinks fail with is added to these. */
+  /** Receives what handlers threw and tees failed with. */
   readonly errors: ListenerErrors;
 }
 
-/** The line handlers and tees of one stream: whoever of them is at work is waited for. */
+/** Passes the text of one stream to its line handlers and tees, and waits for them. */
 export class Listeners {
   readonly #dispatcher: LineDispatcher | null;
   readonly #splitter: LineSplitter;
   readonly #tees: readonly Tee[];
 
-  /** `null` where nobody listens. */
+  /** Returns `null` if there are no handlers and no tees. */
   static of(options: ListenerOptions): Listeners | null {
     return options.handlers.length + options.tees.length === 0
       ? null
@@ -40,30 +40,30 @@ export class Listeners {
     this.#tees = tees.map((sink) => new Tee(sink, errors));
   }
 
-  /** Takes more text. A promise is returned only if somebody has to be waited for. */
+  /** Adds text. Returns a promise only if a tee or a handler must be waited for. */
   push(text: string): void | Promise<void> {
-    if (this.#tees.length === 0) return this.#hear(text);
-    return this.#tell(text);
+    if (this.#tees.length === 0) return this.#dispatch(text);
+    return this.#teeAndDispatch(text);
   }
 
-  /** Says that the text has ended, and lets go of the sinks. */
+  /** Marks the end of the text, and releases the sinks of the tees. */
   end(): void | Promise<void> {
     for (const tee of this.#tees) tee.close();
     return this.#dispatcher?.deliver(this.#splitter.end());
   }
 
-  /** Waits for nobody any more, and calls nobody. */
+  /** Stops waiting for listeners, calls no handler again, and releases the sinks. */
   abandon(): void {
     for (const tee of this.#tees) tee.close();
     this.#dispatcher?.abandon();
   }
 
-  #hear(text: string): void | Promise<void> {
+  #dispatch(text: string): void | Promise<void> {
     return this.#dispatcher?.deliver(this.#splitter.push(text));
   }
 
-  async #tell(text: string): Promise<void> {
+  async #teeAndDispatch(text: string): Promise<void> {
     await Promise.all(this.#tees.map((tee) => tee.push(text)));
-    await this.#hear(text);
+    await this.#dispatch(text);
   }
 }

@@ -3,16 +3,18 @@ import type { OutputStream } from "../outcome/result.ts";
 import type { StreamTranscript } from "../outcome/transcript.ts";
 import { Backlog } from "./backlog.ts";
 import type { BatchQueue } from "./batch_queue.ts";
+import { type BufferLimits, isLimited } from "./buffer_limits.ts";
 import { ByteLines, LineCount } from "./byte_lines.ts";
 import { Follower } from "./follower.ts";
-import { PieceReader } from "./piece_reader.ts";
-import { isLimited, type KeepLimits } from "./keep_limits.ts";
 import {
   type LineLimit,
   LineSplitter,
   type LineTerminator,
 } from "./line_splitter.ts";
 import { type ListenerOptions, Listeners } from "./listeners.ts";
+import { completeLength } from "./piece_decoder.ts";
+import { PieceReader } from "./piece_reader.ts";
+import { pump } from "./pump.ts";
 import {
   blockedUntil,
   DISCARD,
@@ -21,92 +23,92 @@ import {
   type Target,
   TextTarget,
 } from "./targets.ts";
-import { completeLength } from "./piece_decoder.ts";
-import { pump } from "./pump.ts";
 import { concatBytes, lossyDecoder, wholeText } from "./text.ts";
 import { TranscriptTarget } from "./transcript.ts";
 
-/** How the output of a run on one of its streams is dealt with. */
+/** How one output stream of a run is processed. */
 export interface OutputOptions
   extends Pick<ListenerOptions, "handlers" | "tees" | "errors"> {
   readonly program: string;
   readonly name: OutputStream;
-  /** What turns bytes into text: a `TextDecoder` label. */
+  /** The encoding of the bytes: a `TextDecoder` label. */
   readonly encoding: string;
   readonly terminator: LineTerminator;
-  /** How much is kept for whoever wants all of it. */
-  readonly limits: KeepLimits;
-  /** What it is for: its text, its bytes, or what somebody is still to say. */
-  readonly use: "text" | "bytes" | "open";
-  /** Whether its lines are counted. */
-  readonly counts: boolean;
-  /** Whether all of it is kept beside that. */
-  readonly transcribes: boolean;
-  /** Nothing is read before this has resolved; `null` for at once. */
-  readonly after: Promise<unknown> | null;
-  /** Called when more came than may be kept, and that is an error. */
+  /** The limits on the output that is kept until the run ends or a consumer takes it. */
+  readonly limits: BufferLimits;
+  /** What the output is kept as: text, bytes, or undecided until a consumer takes it. */
+  readonly use: "text" | "bytes" | "undecided";
+  /** Whether lines are counted. */
+  readonly countsLines: boolean;
+  /** Whether a transcript of all output is kept, whatever the limits drop. */
+  readonly keepsTranscript: boolean;
+  /** Reading starts once this has resolved; `null` to start at once. */
+  readonly readAfter: Promise<unknown> | null;
+  /** Called once, when `limits.overflow` is `"error"` and the output exceeds a limit. */
   readonly onOverflow: () => void;
 }
 
 /**
- * One output stream of a run, from its first byte to its end.
+ * One output stream of a run.
  *
- * It is read all the time, as fast as line handlers and tees allow, and kept within
- * its limits, until somebody takes it: from then on it is read at the taker's pace.
+ * It is read all the time, at the pace of its line handlers and tees, and kept within
+ * the limits, until a consumer takes it. From then on the consumer sets the pace.
  */
 export class Output {
-  /** Resolves when nothing more will come; rejects if the stream itself failed. */
+  /** Resolves when the stream has finished or was cut. Rejects if reading it fails. */
   readonly finished: Promise<void>;
   readonly #options: OutputOptions;
   readonly #reader: PieceReader;
   readonly #lines: ByteLines;
   readonly #lineLimit: LineLimit | null;
   readonly #listeners: Listeners | null;
-  readonly #handedOver = Promise.withResolvers<void>();
+  readonly #streamed = Promise.withResolvers<void>();
   readonly #transcript: TranscriptTarget | null;
-  #main: Target;
-  readonly #others: Target[] = [];
-  /** Where the taker's share waits; `null` while there is no taker. */
+  #target: Target;
+  readonly #extraTargets: Target[] = [];
+  /** The queue of a streaming consumer; `null` if there is none. */
   #queue: BatchQueue<unknown> | null = null;
   #takenBy: string | null = null;
   #isTakenAsBytes: boolean;
-  #counted = 0;
-  /** Counts what is not cut into lines anyway. */
-  #count: LineCount | null;
+  #splitLineCount = 0;
+  /**
+   * Counts lines in bytes; lines that a consumer takes are counted when they are split.
+   */
+  #byteLineCount: LineCount | null;
   #follower: Follower | null = null;
   #hasDropped = false;
   #hasOverflowed = false;
-  /** Whether the main target was told of the end; handlers and tees may still be at work. */
-  #isEnded = false;
+  /** Whether the target has received the end. Handlers and tees may still be busy. */
+  #hasTargetEnded = false;
   #isFinished = false;
-  #change: PromiseWithResolvers<void> | null = null;
+  #changed: PromiseWithResolvers<void> | null = null;
   #resume: (() => void) | null = null;
 
-  /** Takes the stream's reader at once, in the same turn. */
+  /** Takes the stream's reader in the same turn. */
   constructor(stream: ReadableStream<Uint8Array>, options: OutputOptions) {
-    const { encoding, terminator, limits, use, counts } = options;
+    const { encoding, terminator, limits, use, countsLines } = options;
     this.#options = options;
     this.#isTakenAsBytes = use === "bytes";
     this.#reader = new PieceReader(stream);
     this.#lines = new ByteLines(encoding, terminator);
     this.#lineLimit = this.#limitOf(limits);
     this.#listeners = Listeners.of({ ...options, limit: this.#lineLimit });
-    this.#count = counts ? new LineCount(this.#lines) : null;
+    this.#byteLineCount = countsLines ? new LineCount(this.#lines) : null;
     if (use === "text" && !isLimited(limits)) {
-      this.#main = new TextTarget(encoding, {
+      this.#target = new TextTarget(encoding, {
         keeps: true,
         listeners: this.#listeners,
       });
     } else {
-      this.#main = new Backlog(
+      this.#target = new Backlog(
         encoding,
         this.#lines,
         limits,
-        () => this.#overflow(),
+        () => this.#reportOverflow(),
       );
-      // stderr of a live process may be followed at any time.
-      if (this.#listeners !== null || (counts && use === "text")) {
-        this.#others.push(
+      // The stderr of a live process can be followed at any time.
+      if (this.#listeners !== null || (countsLines && use === "text")) {
+        this.#extraTargets.push(
           new TextTarget(encoding, {
             keeps: false,
             listeners: this.#listeners,
@@ -114,51 +116,62 @@ export class Output {
         );
       }
     }
-    this.#transcript = options.transcribes
+    this.#transcript = options.keepsTranscript
       ? new TranscriptTarget(encoding)
       : null;
     this.finished = this.#read();
-    // Whoever waits for it still sees a failure; until somebody does, it is nobody's fault.
+    // A caller that awaits `finished` still gets the error. This prevents an unhandled
+    // rejection if no caller does.
     this.finished.catch(() => {});
   }
 
-  /** Whether nothing more will come. */
+  /** Whether the stream has finished or was cut. */
   get isFinished(): boolean {
     return this.#isFinished;
   }
 
-  /** How many bytes have been read. */
+  /** The number of bytes read. */
   get length(): number {
     return this.#reader.length;
   }
 
-  /** How many lines have been read; one without an end counts when nothing more will come. */
+  /**
+   * The number of lines read. A last line without a terminator counts once the stream
+   * has finished.
+   */
   get lineCount(): number {
-    return this.#counted + (this.#count?.get(this.#isFinished) ?? 0);
+    return this.#splitLineCount +
+      (this.#byteLineCount?.get(this.#isFinished) ?? 0);
   }
 
-  /** Whether it was read to its end, and not given up. */
+  /**
+   * Whether the stream was read to its end. False if a consumer detached and the rest
+   * was not drained.
+   */
   get isComplete(): boolean {
     return this.#isFinished && this.#resume === null;
   }
 
-  /** Whether it was cut before its end. */
+  /** Whether the stream was cut before its end. */
   get wasCut(): boolean {
     return this.#reader.wasCut;
   }
 
-  /** Whether some of it is missing: it was cut before its end, or was more than may be kept. */
+  /** Whether output is missing: the stream was cut, or the limits dropped some of it. */
   get truncated(): boolean {
     return this.#reader.wasCut || this.#hasDropped ||
-      (this.#main instanceof Backlog && this.#main.hasDropped);
+      (this.#target instanceof Backlog && this.#target.hasDropped);
   }
 
-  /** Resolves when somebody has it who reads at a pace of their own. */
-  get whenTaken(): Promise<void> {
-    return this.#handedOver.promise;
+  /** Resolves when a streaming consumer has taken the output. */
+  get whenStreamed(): Promise<void> {
+    return this.#streamed.promise;
   }
 
-  /** See {@linkcode PieceReader.limitIdle}; time that listeners or a taker need does not count. */
+  /**
+   * See {@linkcode PieceReader.limitIdle}. Time spent waiting for listeners or a
+   * consumer does not count.
+   */
   limitIdle(ms: number, onIdle: () => void): void {
     this.#reader.limitIdle(ms, onIdle);
   }
@@ -168,87 +181,96 @@ export class Output {
     this.#reader.limitLength(bytes, ms, onExceeded);
   }
 
-  /** Stops waiting for listeners and for a taker, and gives them no more; the stream is still read. */
+  /**
+   * Stops waiting for listeners and consumers, and passes nothing more to them. The
+   * stream is still read.
+   */
   abandon(): void {
     this.#listeners?.abandon();
     this.#follower?.abandon();
     this.drain();
     if (this.#queue === null) return;
-    this.#main = this.#isStreamed() ? DISCARD : this.#main;
+    this.#target = this.#isStreamed() ? DISCARD : this.#target;
     this.#queue.abandon();
   }
 
-  /** Stops reading: what was read stays. */
+  /** Stops reading. Output already read is kept. */
   cut(): void {
     this.#reader.cut();
     this.drain();
   }
 
   /**
-   * The error for output that was more than may be kept, if that is one; else `null`.
+   * Returns the error for output that exceeded a limit whose `overflow` is `"error"`;
+   * `null` if it did not.
    */
-  overflow(): OutputTooLargeError | null {
+  overflowError(): OutputTooLargeError | null {
     if (!this.#hasOverflowed) return null;
     const { program, name, limits: { maxBytes, maxLines } } = this.#options;
-    const most = [
+    const limit = [
       maxLines < Infinity ? `${maxLines} lines` : "",
       maxBytes < Infinity ? `${maxBytes} bytes` : "",
     ].filter((part) => part !== "").join(" or ");
     return new OutputTooLargeError(
       program,
-      `${name} is more than ${most}, which is all that its outputBuffer allows; the run was ended`,
+      `${name} is more than ${limit}, the limit of the command's outputBuffer, so the run was killed; raise the limit, or set overflow to "drop-oldest" or "drop-newest"`,
     );
   }
 
   /**
-   * Has it kept as text, or as bytes, for `by`.
+   * Takes the output to keep it as text or bytes. `consumer` is the method's name, for
+   * errors.
    *
-   * @throws {OutputConsumedError} if somebody else has it
+   * @throws {OutputConsumedError} if another consumer has it
    */
-  takeWhole(by: string, use: "text" | "bytes"): void {
-    const backlog = this.#claim(by);
+  takeWhole(consumer: string, use: "text" | "bytes"): void {
+    const backlog = this.#claim(consumer);
     this.#isTakenAsBytes = use === "bytes";
     if (use === "bytes" || backlog.isLimited) return;
-    this.#moveTo(
+    this.#replaceBacklog(
       backlog,
       new TextTarget(this.#options.encoding, { keeps: true, listeners: null }),
     );
   }
 
   /**
-   * Has its lines put into `queue` for `by`, who reads at a pace of their own.
+   * Puts the lines into `queue`, at the pace at which the queue is read.
    *
-   * @throws {OutputConsumedError} if somebody else has it
+   * @throws {OutputConsumedError} if another consumer has the output
    */
   takeLines<T>(
-    by: string,
+    consumer: string,
     queue: BatchQueue<T>,
     batchOf: (lines: string[]) => T,
   ): void {
-    const backlog = this.#claim(by);
+    const backlog = this.#claim(consumer);
     let isMoving = true;
     const deliver = (lines: string[]) => {
-      if (!isMoving) this.#counted += lines.length;
+      // The lines of the backlog were counted when they arrived.
+      if (!isMoving) this.#splitLineCount += lines.length;
       queue.push(batchOf(lines));
     };
     const splitter = this.#splitter(backlog.startsAfterCr);
     const { encoding } = this.#options;
-    this.#handOver(queue);
-    this.#moveTo(backlog, new LinesTarget(encoding, splitter, queue, deliver));
+    this.#startStreaming(queue);
+    this.#replaceBacklog(
+      backlog,
+      new LinesTarget(encoding, splitter, queue, deliver),
+    );
     isMoving = false;
-    this.#counted = this.lineCount;
-    this.#count &&= new LineCount(this.#lines);
+    this.#splitLineCount = this.lineCount;
+    this.#byteLineCount &&= new LineCount(this.#lines);
   }
 
-  /** Has its pieces put into `queue` for `by`; like {@linkcode Output.takeLines} otherwise. */
-  takePieces(by: string, queue: BatchQueue<Uint8Array>): void {
-    const backlog = this.#claim(by);
+  /** Puts the pieces into `queue`; otherwise like {@linkcode Output.takeLines}. */
+  takePieces(consumer: string, queue: BatchQueue<Uint8Array>): void {
+    const backlog = this.#claim(consumer);
     this.#isTakenAsBytes = true;
-    this.#handOver(queue);
-    this.#moveTo(backlog, new PiecesTarget(queue));
+    this.#startStreaming(queue);
+    this.#replaceBacklog(backlog, new PiecesTarget(queue));
   }
 
-  /** Has its lines put into `queue` as well, beginning with those that are kept. */
+  /** Puts the lines into `queue` too, starting with those already kept. */
   follow<T>(
     queue: BatchQueue<T>,
     batchOf: (lines: string[]) => T,
@@ -260,95 +282,108 @@ export class Output {
     );
     follower.push(this.textSoFar());
     const target = this.#textTarget();
-    if (target.hasEnded) follower.finish();
+    if (target.hasEnded) follower.end();
     else target.follower = follower;
     this.#follower = follower;
     return follower;
   }
 
-  /** Has a follower set no pace any more. */
-  liftFollower(): void {
-    this.#follower?.lift();
+  /** Lets the stream be read without waiting for the follower's consumer. */
+  unthrottleFollower(): void {
+    this.#follower?.unthrottle();
   }
 
-  /** Gives up what was taken: no more is read until {@linkcode Output.drain}. */
-  giveUp(): void {
+  /**
+   * Detaches a streaming consumer. Nothing more is read until {@linkcode Output.drain}.
+   */
+  detachConsumer(): void {
     if (!this.#isStreamed()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#resume = resolve;
-    this.#main = blockedUntil(promise);
+    this.#target = blockedUntil(promise);
     this.#queue?.abandon();
   }
 
-  /** Has what was given up read to its end, and kept nowhere. */
+  /**
+   * After {@linkcode Output.detachConsumer}, reads the stream to its end and discards
+   * it.
+   */
   drain(): void {
     if (this.#resume === null) return;
-    this.#main = DISCARD;
+    this.#target = DISCARD;
     this.#resume();
     this.#resume = null;
   }
 
   /**
-   * What is there and was not taken, for `by` to look through.
+   * Lets a probe search the output that no consumer has taken.
    *
-   * @throws {OutputConsumedError} if somebody has taken it, or looks through it
+   * @throws {OutputConsumedError} if a consumer has taken it, or another probe is
+   *   searching it
    */
-  backlog(by: string): Backlog {
-    const backlog = this.#claim(by);
-    this.#takenBy = `${by}, which is still waiting`;
-    backlog.beginLook();
+  beginSearch(consumer: string): Backlog {
+    const backlog = this.#claim(consumer);
+    this.#takenBy = `${consumer}, which is still waiting`;
+    backlog.beginSearch();
     return backlog;
   }
 
-  /** Ends what {@linkcode Output.backlog} began: it can be taken again. */
-  leaveBacklog(backlog: Backlog): void {
-    backlog.endLook();
+  /**
+   * Ends a search of {@linkcode Output.beginSearch}. A consumer can then take the
+   * output.
+   */
+  endSearch(backlog: Backlog): void {
+    backlog.endSearch();
     this.#takenBy = null;
   }
 
-  /** Resolves when more is there, or nothing more will come. */
+  /** Resolves when more output has arrived, or the stream has finished. */
   changed(): Promise<void> {
     if (this.#isFinished) return Promise.resolve();
-    this.#change ??= Promise.withResolvers();
-    return this.#change.promise;
+    this.#changed ??= Promise.withResolvers();
+    return this.#changed.promise;
   }
 
   /**
-   * All the text that is kept.
+   * Returns the text that is kept.
    *
    * @throws {OutputTooLargeError} if it does not fit in one string
    */
   text(): string {
     const { program, encoding } = this.#options;
-    if (this.#main instanceof TextTarget) return this.#main.text(program);
+    if (this.#target instanceof TextTarget) return this.#target.text(program);
     return wholeText(program, encoding, this.bytes());
   }
 
-  /** All there was, timed from `start`; to be asked only if it is kept. */
+  /**
+   * Returns the transcript, with times relative to `start`. Requires `keepsTranscript`.
+   */
   transcript(start: number): StreamTranscript {
     return this.#transcript!.get(start);
   }
 
-  /** Whether somebody took it as bytes. */
+  /** Whether a consumer took the output as bytes. */
   get isTakenAsBytes(): boolean {
     return this.#isTakenAsBytes;
   }
 
-  /** All the bytes that are kept. */
+  /**
+   * Returns the bytes that are kept; empty if the output was kept as text or streamed.
+   */
   bytes(): Uint8Array {
-    return this.#main instanceof Backlog
-      ? concatBytes(this.#main.pieces)
+    return this.#target instanceof Backlog
+      ? concatBytes(this.#target.pieces)
       : new Uint8Array(0);
   }
 
   async #read(): Promise<void> {
     try {
-      await this.#options.after;
+      await this.#options.readAfter;
       await pump(this.#reader, {
         backpressure: () => this.#backpressure(),
         makesLines: () =>
-          this.#listeners !== null || this.#main instanceof LinesTarget,
-        holdsPieces: () => this.#main.holdsPieces === true,
+          this.#listeners !== null || this.#target instanceof LinesTarget,
+        holdsPieces: () => this.#target.holdsPieces === true,
         push: (piece) => this.#push(piece),
         end: () => this.#end(),
       });
@@ -360,44 +395,43 @@ export class Output {
   }
 
   #push(piece: Uint8Array): void | Promise<void> {
-    // First: a slow handler must not delay the time that is recorded for the piece.
+    // The transcript comes first: a slow handler must not delay the recorded time.
     this.#transcript?.push(piece);
-    if (!(this.#main instanceof LinesTarget)) this.#count?.add(piece);
-    const waiting = this.#main.push(piece);
+    if (!(this.#target instanceof LinesTarget)) this.#byteLineCount?.add(piece);
+    const waiting = this.#target.push(piece);
     this.#wake();
-    if (this.#others.length === 0) return waiting;
-    return this.#afterMain(waiting, (target) => target.push(piece));
+    if (this.#extraTargets.length === 0) return waiting;
+    return this.#passToExtraTargets(waiting, (target) => target.push(piece));
   }
 
   #end(): void | Promise<void> {
-    this.#isEnded = true;
-    const waiting = this.#main.end();
+    this.#hasTargetEnded = true;
+    const waiting = this.#target.end();
     this.#wake();
-    if (this.#others.length === 0) return waiting;
-    return this.#afterMain(waiting, (target) => target.end());
+    if (this.#extraTargets.length === 0) return waiting;
+    return this.#passToExtraTargets(waiting, (target) => target.end());
   }
 
-  async #afterMain(
+  async #passToExtraTargets(
     waiting: void | Promise<void>,
     action: (target: Target) => void | Promise<void>,
   ): Promise<void> {
     await waiting;
-    for (const target of this.#others) await action(target);
+    for (const target of this.#extraTargets) await action(target);
   }
 
   #backpressure(): Promise<void> | null {
-    const { backpressure: room } = this.#main;
-    return room ?? this.#follower?.backpressure ?? null;
+    return this.#target.backpressure ?? this.#follower?.backpressure ?? null;
   }
 
   #isStreamed(): boolean {
-    return this.#main instanceof LinesTarget ||
-      this.#main instanceof PiecesTarget;
+    return this.#target instanceof LinesTarget ||
+      this.#target instanceof PiecesTarget;
   }
 
-  /** The text that came, and is kept, but for a character that has not come whole. */
+  /** Returns the text kept so far, without a last character that is incomplete. */
   textSoFar(): string {
-    if (!(this.#main instanceof Backlog)) return this.text();
+    if (!(this.#target instanceof Backlog)) return this.text();
     const { encoding } = this.#options;
     const bytes = this.bytes();
     return lossyDecoder(encoding).decode(
@@ -407,33 +441,38 @@ export class Output {
     );
   }
 
-  /** What has its text, of whatever is still to come. */
+  /** The target that decodes the stream to text. */
   #textTarget(): TextTarget {
-    if (this.#main instanceof TextTarget) return this.#main;
-    return this.#others.findLast((other) => other instanceof TextTarget)!;
+    if (this.#target instanceof TextTarget) return this.#target;
+    return this.#extraTargets.findLast((other) => other instanceof TextTarget)!;
   }
 
-  #claim(by: string): Backlog {
+  #claim(consumer: string): Backlog {
     const { program, name } = this.#options;
-    if (this.#takenBy !== null || !(this.#main instanceof Backlog)) {
-      throw new OutputConsumedError(program, name, by, this.#takenBy ?? by);
+    if (this.#takenBy !== null || !(this.#target instanceof Backlog)) {
+      throw new OutputConsumedError(
+        program,
+        name,
+        consumer,
+        this.#takenBy ?? consumer,
+      );
     }
-    this.#takenBy = by;
-    return this.#main;
+    this.#takenBy = consumer;
+    return this.#target;
   }
 
-  #handOver<T>(queue: BatchQueue<T>): void {
+  #startStreaming<T>(queue: BatchQueue<T>): void {
     this.#queue = queue as BatchQueue<unknown>;
-    this.#handedOver.resolve();
+    this.#streamed.resolve();
   }
 
-  /** Has everything go to `target`, beginning with what is there. */
-  #moveTo(backlog: Backlog, target: Target): void {
+  /** Moves the kept output to `target`, which then receives all further output. */
+  #replaceBacklog(backlog: Backlog, target: Target): void {
     this.#hasDropped ||= backlog.hasDropped;
     for (const piece of backlog.pieces) target.push(piece);
-    if (backlog.rest.length > 0) target.push(backlog.rest);
-    if (this.#isEnded) target.end();
-    this.#main = target;
+    if (backlog.incompleteUnit.length > 0) target.push(backlog.incompleteUnit);
+    if (this.#hasTargetEnded) target.end();
+    this.#target = target;
   }
 
   #splitter(afterCarriageReturn: boolean): LineSplitter {
@@ -442,26 +481,26 @@ export class Output {
     });
   }
 
-  #limitOf({ maxBytes, overflow }: KeepLimits): LineLimit | null {
+  #limitOf({ maxBytes, overflow }: BufferLimits): LineLimit | null {
     if (maxBytes === Infinity) return null;
     return {
-      longest: maxBytes,
+      maxLength: maxBytes,
       keeps: overflow === "drop-oldest" ? "tail" : "head",
       onCut: () => {
         this.#hasDropped = true;
-        if (overflow === "error") this.#overflow();
+        if (overflow === "error") this.#reportOverflow();
       },
     };
   }
 
-  #overflow(): void {
+  #reportOverflow(): void {
     if (this.#hasOverflowed) return;
     this.#hasOverflowed = true;
     this.#options.onOverflow();
   }
 
   #wake(): void {
-    this.#change?.resolve();
-    this.#change = null;
+    this.#changed?.resolve();
+    this.#changed = null;
   }
 }

@@ -1,17 +1,17 @@
 import { lossyDecoder } from "./text.ts";
 
 /**
- * Decodes bytes that arrive in pieces; a character cut in two by a piece's end
- * comes out whole, and what cannot be decoded becomes U+FFFD.
+ * Decodes bytes that arrive in pieces. A character that is split between two pieces is
+ * decoded as one. Invalid bytes become U+FFFD.
  */
 export interface PieceDecoder {
-  /** The text that `piece` completes. */
+  /** Returns the text that `piece` completes. */
   decode(piece: Uint8Array): string;
-  /** What was still waiting for more bytes. */
+  /** Returns the text of the bytes that are left at the end. */
   end(): string;
 }
 
-/** Makes a decoder for a `TextDecoder` label. */
+/** Creates a decoder for a `TextDecoder` label. */
 export function pieceDecoder(encoding: string): PieceDecoder {
   return encoding === "utf-8"
     ? new Utf8PieceDecoder()
@@ -34,12 +34,12 @@ class StreamingPieceDecoder implements PieceDecoder {
   }
 }
 
-// A decoder in streaming mode is about half as fast on Deno as one that gets
-// whole texts. UTF-8 says where a character starts, so the pieces can be cut
-// there and each decoded as a whole.
+// On Deno, a `TextDecoder` in streaming mode has about half the speed of one that gets
+// whole texts. In UTF-8 the start of a character can be found, so the pieces are split
+// there and each is decoded as a whole.
 class Utf8PieceDecoder implements PieceDecoder {
   readonly #decoder: TextDecoder = lossyDecoder("utf-8");
-  /** The first bytes of a character whose last ones have not arrived: at most three. */
+  /** The first bytes of an incomplete character: at most three. */
   #rest: Uint8Array = NOTHING;
 
   decode(piece: Uint8Array): string {
@@ -65,12 +65,15 @@ class Utf8PieceDecoder implements PieceDecoder {
 
 const NOTHING = new Uint8Array(0);
 
-/** How many bytes at the start are whole characters, as far as the encoding tells. */
+/**
+ * Returns the length of the bytes without an incomplete last character. Only UTF-8 is
+ * checked.
+ */
 export function completeLength(encoding: string, bytes: Uint8Array): number {
   return encoding === "utf-8" ? lastBoundary(bytes) : bytes.length;
 }
 
-/** Where the last character starts if it is incomplete, else the end. */
+/** Returns the start of the last character if it is incomplete, otherwise the length. */
 function lastBoundary(bytes: Uint8Array): number {
   const length = bytes.length;
   for (let back = 1; back <= 3 && back <= length; back++) {

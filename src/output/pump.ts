@@ -1,17 +1,20 @@
 import type { PieceReader } from "./piece_reader.ts";
 
 /**
- * The longest time between two turns of the event loop, in milliseconds. Bun returns
- * what it has read ahead without a turn, so a child that never pauses would keep a
- * deadline or an abort from being noticed.
+ * The longest time without a turn of the event loop, in milliseconds. Bun returns data
+ * that it has read ahead without a turn, so a child that never pauses would keep a
+ * deadline or an abort from firing.
  */
 const LONGEST_TURN_MS = 50;
-/** How many bytes become lines between two looks at the clock: Bun may read megabytes at once. */
+/**
+ * The number of bytes split into lines between two checks of the clock: Bun may return
+ * megabytes at once.
+ */
 const LINE_STEP_BYTES = 64 * 1024;
 
-/** The consumer of a {@linkcode pump}. Each function is asked again for every piece. */
+/** The consumer of a {@linkcode pump}. The pump calls each function for each piece. */
 export interface PumpSink {
-  /** A promise that resolves when more may be read; `null` if that is now. */
+  /** A promise that resolves when more may be read; `null` if it may be read now. */
   backpressure(): Promise<void> | null;
   /** Whether pieces are cut into lines, which takes longer than storing them. */
   makesLines(): boolean;
@@ -23,7 +26,7 @@ export interface PumpSink {
   end(): void | Promise<void>;
 }
 
-/** Reads a stream to its end and gives each piece to `sink`, at the sink's pace. */
+/** Reads a stream to its end and passes each piece to `sink`, at the sink's pace. */
 export async function pump(reader: PieceReader, sink: PumpSink): Promise<void> {
   for (let turn = performance.now();;) {
     if (sink.backpressure() !== null) await untilReady(sink);

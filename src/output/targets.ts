@@ -3,34 +3,37 @@ import type { Follower } from "./follower.ts";
 import type { LineSplitter } from "./line_splitter.ts";
 import type { Listeners } from "./listeners.ts";
 import { type PieceDecoder, pieceDecoder } from "./piece_decoder.ts";
-import { tooLongForText } from "./text.ts";
+import { textTooLongError } from "./text.ts";
 
-/** Where the pieces of a stream go. */
+/** A destination for the pieces of a stream. */
 export interface Target {
-  /** Takes a piece. A promise is returned only if somebody has to be waited for. */
+  /** Receives a piece. Returns a promise only if the target must be waited for. */
   push(piece: Uint8Array): void | Promise<void>;
-  /** Says that there are no more. */
+  /** Marks the end of the stream. */
   end(): void | Promise<void>;
-  /** Whether it holds on to pieces, rather than to what it makes of them at once. */
+  /**
+   * Whether the target keeps the pieces themselves, and not only what it decodes from
+   * them.
+   */
   readonly holdsPieces?: boolean;
-  /** A promise while no further piece is to be read. */
+  /** A promise while no piece may be read; `null` or `undefined` otherwise. */
   readonly backpressure?: Promise<void> | null;
 }
 
-/** Where nothing is kept. */
+/** Discards all output. */
 export const DISCARD: Target = { push() {}, end() {} };
 
-/** Where nothing goes, because nothing is to be read. */
+/** Keeps the stream from being read until `until` resolves. */
 export function blockedUntil(until: Promise<void>): Target {
   return { ...DISCARD, backpressure: until };
 }
 
-/** Keeps the text of a stream, or has it heard, or both. */
+/** Decodes a stream, and keeps its text, passes it to listeners, or both. */
 export class TextTarget implements Target {
   readonly #decoder: PieceDecoder;
   readonly #listeners: Listeners | null;
   readonly #keeps: boolean;
-  /** Who has the text as lines as well, if anybody. */
+  /** Receives the text too, if it is set. */
   follower: Follower | null = null;
   #hasEnded = false;
   #text = "";
@@ -48,36 +51,36 @@ export class TextTarget implements Target {
 
   push(piece: Uint8Array): void | Promise<void> {
     this.#length += piece.length;
-    return this.#take(this.#decoder.decode(piece));
+    return this.#store(this.#decoder.decode(piece));
   }
 
-  /** Whether it was told of the end. */
+  /** Whether the end was received. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
   end(): void | Promise<void> {
     this.#hasEnded = true;
-    const waiting = this.#take(this.#decoder.end());
-    this.follower?.finish();
+    const waiting = this.#store(this.#decoder.end());
+    this.follower?.end();
     return waiting instanceof Promise
       ? waiting.then(() => this.#listeners?.end())
       : this.#listeners?.end();
   }
 
   /**
-   * All the text there was.
+   * Returns the text.
    *
    * @throws {OutputTooLargeError} if it does not fit in one string
    */
   text(program: string): string {
     if (this.#tooLong !== null) {
-      throw tooLongForText(program, this.#length, this.#tooLong);
+      throw textTooLongError(program, this.#length, this.#tooLong);
     }
     return this.#text;
   }
 
-  #take(text: string): void | Promise<void> {
+  #store(text: string): void | Promise<void> {
     if (this.#keeps && this.#tooLong === null) this.#append(text);
     if (text === "") return;
     this.follower?.push(text);
@@ -88,22 +91,22 @@ export class TextTarget implements Target {
     try {
       this.#text += text;
     } catch (error) {
-      // Listeners still get their lines and the child still gets rid of its output;
-      // only the whole cannot be had any more.
+      // The text does not fit in one string. Listeners still get their lines, and the
+      // stream is still read, so that the child does not block.
       this.#tooLong = error;
       this.#text = "";
     }
   }
 }
 
-/** Hands the lines of a stream on, as fast as they are taken. */
+/** Passes the lines of a stream to a queue, with backpressure. */
 export class LinesTarget implements Target {
   readonly #decoder: PieceDecoder;
   readonly #splitter: LineSplitter;
   readonly #queue: BatchQueue<unknown>;
   readonly #deliver: (lines: string[]) => void;
 
-  /** `deliver` puts lines into `queue`. */
+  /** `deliver` must put the lines into `queue`. */
   constructor(
     encoding: string,
     splitter: LineSplitter,
@@ -121,20 +124,20 @@ export class LinesTarget implements Target {
   }
 
   push(piece: Uint8Array): void {
-    this.#take(this.#splitter.push(this.#decoder.decode(piece)));
+    this.#deliverAny(this.#splitter.push(this.#decoder.decode(piece)));
   }
 
   end(): void {
     const lines = this.#splitter.push(this.#decoder.end());
-    this.#take([...lines, ...this.#splitter.end()]);
+    this.#deliverAny([...lines, ...this.#splitter.end()]);
   }
 
-  #take(lines: string[]): void {
+  #deliverAny(lines: string[]): void {
     if (lines.length > 0) this.#deliver(lines);
   }
 }
 
-/** Hands the pieces of a stream on, as fast as they are taken. */
+/** Passes the pieces of a stream to a queue, with backpressure. */
 export class PiecesTarget implements Target {
   readonly holdsPieces = true;
   readonly #queue: BatchQueue<Uint8Array>;

@@ -1,16 +1,16 @@
 import type { ListenerErrors } from "./listener_errors.ts";
 
-/** Those who write to a sink share one writer: it can have no other. */
+/** All tees of a sink share one writer, since a sink can have only one. */
 interface SharedWriter {
   readonly writer: WritableStreamDefaultWriter<string>;
   users: number;
 }
-const shared = new WeakMap<WritableStream<string>, SharedWriter>();
+const sharedWriters = new WeakMap<WritableStream<string>, SharedWriter>();
 
 /**
- * Writes the text of one stream to a sink as well, and waits for the sink. The sink
- * stays open, and may be written to by several streams and runs at once. One that
- * fails is written to no more, and the error is kept.
+ * Writes the text of one stream to a sink, and waits for each write. The sink stays
+ * open, and several streams and runs may use it at once. After a failed write, the tee
+ * keeps the error and writes no more.
  */
 export class Tee {
   readonly #sink: WritableStream<string>;
@@ -18,19 +18,19 @@ export class Tee {
   #writer: WritableStreamDefaultWriter<string> | null = null;
   #stopWaiting: (() => void) | null = null;
 
-  /** The sink's errors are added to `errors`. */
+  /** Adds the sink's errors to `errors`. */
   constructor(sink: WritableStream<string>, errors: ListenerErrors) {
     this.#sink = sink;
     this.#errors = errors;
     try {
       this.#writer = acquire(sink);
     } catch (error) {
-      // Somebody else has it.
+      // The sink is locked by another writer.
       errors.addTeeFailure(error);
     }
   }
 
-  /** Writes; the promise never rejects. */
+  /** Writes text. The promise never rejects. */
   push(text: string): void | Promise<void> {
     const writer = this.#writer;
     if (writer === null) return;
@@ -44,7 +44,7 @@ export class Tee {
     });
   }
 
-  /** Waits for no write that is under way, and lets go of the sink. */
+  /** Stops writing, without waiting for a pending write, and releases the sink. */
   close(): void {
     if (this.#writer === null) return;
     this.#writer = null;
@@ -56,22 +56,22 @@ export class Tee {
 function acquire(
   sink: WritableStream<string>,
 ): WritableStreamDefaultWriter<string> {
-  const known = shared.get(sink);
+  const known = sharedWriters.get(sink);
   if (known !== undefined) {
     known.users++;
     return known.writer;
   }
   const writer = sink.getWriter();
-  // Told by the writes; nobody needs to be told twice.
+  // A failed write reports the error. These promises reject with the same error.
   writer.closed.catch(() => {});
   writer.ready.catch(() => {});
-  shared.set(sink, { writer, users: 1 });
+  sharedWriters.set(sink, { writer, users: 1 });
   return writer;
 }
 
 function release(sink: WritableStream<string>): void {
-  const known = shared.get(sink);
+  const known = sharedWriters.get(sink);
   if (known === undefined || --known.users > 0) return;
-  shared.delete(sink);
+  sharedWriters.delete(sink);
   known.writer.releaseLock();
 }

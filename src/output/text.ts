@@ -1,12 +1,12 @@
 import { OutputTooLargeError } from "../outcome/errors.ts";
 
-/** A decoder that replaces what it cannot decode and keeps a byte-order mark: the text is verbatim. */
+/** Creates a decoder that replaces invalid bytes and keeps a byte-order mark. */
 export function lossyDecoder(encoding: string): TextDecoder {
   return new TextDecoder(encoding, { ignoreBOM: true });
 }
 
 /**
- * All the text that the output of `program` is.
+ * Decodes all output of `program`.
  *
  * @throws {OutputTooLargeError} if it does not fit in one string
  */
@@ -18,11 +18,11 @@ export function wholeText(
   try {
     return lossyDecoder(encoding).decode(bytes);
   } catch (error) {
-    throw tooLongForText(program, bytes.length, error);
+    throw textTooLongError(program, bytes.length, error);
   }
 }
 
-/** Puts pieces of output together. */
+/** Concatenates pieces of output. */
 export function concatBytes(
   pieces: readonly Uint8Array[],
 ): Uint8Array<ArrayBuffer> {
@@ -37,8 +37,8 @@ export function concatBytes(
   return all;
 }
 
-/** The error for text of `bytes` bytes that did not fit in one string. */
-export function tooLongForText(
+/** Creates the error for text of `bytes` bytes that does not fit in one string. */
+export function textTooLongError(
   program: string,
   bytes: number,
   cause: unknown,

@@ -2,7 +2,7 @@ import type { StreamTranscript, TimedPiece } from "../outcome/transcript.ts";
 import type { Target } from "./targets.ts";
 import { concatBytes } from "./text.ts";
 
-/** Keeps all of a stream, and when each piece of it came. */
+/** Keeps all output of a stream, with the time at which each piece arrived. */
 export class TranscriptTarget implements Target {
   readonly #encoding: string;
   readonly #pieces: { readonly at: number; readonly bytes: Uint8Array }[] = [];
@@ -12,13 +12,13 @@ export class TranscriptTarget implements Target {
   }
 
   push(piece: Uint8Array): void {
-    // Whoever reads may have the next piece in the same buffer.
+    // Copy the piece: the reader may reuse its buffer.
     this.#pieces.push({ at: performance.now(), bytes: piece.slice() });
   }
 
   end(): void {}
 
-  /** All there was, timed from `start`. */
+  /** Returns the transcript, with times relative to `start`. */
   get(start: number): StreamTranscript {
     return {
       bytes: concatBytes(this.#pieces.map(({ bytes }) => bytes)),

@@ -2,38 +2,41 @@ import type { CommandSpec } from "../command/spec.ts";
 import { isSuccess, type Outcome } from "../outcome/outcome.ts";
 
 /**
- * What the end of a stage means for its chain: nothing; that only its reader left;
- * or that it failed.
+ * How the end of a stage counts: as no failure, as a broken pipe (the next stage closed
+ * its input), or as a failure.
  */
-export type StageFailure = "none" | "reader-left" | "real";
+export type StageFailure = "none" | "broken-pipe" | "failed";
 
 const SIGPIPE = 13;
-/** What a shell exits with when SIGPIPE has ended what it ran. */
-const SIGPIPE_OF_SHELL = 128 + SIGPIPE;
+/** The exit code of a shell whose command was killed by SIGPIPE. */
+const SIGPIPE_IN_SHELL = 128 + SIGPIPE;
 
-/** What the end of a stage means for its chain. */
+/** Classifies the end of a stage. */
 export function stageFailure(
   { okCodes, uncheckedInPipe }: CommandSpec,
   outcome: Outcome,
   isLast: boolean,
 ): StageFailure {
-  if (outcome.kind === "timed-out") return "real";
+  if (outcome.kind === "timed-out") return "failed";
   if (uncheckedInPipe || isSuccess(outcome, okCodes)) return "none";
-  // Nobody reads the last stage by a pipe between stages.
-  return !isLast && wasBySigpipe(outcome) ? "reader-left" : "real";
+  // No stage reads from the last one, so its SIGPIPE is a failure.
+  return !isLast && isBrokenPipe(outcome) ? "broken-pipe" : "failed";
 }
 
-/** The stage that is to blame: the leftmost that failed, or else that lost its reader; `null` for none. */
+/**
+ * Returns the index of the stage to report: the leftmost that failed, otherwise the
+ * leftmost with a broken pipe, otherwise `null`.
+ */
 export function reportedStage(
   failures: readonly StageFailure[],
 ): number | null {
-  const real = failures.indexOf("real");
-  const stage = real >= 0 ? real : failures.indexOf("reader-left");
+  const failed = failures.indexOf("failed");
+  const stage = failed >= 0 ? failed : failures.indexOf("broken-pipe");
   return stage >= 0 ? stage : null;
 }
 
-function wasBySigpipe(outcome: Outcome): boolean {
+function isBrokenPipe(outcome: Outcome): boolean {
   return outcome.kind === "signalled"
     ? outcome.signal === SIGPIPE
-    : outcome.kind === "exited" && outcome.code === SIGPIPE_OF_SHELL;
+    : outcome.kind === "exited" && outcome.code === SIGPIPE_IN_SHELL;
 }

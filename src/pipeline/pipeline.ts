@@ -1,4 +1,3 @@
-import { INSPECT } from "../outcome/inspect.ts";
 import {
   checkAbortSignal,
   checkArity,
@@ -7,35 +6,39 @@ import {
 import { checkCommand, type Command, specOf } from "../command/command.ts";
 import { checkRunner, providePipeline } from "../command/default_runner.ts";
 import type { CommandSpec } from "../command/spec.ts";
+import { INSPECT } from "../outcome/inspect.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { TimeoutError } from "../outcome/run_errors.ts";
-import { neverStarted } from "../runner/live_verbs.ts";
+import { timedOutBeforeStart } from "../runner/live_verbs.ts";
 import type { ProcessRunner } from "../runner/process_runner.ts";
 import {
-  answerOf,
   checkedOf,
   exitCodeOf,
   parsedOf,
-  wholeOf,
+  probeAnswerOf,
+  untruncatedOf,
 } from "../runner/result_verbs.ts";
 import type { PipelineSession } from "./pipeline_session.ts";
 import { type PipelineSpec, startPipeline } from "./start_pipeline.ts";
 
 /**
- * Programs of which each reads what the one before it prints. Immutable, like a
- * command; made by `a.pipe(b)`. There is no shell, and what goes from one to the next
- * does not come by here: it has a pipe of its own, and a slow reader slows down who
- * writes.
+ * Runs several programs at once, each of which reads the stdout of the one before it. A
+ * pipeline is immutable, like a command, and is made by `a.pipe(b)`. There is no shell.
+ * Data between two stages goes through a pipe of the kernel where possible, so a slow
+ * reader slows down the writer.
  *
- * The result is about the stage that is to blame: the leftmost that failed, a stage
- * that only lost its reader (SIGPIPE) coming last. Its program, exit code and stderr
- * are the result's; stdout is always the last stage's. A failure ends all other stages
- * at once. A stage with {@linkcode Command.uncheckedInPipe} is never to blame for its
- * exit status; as the last one it counts as exit code 0.
+ * The result has the stdout of the last stage. Its program, exit code and stderr are
+ * those of the *reported stage*: the leftmost stage that failed, or the last stage if
+ * none did. A stage that was stopped because the next stage closed its input (SIGPIPE,
+ * or exit code 141 from a shell) is reported only if no other stage failed. When a
+ * stage fails, the others are killed.
  *
- * A stage's own `timeout`, abort signals, `okCodes`, handlers and tees hold, and so does
- * its `outputBuffer`, but for what goes to the next stage; `retry` does not. A pipeline of
- * several stages cannot be recorded into a cassette.
+ * A stage with {@linkcode Command.uncheckedInPipe} is not reported for its exit code or
+ * signal; as the last stage it counts as exit code 0.
+ *
+ * Each stage keeps its own `timeout`, abort signals, `okCodes`, handlers and tees. Its
+ * `retry` is ignored. Its `outputBuffer` does not limit what the next stage reads. A
+ * pipeline of several stages cannot be recorded into a cassette.
  *
  * @example
  * ```ts
@@ -50,9 +53,11 @@ export class Pipeline {
   #spec: PipelineSpec;
 
   /**
-   * Makes a pipeline of these stages, from the left.
+   * Creates a pipeline of these stages, from left to right.
    *
-   * @throws {TypeError} if there is none, or if the stdout of one, or the stdin of the next, was said to be something else
+   * @throws {TypeError} if there is no stage, if two stages have different runners, if
+   *   the stdout of a stage before the last is redirected, or if a stage after the
+   *   first has its own stdin
    */
   constructor(stages: Iterable<Command>) {
     const all = Object.freeze([...stages]);
@@ -61,8 +66,8 @@ export class Pipeline {
     }
     for (const stage of all) checkCommand("pipe", stage);
     all.map(specOf).forEach((spec, index) => {
-      if (index > 0) checkReads(spec);
-      if (index < all.length - 1) checkWrites(spec);
+      if (index > 0) checkStdinIsFree(spec);
+      if (index < all.length - 1) checkStdoutIsFree(spec);
     });
     this.#spec = {
       stages: all,
@@ -74,9 +79,10 @@ export class Pipeline {
   }
 
   /**
-   * Adds a stage that reads what the last one prints.
+   * Adds a stage that reads the stdout of the last one.
    *
-   * @throws {TypeError} if the stdout of the last one, or the stdin of `next`, was said to be something else
+   * @throws {TypeError} if the stdout of the last stage is redirected, if `next` has
+   *   its own stdin, or if its runner is not that of the other stages
    */
   pipe(next: Command): Pipeline {
     const longer = new Pipeline([...this.#spec.stages, next]);
@@ -89,19 +95,22 @@ export class Pipeline {
   }
 
   /**
-   * Sets a deadline for all of it, in milliseconds from its start: every stage is
-   * killed then, and the result is about the leftmost that was still running.
+   * Sets the deadline of the whole pipeline, in milliseconds from its start. At the
+   * deadline every stage is killed, and the leftmost stage that was still running is
+   * reported.
    *
-   * @throws {RangeError} if it is negative or too long for a timer
+   * @throws {RangeError} if `ms` is negative, not a number, or more than 2,147,483,647
+   *   (about 24 days)
    */
   timeout(ms: number): Pipeline {
     return this.#with({ timeout: checkMilliseconds("timeout", ms) });
   }
 
   /**
-   * Ends every stage, with all it started, when the signal fires. A second call adds a signal.
+   * Kills every stage and everything it started when the signal fires. Further calls
+   * add signals.
    *
-   * @throws {TypeError} if it is no `AbortSignal`
+   * @throws {TypeError} if `signal` is not an `AbortSignal`
    */
   cancelOn(signal: AbortSignal): Pipeline {
     return this.#with({
@@ -110,31 +119,37 @@ export class Pipeline {
   }
 
   /**
-   * Has this runner start the stages, in place of the one behind a command's own verbs.
+   * Sets the runner that starts the stages, in place of the runner of the stages or the
+   * default one.
    *
-   * @throws {TypeError} if it is no `ProcessRunner`
+   * @throws {TypeError} if `runner` is not a `ProcessRunner`
    */
   withRunner(runner: ProcessRunner): Pipeline {
     return this.#with({ runner: checkRunner("withRunner", runner) });
   }
 
-  /** The stages as a POSIX shell would read them: for display only. */
+  /** Returns the stages as one POSIX shell command line, for display only. */
   commandLine(): string {
     return this.#spec.stages.map((stage) => stage.commandLine()).join(" | ");
   }
 
   /**
-   * Starts all stages, and hands them out while they run. It is never tried again.
+   * Starts all stages and returns a session that controls them. `retry` does not apply.
    *
-   * @throws {NotFoundError} if the program of a stage is not there; the others are ended
-   * @throws {SpawnError} if one cannot be started; the others are ended
-   * @throws {TimeoutError} if the deadline comes before all are
-   * @throws {CancelledError} if an abort signal fired before all are
-   * @throws {StdinConsumedError} if the one-shot stdin source of the first stage has fed a run already
-   * @throws {UnsupportedError} if the runner records or replays a cassette, or starts some stages only
+   * If a stage cannot be started, the stages already started are killed.
+   *
+   * @throws {NotFoundError} if the program of a stage does not exist
+   * @throws {SpawnError} if a stage cannot be started
+   * @throws {TimeoutError} if the pipeline's deadline passes before all stages have
+   *   started
+   * @throws {CancelledError} if an abort signal fires before all stages have started
+   * @throws {StdinConsumedError} if the one-shot stdin source of the first stage was
+   *   already used
+   * @throws {UnsupportedError} if the runner records or replays a cassette, or starts
+   *   only some of the stages
    */
   async start(): Promise<PipelineSession> {
-    checkArity("start", arguments, 0, VERB_ADVICE);
+    checkArity("start", arguments, 0, ARGUMENT_ADVICE);
     const session = await this.#start();
     if (session !== null) return session;
     const { stages: [first], timeout } = this.#spec;
@@ -143,89 +158,114 @@ export class Pipeline {
   }
 
   /**
-   * Runs it and captures the last stage's output as text. Exit codes, signals and
-   * deadlines are in the result, which is about the stage that is to blame.
+   * Runs the pipeline and captures the stdout of the last stage as text. A non-zero
+   * exit code, a signal or a timeout does not reject; the result describes it.
    *
-   * @throws what {@linkcode Pipeline.start} throws, but for the deadline
-   * @throws {StdinError} if the stdin source of the first stage failed
-   * @throws {OutputTooLargeError} if the text is too long for one string, or an `outputBuffer` makes it an error
+   * @throws {NotFoundError} if the program of a stage does not exist
+   * @throws {SpawnError} if a stage cannot be started
+   * @throws {CancelledError} if an abort signal fires
+   * @throws {StdinConsumedError} if the one-shot stdin source of the first stage was
+   *   already used
+   * @throws {StdinError} if the stdin source of the first stage fails
+   * @throws {OutputTooLargeError} if the text does not fit in one string, or exceeds an
+   *   `outputBuffer` whose `overflow` is `"error"`
+   * @throws {UnsupportedError} if the runner records or replays a cassette, or starts
+   *   only some of the stages
    */
   async outputString(): Promise<ProcessResult<string>> {
-    checkArity("outputString", arguments, 0, VERB_ADVICE);
+    checkArity("outputString", arguments, 0, ARGUMENT_ADVICE);
     await using session = await this.#start();
-    return await (session?.outputString() ?? this.#neverStarted(""));
-  }
-
-  /** Runs it and captures the last stage's output as bytes; like {@linkcode Pipeline.outputString} otherwise. */
-  async outputBytes(): Promise<ProcessResult<Uint8Array>> {
-    checkArity("outputBytes", arguments, 0, VERB_ADVICE);
-    await using session = await this.#start();
-    return await (session?.outputBytes() ??
-      this.#neverStarted(new Uint8Array(0)));
+    return await (session?.outputString() ?? this.#timedOutBeforeStart(""));
   }
 
   /**
-   * Runs it, which must succeed, and returns the last stage's stdout without trailing
-   * whitespace.
-   *
-   * @throws {ExitError} if the stage that is to blame exited with a code that is not among its `okCodes`
-   * @throws {SignalledError} if a signal ended that
-   * @throws {TimeoutError} if it, or the pipeline, reached its deadline
-   * @throws {OutputTooLargeError} if the last stage's `outputBuffer` dropped some of stdout; and what
-   *   {@linkcode Pipeline.outputString} throws
+   * Runs the pipeline and captures the stdout of the last stage as bytes; otherwise
+   * like {@linkcode Pipeline.outputString}.
    */
-  async run(): Promise<string> {
-    checkArity("run", arguments, 0, VERB_ADVICE);
-    return (await this.#whole()).stdout.trimEnd();
+  async outputBytes(): Promise<ProcessResult<Uint8Array>> {
+    checkArity("outputBytes", arguments, 0, ARGUMENT_ADVICE);
+    await using session = await this.#start();
+    return await (session?.outputBytes() ??
+      this.#timedOutBeforeStart(new Uint8Array(0)));
   }
 
-  /** Runs it, which must succeed, and returns the whole result; throws as {@linkcode Pipeline.run} does. */
+  /**
+   * Runs the pipeline and returns the stdout of the last stage without trailing
+   * whitespace. Throws unless the run succeeds.
+   *
+   * @throws {ExitError} if the reported stage exited with a code that is not one of its
+   *   `okCodes`
+   * @throws {SignalledError} if the reported stage was killed by a signal
+   * @throws {TimeoutError} if the reported stage, or the pipeline, reached its deadline
+   * @throws {HandlerError} if a line handler of a stage threw
+   * @throws {OutputTooLargeError} if the `outputBuffer` of the last stage dropped some
+   *   of stdout
+   * @throws what {@linkcode Pipeline.outputString} throws
+   */
+  async run(): Promise<string> {
+    checkArity("run", arguments, 0, ARGUMENT_ADVICE);
+    return (await this.#untruncatedResult()).stdout.trimEnd();
+  }
+
+  /**
+   * Runs the pipeline and returns the whole result. Throws unless the run succeeds.
+   * Output that an `outputBuffer` dropped is not an error.
+   *
+   * @throws what else {@linkcode Pipeline.run} throws
+   */
   async checked(): Promise<ProcessResult<string>> {
-    checkArity("checked", arguments, 0, VERB_ADVICE);
+    checkArity("checked", arguments, 0, ARGUMENT_ADVICE);
     return checkedOf(await this.outputString());
   }
 
   /**
-   * Runs it and returns the exit code of the stage that is to blame, or of the last one.
+   * Runs the pipeline and returns the exit code of the reported stage.
    *
-   * @throws {SignalledError} if a signal ended the stage that is to blame
-   * @throws {TimeoutError} if it, or the pipeline, reached its deadline; and what {@linkcode Pipeline.outputString} throws
+   * @throws {SignalledError} if the reported stage was killed by a signal
+   * @throws {TimeoutError} if the reported stage, or the pipeline, reached its deadline
+   * @throws {HandlerError} if a line handler of a stage threw
+   * @throws what {@linkcode Pipeline.outputString} throws
    */
   async exitCode(): Promise<number> {
-    checkArity("exitCode", arguments, 0, VERB_ADVICE);
+    checkArity("exitCode", arguments, 0, ARGUMENT_ADVICE);
     return exitCodeOf(await this.outputString());
   }
 
   /**
-   * Runs it and tells whether that exit code is 0 (true) or 1 (false).
+   * Runs the pipeline and returns `true` if the exit code of the reported stage is 0,
+   * `false` if it is 1.
    *
-   * @throws {ExitError} if it is any other
-   * @throws {SignalledError} if a signal ended the stage that is to blame
-   * @throws {TimeoutError} if it, or the pipeline, reached its deadline; and what {@linkcode Pipeline.outputString} throws
+   * @throws {ExitError} if it is any other code
+   * @throws what {@linkcode Pipeline.exitCode} throws
    */
   async probe(): Promise<boolean> {
-    checkArity("probe", arguments, 0, VERB_ADVICE);
-    return answerOf(await this.outputString());
+    checkArity("probe", arguments, 0, ARGUMENT_ADVICE);
+    return probeAnswerOf(await this.outputString());
   }
 
   /**
-   * Runs it, which must succeed, and gives the last stage's stdout, verbatim, to `parser`.
+   * Runs the pipeline, passes the unchanged stdout of the last stage to `parser`, and
+   * returns what `parser` returns. Throws unless the run succeeds.
    *
-   * @throws {ParseError} if the parser throws; it throws as {@linkcode Pipeline.run} does otherwise
+   * @throws {ParseError} if `parser` throws or rejects
+   * @throws what {@linkcode Pipeline.run} throws
    */
   async parse<T>(parser: (stdout: string) => T): Promise<T> {
-    checkArity("parse", arguments, 1, VERB_ADVICE);
-    return await parsedOf(await this.#whole(), parser);
+    checkArity("parse", arguments, 1, ARGUMENT_ADVICE);
+    return await parsedOf(await this.#untruncatedResult(), parser);
   }
 
-  /** The stages in one line, with what differs from the default. Values of variables are not shown. */
+  /**
+   * Returns the stages and the deadline in one line. Values of environment variables
+   * are not shown.
+   */
   toString(): string {
     const { stages, timeout } = this.#spec;
     const line = stages.join(" | ");
     return timeout === null ? line : `${line} (timeout ${timeout} ms)`;
   }
 
-  /** What `console.log` prints; see {@linkcode Pipeline.toString}. */
+  /** Returns the text that `console.log` prints; see {@linkcode Pipeline.toString}. */
   [INSPECT](): string {
     return `Pipeline { ${this} }`;
   }
@@ -234,18 +274,23 @@ export class Pipeline {
     return startPipeline(this.#spec);
   }
 
-  async #whole(): Promise<ProcessResult<string>> {
+  async #untruncatedResult(): Promise<ProcessResult<string>> {
     const { stages } = this.#spec;
-    return wholeOf(
+    return untruncatedOf(
       await this.outputString(),
       specOf(stages[stages.length - 1]),
     );
   }
 
-  /** The result of a pipeline whose deadline came before all stages were started: it is about the first. */
-  #neverStarted<T extends string | Uint8Array>(stdout: T): ProcessResult<T> {
+  /**
+   * Returns the result for a deadline that passed before all stages had started. The
+   * first stage is reported.
+   */
+  #timedOutBeforeStart<T extends string | Uint8Array>(
+    stdout: T,
+  ): ProcessResult<T> {
     const { stages: [first], timeout } = this.#spec;
-    return neverStarted(first.timeout(timeout!), stdout);
+    return timedOutBeforeStart(first.timeout(timeout!), stdout);
   }
 
   #with(changes: Partial<PipelineSpec>): Pipeline {
@@ -256,9 +301,9 @@ export class Pipeline {
 }
 
 /**
- * The runner that stages were given by `withRunner`; `null` if none was.
+ * Returns the runner that the stages share; `null` if none has one.
  *
- * @throws {TypeError} if two stages have different ones
+ * @throws {TypeError} if two stages have different runners
  */
 function runnerOf(stages: readonly Command[]): ProcessRunner | null {
   const runners = new Set(
@@ -268,33 +313,36 @@ function runnerOf(stages: readonly Command[]): ProcessRunner | null {
   );
   if (runners.size > 1) {
     throw new TypeError(
-      "pipe: two stages have different runners; give the pipeline one, with withRunner(runner), and the stages none",
+      "pipe: two stages have different runners; remove withRunner(runner) from the stages and call it on the pipeline",
     );
   }
   const [runner = null] = runners;
   return runner;
 }
 
-/** Refuses a stage whose stdout goes elsewhere; `foreground` says so of all three streams. */
-function checkWrites({ program, stdout, foreground }: CommandSpec): void {
+/**
+ * Requires that the stdout of a stage is not redirected. `foreground()` sets all three
+ * streams, so its stdout is allowed.
+ */
+function checkStdoutIsFree({ program, stdout, foreground }: CommandSpec): void {
   if (stdout === "piped" || (foreground && stdout === "inherit")) return;
   throw new TypeError(
-    `pipe: the stdout of \`${program}\` goes elsewhere, and cannot feed the next stage: leave it "piped"`,
+    `pipe: the stdout of \`${program}\` is redirected, so the next stage cannot read it; leave stdout "piped"`,
   );
 }
 
-/** Refuses a stage that has an input of its own. */
-function checkReads(
+/** Requires that a stage has no stdin of its own. */
+function checkStdinIsFree(
   { program, stdin, keepStdinOpen, foreground }: CommandSpec,
 ): void {
   const isFree = stdin === "inherit" ? foreground : stdin.isEmpty;
   if (isFree && !keepStdinOpen) return;
   throw new TypeError(
-    `pipe: \`${program}\` has a stdin of its own, and cannot read the stage before it: only the first stage may`,
+    `pipe: \`${program}\` has its own stdin, so it cannot read the previous stage; only the first stage may set stdin`,
   );
 }
 
-const VERB_ADVICE =
+const ARGUMENT_ADVICE =
   "use withRunner(runner) for another runner, and timeout(ms) for a deadline";
 
 providePipeline((first, next) => new Pipeline([first, next]));

@@ -1,7 +1,7 @@
-import { quotedCommandLine } from "../outcome/message_text.ts";
-import { INSPECT } from "../outcome/inspect.ts";
 import { checkArity, checkMilliseconds } from "../command/checks.ts";
 import { CancelledError } from "../outcome/errors.ts";
+import { INSPECT } from "../outcome/inspect.ts";
+import { quotedCommandLine } from "../outcome/message_text.ts";
 import {
   exited,
   isSuccess,
@@ -17,57 +17,69 @@ import type { ProcessStdin } from "../runner/process_stdin.ts";
 import type { Run } from "../runner/run.ts";
 import type { RunLimits } from "../runner/run_limits.ts";
 import {
-  END_ADVICE,
   KILL_ADVICE,
   type RunningProcess,
   runOf,
+  WAIT_ADVICE,
 } from "../runner/running_process.ts";
 import type { StagePipe } from "../runner/stage_pipe.ts";
 import { reportedStage, type StageFailure, stageFailure } from "./pipefail.ts";
 
-/** What a session is made of. */
+/** The parts of a started pipeline. */
 export interface StartedPipeline {
-  /** All of them were started. */
+  /** The stages, all of them started. */
   readonly stages: readonly RunningProcess[];
   readonly connections: readonly StagePipe[];
-  /** Of the chain as a whole. Disposed of by the session. */
+  /**
+   * The deadline and abort signals of the whole pipeline. The session disposes of them.
+   */
   readonly limits: RunLimits;
-  /** Its deadline, in milliseconds. */
+  /** The pipeline's deadline, in milliseconds. */
   readonly timeout: number | null;
 }
 
-/** Makes a session; set by {@linkcode PipelineSession} itself. */
+/**
+ * Creates a session. Set by {@linkcode PipelineSession}, to keep the constructor
+ * private.
+ */
 export let sessionOf: (started: StartedPipeline) => PipelineSession;
 
-/** How a pipeline ended: what its result is about. */
+/** How a pipeline ended, as {@linkcode PipelineSession.finish} returns it. */
 export interface PipelineEnd {
-  /** The program that is to blame, or that of the last stage. */
+  /** The program of the reported stage: the stage that failed, or the last one. */
   readonly program: string;
-  /** How that ended; exit code 0 for a last stage that is forgiven. */
+  /**
+   * The outcome of the reported stage; exit code 0 for a last stage with
+   * `uncheckedInPipe()`.
+   */
   readonly outcome: Outcome;
-  /** What that printed to stderr. */
+  /** The stderr of the reported stage. */
   readonly stderr: string;
 }
 
-/** Whom the result is about, and how that ended. */
+/** The reported stage, and its outcome. */
 interface ReportedEnd {
   readonly run: Run;
   readonly outcome: Outcome;
-  /** The deadline that counts, in milliseconds. */
+  /**
+   * The deadline for the result, in milliseconds: the pipeline's if it has passed,
+   * otherwise the stage's.
+   */
   readonly timeout: number | null;
 }
 
-/** How one stage ended: by itself or not, or that it came to nothing. */
+/** The outcome of one stage, or the error that its run failed with. */
 type StageEnd =
   | { readonly outcome: Outcome }
   | { readonly error: unknown };
 
 /**
- * A pipeline while it runs. Disposing it ends every stage, with all it started.
+ * Controls a pipeline while it runs. Disposing of the session kills every stage and
+ * everything it started.
  *
- * What the last stage prints is there once: `stdoutLines`, `stdoutStream`,
- * `outputString` and `outputBytes` each take it. When a stage fails that is checked,
- * the others are ended at once; a stream then ends too, and `finish` tells why.
+ * The stdout of the last stage can be consumed once, by `stdoutLines`, `stdoutStream`,
+ * `outputString` or `outputBytes`. When a stage fails, the other stages are killed;
+ * stdout then ends, and `finish` returns the outcome of the failed stage.
  *
  * @example
  * ```ts
@@ -83,7 +95,10 @@ export class PipelineSession implements AsyncDisposable {
     sessionOf = (started) => new PipelineSession(started);
   }
 
-  /** The stages, from the left. What goes from one to the next is not theirs to give. */
+  /**
+   * The stages, from left to right. Only the last one's stdout can be consumed: the
+   * next stage has the others.
+   */
   readonly stages: readonly RunningProcess[];
   readonly #started: StartedPipeline;
   readonly #runs: readonly Run[];
@@ -91,67 +106,84 @@ export class PipelineSession implements AsyncDisposable {
   readonly #ends: StageEnd[] = [];
   readonly #reported: Promise<ReportedEnd>;
   #duration: number | null = null;
-  /** Whether what ends the stages was decided on. */
+  /** Whether the stages are being killed: after a failure, or by the caller. */
   #isEnding = false;
-  /** The stage that the chain's deadline found still running, if it did. */
-  #overdue: number | null = null;
-  /** Which stages had ended when the others were ended because one failed. */
-  #hadExited: readonly boolean[] | null = null;
+  /** The leftmost stage that was still running at the pipeline's deadline. */
+  #timedOutStage: number | null = null;
+  /**
+   * For each stage, whether it had exited when a failure caused the others to be
+   * killed.
+   */
+  #exitedBeforeTeardown: readonly boolean[] | null = null;
 
-  private constructor(chain: StartedPipeline) {
-    this.stages = Object.freeze([...chain.stages]);
-    this.#started = chain;
-    this.#runs = chain.stages.map(runOf);
+  private constructor(started: StartedPipeline) {
+    this.stages = Object.freeze([...started.stages]);
+    this.#started = started;
+    this.#runs = started.stages.map(runOf);
     this.#last = this.#runs[this.#runs.length - 1];
     this.#reported = this.#watch();
-    // Whoever asks for it still sees it; until then it is nobody's fault.
+    // A caller that awaits `#reported` still gets the error. This prevents an unhandled
+    // rejection if no caller does.
     this.#reported.catch(() => {});
-    // An abort is every stage's own affair.
-    chain.limits.onReached = (by) => by === "timed-out" && this.#timeOut();
+    // Each stage has the pipeline's abort signals, and handles an abort itself.
+    started.limits.onReached = (limit) =>
+      limit === "timed-out" && this.#timeOut();
   }
 
-  /** How long it has been running, or ran, in milliseconds. */
+  /** How long the pipeline has been running, or ran, in milliseconds. */
   get elapsed(): number {
     return this.#duration ?? this.#age;
   }
 
-  /** What line handlers and tees of the stages failed with until now. */
+  /** Returns the errors of line handlers and tees of all stages so far. */
   handlerErrors(): readonly unknown[] {
     return Object.freeze(this.#runs.flatMap((run) => run.handlerErrors));
   }
 
-  /** The stdin of the first stage; see {@linkcode RunningProcess.takeStdin}. */
+  /** Takes the stdin of the first stage; see {@linkcode RunningProcess.takeStdin}. */
   takeStdin(): ProcessStdin | null {
     return this.stages[0].takeStdin();
   }
 
-  /** Takes the stdout of the last stage, line by line; see {@linkcode RunningProcess.stdoutLines}. */
+  /**
+   * Reads the stdout of the last stage line by line; see
+   * {@linkcode RunningProcess.stdoutLines}.
+   */
   stdoutLines(): AsyncIterableIterator<string> & AsyncDisposable {
     checkArity("stdoutLines", arguments, 0, "test each line in the loop");
     return this.#lastStage.stdoutLines();
   }
 
-  /** Takes the stdout of the last stage, in bytes; see {@linkcode RunningProcess.stdoutStream}. */
+  /**
+   * Reads the stdout of the last stage as bytes; see
+   * {@linkcode RunningProcess.stdoutStream}.
+   */
   stdoutStream(): ReadableStream<Uint8Array> {
     return this.#lastStage.stdoutStream();
   }
 
   /**
-   * Waits for the end of every stage. What the last one printed can be taken
-   * afterwards.
+   * Waits until every stage has exited, and returns the outcome of the reported stage.
+   * The stdout of the last stage can still be taken afterwards.
    *
-   * @throws {CancelledError} if an abort signal of the pipeline, or of a stage, fired
-   * @throws what `wait` of a stage throws that came to nothing
+   * @throws {CancelledError} if an abort signal of the pipeline or of a stage fired
+   * @throws the error of the reported stage, if its run failed; see
+   *   {@linkcode RunningProcess.wait}
    */
   async wait(): Promise<Outcome> {
-    checkArity("wait", arguments, 0, END_ADVICE);
-    return (await this.#untilOver()).outcome;
+    checkArity("wait", arguments, 0, WAIT_ADVICE);
+    return (await this.#whenFinished()).outcome;
   }
 
-  /** Waits for the end, as {@linkcode PipelineSession.wait} does, and tells whom it is about: after a stream was read. */
+  /**
+   * Waits until every stage has exited, and returns the outcome, program and stderr of
+   * the reported stage. Use it after reading stdout as a stream.
+   *
+   * @throws what {@linkcode PipelineSession.wait} throws
+   */
   async finish(): Promise<PipelineEnd> {
-    checkArity("finish", arguments, 0, END_ADVICE);
-    const { run, outcome } = await this.#untilOver();
+    checkArity("finish", arguments, 0, WAIT_ADVICE);
+    const { run, outcome } = await this.#whenFinished();
     return {
       program: run.spec.program,
       outcome,
@@ -160,28 +192,32 @@ export class PipelineSession implements AsyncDisposable {
   }
 
   /**
-   * Waits for the end, and takes the stdout of the last stage as text: what was not
-   * taken before.
+   * Waits until every stage has exited, and returns a result with the stdout of the
+   * last stage that was not consumed before, as text.
    *
-   * @throws {OutputConsumedError} if it was taken already; and what {@linkcode PipelineSession.wait} throws
-   * @throws {OutputTooLargeError} if the text is too long for one string
+   * @throws {OutputConsumedError} if stdout was already consumed
+   * @throws {OutputTooLargeError} if the text does not fit in one string
+   * @throws what {@linkcode PipelineSession.wait} throws
    */
   async outputString(): Promise<ProcessResult<string>> {
-    checkArity("outputString", arguments, 0, END_ADVICE);
+    checkArity("outputString", arguments, 0, WAIT_ADVICE);
     const { stdout } = this.#last;
     stdout?.takeWhole("outputString", "text");
     return await this.#result(() => stdout?.text() ?? "");
   }
 
-  /** Waits for the end, and takes the stdout of the last stage as bytes; see {@linkcode PipelineSession.outputString}. */
+  /**
+   * Waits until every stage has exited, and returns a result with stdout as bytes;
+   * otherwise like {@linkcode PipelineSession.outputString}.
+   */
   async outputBytes(): Promise<ProcessResult<Uint8Array>> {
-    checkArity("outputBytes", arguments, 0, END_ADVICE);
+    checkArity("outputBytes", arguments, 0, WAIT_ADVICE);
     const { stdout } = this.#last;
     stdout?.takeWhole("outputBytes", "bytes");
     return await this.#result(() => stdout?.bytes() ?? new Uint8Array(0));
   }
 
-  /** Kills every stage, with all it started, at once. */
+  /** Kills every stage and everything it started, immediately. */
   kill(): void {
     checkArity("kill", arguments, 0, KILL_ADVICE);
     this.#isEnding = true;
@@ -189,11 +225,13 @@ export class PipelineSession implements AsyncDisposable {
   }
 
   /**
-   * Ends it: SIGTERM to every stage and all it started, `grace` milliseconds to go by
-   * themselves, and SIGKILL to who is left. Waits for the end; see
-   * {@linkcode PipelineSession.wait}.
+   * Stops the pipeline: sends SIGTERM to every stage and everything it started, waits
+   * up to `grace` milliseconds, and sends SIGKILL to the processes that are left. Then
+   * waits like {@linkcode PipelineSession.wait}.
    *
-   * @throws {RangeError} if the grace is negative or too long for a timer; and what `wait` throws
+   * @throws {RangeError} if `grace` is negative, not a number, or more than
+   *   2,147,483,647 (about 24 days)
+   * @throws what {@linkcode PipelineSession.wait} throws
    */
   async shutdown(grace: number): Promise<Outcome> {
     checkArity(
@@ -210,7 +248,10 @@ export class PipelineSession implements AsyncDisposable {
     return await this.wait();
   }
 
-  /** The command lines of the stages, their process numbers, and how long it has run, in one line. */
+  /**
+   * Returns the command lines and process ids of the stages and the elapsed time, in
+   * one line.
+   */
   toString(): string {
     const lines = this.#runs.map(({ spec: { program, args } }) =>
       quotedCommandLine(program, args)
@@ -222,12 +263,18 @@ export class PipelineSession implements AsyncDisposable {
     } ms`;
   }
 
-  /** What `console.log` prints; see {@linkcode PipelineSession.toString}. */
+  /**
+   * Returns the text that `console.log` prints; see
+   * {@linkcode PipelineSession.toString}.
+   */
   [INSPECT](): string {
     return `PipelineSession { ${this} }`;
   }
 
-  /** Ends it, with all it started, and waits until it is gone. Never rejects. */
+  /**
+   * Kills every stage and everything it started, and waits until all have exited. Never
+   * rejects.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnding = true;
     await Promise.all(this.#runs.map((run) => run.dispose()));
@@ -241,7 +288,7 @@ export class PipelineSession implements AsyncDisposable {
     return this.stages[this.stages.length - 1];
   }
 
-  async #untilOver(): Promise<ReportedEnd> {
+  async #whenFinished(): Promise<ReportedEnd> {
     for (const run of this.#runs) run.stdinWriter?.closeUntaken();
     this.#last.stdout?.drain();
     return await this.#reported;
@@ -250,7 +297,7 @@ export class PipelineSession implements AsyncDisposable {
   async #result<T extends string | Uint8Array>(
     stdoutOf: () => T,
   ): Promise<ProcessResult<T>> {
-    const { run, outcome, timeout } = await this.#untilOver();
+    const { run, outcome, timeout } = await this.#whenFinished();
     await this.#last.closed;
     const isReal = this.#runs.some(({ backend }) => backend.pid !== null);
     const result = new ProcessResult({
@@ -262,7 +309,7 @@ export class PipelineSession implements AsyncDisposable {
       okCodes: run.spec.okCodes,
       truncated: this.#truncated(run),
       configuredTimeout: timeout,
-      // What a script takes is no measure of what it stands for.
+      // The time that a simulated run takes says nothing about the real one.
       duration: isReal ? this.elapsed : 0,
       handlerErrors: this.handlerErrors(),
     });
@@ -273,7 +320,10 @@ export class PipelineSession implements AsyncDisposable {
     return result;
   }
 
-  /** stdout is the last stage's, and stderr that of the one which the result is about. */
+  /**
+   * Returns which streams of the result are incomplete: stdout is the last stage's,
+   * stderr is that of `run`.
+   */
   #truncated(run: Run): readonly OutputStream[] {
     return [
       ...this.#last.truncated.filter((stream) => stream === "stdout"),
@@ -283,16 +333,19 @@ export class PipelineSession implements AsyncDisposable {
 
   async #watch(): Promise<ReportedEnd> {
     await Promise.all(this.#runs.map(async (run, stage) => {
-      // What else it started, and who listens to it, may take longer.
+      // Check at the exit of the child: its descendants and listeners may take longer.
       await run.exited;
-      if (this.#failureOf(stage, endOf(run)) === "real") this.#tearDown();
+      if (this.#stageFailureOf(stage, stageEndOf(run)) === "failed") {
+        this.#tearDown();
+      }
       await run.completed;
-      const end = endOf(run);
+      const end = stageEndOf(run);
       this.#ends[stage] = end;
       this.#started.connections[stage - 1]?.readerClosed();
-      if (this.#failureOf(stage, end) === "real") this.#tearDown();
+      if (this.#stageFailureOf(stage, end) === "failed") this.#tearDown();
     }));
-    // What was printed when its reader left is still heard.
+    // Listeners still receive what a stage printed before the next stage closed its
+    // input.
     await Promise.all(this.#runs.slice(0, -1).map((run) => run.closed));
     this.#duration = this.#age;
     Promise.all(this.#runs.map((run) => run.closed)).then(() =>
@@ -301,27 +354,29 @@ export class PipelineSession implements AsyncDisposable {
     return this.#report();
   }
 
-  /** Ends all stages because one has failed. */
+  /** Kills the stages because one of them has failed. */
   #tearDown(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    // Whoever ends from here on may do so for want of the others; who has ended, and
-    // was not heard of yet, has not.
-    this.#hadExited = this.#runs.map(({ hasExited, backend }) =>
+    // A stage that exits from now on may fail only because the others were killed. A
+    // stage that has exited already failed by itself, even if the runtime has not
+    // reported its exit yet.
+    this.#exitedBeforeTeardown = this.#runs.map(({ hasExited, backend }) =>
       hasExited || backend.hasExited()
     );
     this.#runs.forEach((run, stage) => {
-      // Who may be to blame is still heard; nobody else is waited for.
+      // A stage that may be reported keeps its output, which its listeners still
+      // receive. The others are killed without waiting.
       const hasSucceeded = run.hasExited &&
-        this.#failureOf(stage, endOf(run)) === "none";
-      if (hasSucceeded || !this.#hadExited![stage]) run.kill();
+        this.#stageFailureOf(stage, stageEndOf(run)) === "none";
+      if (hasSucceeded || !this.#exitedBeforeTeardown![stage]) run.kill();
       else run.killLeftovers();
     });
   }
 
   #timeOut(): void {
     if (!this.#isEnding && this.#duration === null) {
-      this.#overdue = this.#runs.findIndex((run) => !run.hasExited);
+      this.#timedOutStage = this.#runs.findIndex((run) => !run.hasExited);
     }
     this.kill();
   }
@@ -332,50 +387,53 @@ export class PipelineSession implements AsyncDisposable {
       error instanceof CancelledError
     );
     if (cancelled !== undefined) throw cancelled.error;
-    if (this.#overdue !== null) return this.#overdueReport(this.#overdue);
+    if (this.#timedOutStage !== null) {
+      return this.#timeoutReport(this.#timedOutStage);
+    }
     const failures = this.#failures();
     const stage = reportedStage(failures);
     const end = this.#ends[stage ?? this.#runs.length - 1];
     if ("error" in end) throw end.error;
     const run = stage === null ? this.#last : this.#runs[stage];
     const { okCodes, timeout } = run.spec;
-    const isForgiven = stage === null && !isSuccess(end.outcome, okCodes);
+    const isUnchecked = stage === null && !isSuccess(end.outcome, okCodes);
     return {
       run,
-      outcome: isForgiven ? exited(0) : end.outcome,
+      outcome: isUnchecked ? exited(0) : end.outcome,
       timeout,
     };
   }
 
   #failures(): StageFailure[] {
     const failures = this.#runs.map((_, stage) =>
-      this.#hadExited?.[stage] === false
+      this.#exitedBeforeTeardown?.[stage] === false
         ? "none"
-        : this.#failureOf(stage, this.#ends[stage])
+        : this.#stageFailureOf(stage, this.#ends[stage])
     );
-    // A socket of Bun's that is cut is no broken pipe to who writes to it.
+    // On Bun, a captured stdout is a socket. A stage may fail without SIGPIPE when that
+    // socket is closed.
     return failures.map((failure, stage) =>
-      failure === "real" && failures[stage + 1] === "real" &&
+      failure === "failed" && failures[stage + 1] === "failed" &&
         this.#started.connections[stage].wasClosedEarly
-        ? "reader-left"
+        ? "broken-pipe"
         : failure
     );
   }
 
-  #overdueReport(stage: number): ReportedEnd {
-    // Where all had exited, it was the last one's output that took so long.
+  #timeoutReport(stage: number): ReportedEnd {
+    // If every stage had exited, the output of the last one was not read in time.
     const run = this.#runs[stage] ?? this.#last;
     return { run, outcome: timedOut(), timeout: this.#started.timeout };
   }
 
-  #failureOf(stage: number, end: StageEnd): StageFailure {
-    if ("error" in end) return "real";
+  #stageFailureOf(stage: number, end: StageEnd): StageFailure {
+    if ("error" in end) return "failed";
     const run = this.#runs[stage];
     return stageFailure(run.spec, end.outcome, run === this.#last);
   }
 }
 
-function endOf(run: Run): StageEnd {
+function stageEndOf(run: Run): StageEnd {
   try {
     return { outcome: run.outcome() };
   } catch (error) {

@@ -1,5 +1,4 @@
-import type { Command } from "../command/command.ts";
-import { specOf, withConnection } from "../command/command.ts";
+import { type Command, specOf, withConnection } from "../command/command.ts";
 import { defaultRunner } from "../command/default_runner.ts";
 import { stdinFrom } from "../command/stdin.ts";
 import { UnsupportedError } from "../outcome/errors.ts";
@@ -9,33 +8,33 @@ import type { RunningProcess } from "../runner/running_process.ts";
 import { StagePipes } from "../runner/stage_pipe.ts";
 import { type PipelineSession, sessionOf } from "./pipeline_session.ts";
 
-/** What a pipeline is started from. */
+/** The specification of a pipeline. */
 export interface PipelineSpec {
-  /** At least one. */
+  /** At least one stage. */
   readonly stages: readonly Command[];
-  /** How long all of it may take, in milliseconds; `null` for any time. */
+  /** The deadline of the whole pipeline, in milliseconds; `null` for none. */
   readonly timeout: number | null;
   readonly cancelOn: readonly AbortSignal[];
-  /** What starts the stages; `null` for the runner behind a command's own verbs. */
+  /** The runner that starts the stages; `null` for the default runner. */
   readonly runner: ProcessRunner | null;
 }
 
 /**
- * Starts the stages of a chain, from the left. If one cannot be started, those that
- * were are ended. `null` if the deadline comes before all of them were.
+ * Starts the stages from left to right. Kills the started stages if one cannot be
+ * started. Returns `null` if the deadline passes before all have started.
  */
 export async function startPipeline(
-  chain: PipelineSpec,
+  pipeline: PipelineSpec,
 ): Promise<PipelineSession | null> {
-  const { stages, timeout } = chain;
-  const runner = chain.runner ?? defaultRunner();
-  const limits = new RunLimits(chain);
-  // Fires only before all have started: nobody starts after that.
-  const overdue = new AbortController();
+  const { stages, timeout } = pipeline;
+  const runner = pipeline.runner ?? defaultRunner();
+  const limits = new RunLimits(pipeline);
+  // Aborted only if the deadline passes before all stages have started.
+  const deadlineAbort = new AbortController();
   using pipes = new StagePipes(stages.length - 1);
   const started: RunningProcess[] = [];
   try {
-    const commands = stagesOf(chain, pipes, overdue.signal);
+    const commands = connectedStages(pipeline, pipes, deadlineAbort.signal);
     for (const [index, command] of commands.entries()) {
       const process = await limits.within(
         runner.start(command),
@@ -45,7 +44,9 @@ export async function startPipeline(
       if (process === null) break;
       started.push(process);
       pipes.connections[index]?.attach(process);
-      if (pipes.connections[index - 1]?.isUnread) throw mixed(stages[index]);
+      if (pipes.connections[index - 1]?.isUnread) {
+        throw mixedStagesError(stages[index]);
+      }
     }
     if (started.length === stages.length) {
       return sessionOf({
@@ -56,19 +57,22 @@ export async function startPipeline(
       });
     }
   } catch (error) {
-    await end(started, limits);
+    await disposeAll(started, limits);
     throw error;
   }
-  overdue.abort();
-  await end(started, limits);
+  deadlineAbort.abort();
+  await disposeAll(started, limits);
   return null;
 }
 
-/** The commands as they are started: each feeds the next, and all of them end with the chain. */
-function stagesOf(
+/**
+ * Returns the commands with their connections, and with the abort signals of the
+ * pipeline.
+ */
+function connectedStages(
   { stages, cancelOn }: PipelineSpec,
   { connections }: StagePipes,
-  overdue: AbortSignal,
+  deadlineSignal: AbortSignal,
 ): readonly Command[] {
   return stages.map((stage, index) => {
     let command = stage;
@@ -77,11 +81,11 @@ function stagesOf(
       command = withConnection(command, connections[index]);
     }
     for (const signal of cancelOn) command = command.cancelOn(signal);
-    return command.cancelOn(overdue);
+    return command.cancelOn(deadlineSignal);
   });
 }
 
-async function end(
+async function disposeAll(
   started: readonly RunningProcess[],
   limits: RunLimits,
 ): Promise<void> {
@@ -89,11 +93,11 @@ async function end(
   await Promise.all(started.map((process) => process[Symbol.asyncDispose]()));
 }
 
-function mixed(stage: Command): UnsupportedError {
+function mixedStagesError(stage: Command): UnsupportedError {
   const { program } = specOf(stage);
   return new UnsupportedError(
     "a pipeline of real and scripted stages",
-    `what comes before \`${program}\` is a real process, and it is none; use a runner that starts all of them or none`,
+    `the stage before \`${program}\` is a real process, and \`${program}\` is not; use a runner that starts all stages or none`,
     { program },
   );
 }

@@ -4,33 +4,45 @@ import type { Outcome } from "../outcome/outcome.ts";
 import type { OutputStream } from "../outcome/result.ts";
 import type { ByteSink } from "../runtime/runtime.ts";
 
-/** What stands behind a run: a child, or a script that plays one. */
+/** What a run works on: a child process, or a simulated run. */
 export interface RunBackend {
-  /** The child's number; `null` where there is no child. */
+  /** The process id of the child; `null` for a simulated run. */
   readonly pid: number | null;
   readonly stdin: ByteSink | null;
-  /** `null` where it is not captured. Its reader has to be taken in the turn in which the backend was made. */
+  /**
+   * The captured stdout; `null` if it is not captured. The reader must be taken in the
+   * turn in which the backend was created.
+   */
   readonly stdout: ReadableStream<Uint8Array> | null;
   /** Like {@linkcode RunBackend.stdout}. */
   readonly stderr: ReadableStream<Uint8Array> | null;
-  /** What each is encoded in, whatever the command says; `null` for what the command says. */
+  /** The encoding of each stream; `null` for the encoding of the command. */
   readonly encodings: Readonly<Record<OutputStream, string | null>>;
-  /** Whether stderr is to be read only when stdout is over, unless somebody reads that at a pace of their own. */
-  readonly isInTurn: boolean;
-  /** The streams that output is missing from beforehand. */
+  /** Whether stderr is read only once stdout has finished or has a streaming consumer. */
+  readonly readsStderrLast: boolean;
+  /** The streams whose recorded output is incomplete. */
   readonly truncated: readonly OutputStream[];
-  /** Resolves to how it ended. Never rejects. */
+  /** Resolves to the outcome of the child. Never rejects. */
   readonly exit: Promise<Outcome>;
-  /** Who is to be ended with it. */
+  /** The processes to kill with the child. */
   readonly tree: RunTree;
-  /** Whether it has ended, as far as that can be told before {@linkcode RunBackend.exit} does. */
+  /**
+   * Whether the child has exited. This may be true before {@linkcode RunBackend.exit}
+   * resolves.
+   */
   hasExited(): boolean;
-  /** Throws what it failed with, if it could not be started after all. To be called when it has ended. */
+  /**
+   * Throws if the child exited because the program could not be started. Call it only
+   * after the exit.
+   */
   throwIfFailed(stderr: string): void;
-  /** What it and what it started have used; `null` where it is not there. */
+  /** Returns the resources that the tree has used; `null` if they are unknown. */
   usage(): TreeUsage | null;
-  /** To be called for one that cannot be ended: the program need not wait for it. */
+  /** Lets the program exit without waiting for a child that cannot be killed. */
   unref(): void;
-  /** To be called last. A promise is returned only if there is something to wait for. */
+  /**
+   * Releases the tree; call it last. Returns a promise only if there is something to
+   * wait for.
+   */
   close(): void | Promise<void>;
 }

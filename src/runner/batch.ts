@@ -7,10 +7,11 @@ import type { ProcessRunner } from "./process_runner.ts";
 import type { RunningProcess } from "./running_process.ts";
 
 /**
- * Waits for the first of several live processes to end; the others go on.
+ * Waits until the first of several live processes exits. The other processes keep
+ * running.
  *
- * @throws {TypeError} if there are none
- * @throws what `wait` of the one that ends first throws
+ * @throws {TypeError} if `runs` is empty
+ * @throws the error of `wait` of that process; see {@linkcode RunningProcess.wait}
  *
  * @example
  * ```ts
@@ -33,10 +34,11 @@ export async function waitAny(
 }
 
 /**
- * Waits for all of several live processes to end; their outcomes are in the order
- * of the processes.
+ * Waits until all of several live processes have exited, and returns their outcomes in
+ * the order of the processes.
  *
- * @throws what `wait` of one of them throws, when all of them have ended
+ * @throws the error of `wait` of the first process whose `wait` rejects, after all have
+ *   exited
  *
  * @example
  * ```ts
@@ -44,7 +46,9 @@ export async function waitAny(
  *
  * await using one = await new Command("true").start();
  * await using other = await new Command("false").start();
- * console.log(await waitAll([one, other])); // such as [{ kind: "exited", code: 0 }, { kind: "exited", code: 1 }]
+ * const [first, second] = await waitAll([one, other]);
+ * console.log(first); // { kind: "exited", code: 0 }
+ * console.log(second); // { kind: "exited", code: 1 }
  * ```
  */
 export async function waitAll(
@@ -57,17 +61,19 @@ export async function waitAll(
   });
 }
 
-/** How {@linkcode outputAll} goes about it. */
+/** Options of {@linkcode outputAll}. */
 export interface OutputAllOptions {
-  /** How many runs there may be at one time, at least 1. */
+  /** The maximum number of runs at a time, at least 1. */
   concurrency: number;
   /**
-   * What runs them.
+   * The runner for all commands.
    *
-   * @default {the runner of each command's own verbs}
+   * @default {the runner of each command, or the default runner}
    */
   runner?: ProcessRunner;
-  /** Called whenever a run is over, with how many are, of how many. */
+  /**
+   * Called after each run with the number of finished runs and the number of commands.
+   */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -78,12 +84,12 @@ const OUTPUT_ALL_OPTIONS: Readonly<Record<keyof OutputAllOptions, true>> = {
 };
 
 /**
- * Runs several commands, some at a time, and captures their output as text. The
- * results are in the order of the commands, whatever the order in which they come;
- * one that fails stops none of the others.
+ * Runs several commands, a limited number at a time, and captures their output as text.
+ * The results are in the order of the commands. A run that rejects does not stop the
+ * others, and a non-zero exit code does not reject.
  *
- * @throws {RangeError} if the concurrency is no whole number of at least 1
- * @throws what `onProgress` threw first, when all runs are over
+ * @throws {RangeError} if `concurrency` is not a whole number of at least 1
+ * @throws the first error that `onProgress` threw, after all runs have finished
  *
  * @example
  * ```ts

@@ -4,7 +4,7 @@ import type { Follower } from "../output/follower.ts";
 import { failureOf } from "./line_reader.ts";
 import type { Run } from "./run.ts";
 
-/** What happens in a live process: its start, its lines, and how it ended. */
+/** An event of a live process: its start, a line of output, or its exit. */
 export type ProcessEvent =
   | { readonly kind: "started"; readonly pid: number | null }
   | { readonly kind: "stdout"; readonly line: string }
@@ -16,19 +16,19 @@ interface Batch {
   readonly lines: readonly string[];
 }
 
-const NO_LINES: Batch = { kind: "stdout", lines: [] };
+const NO_BATCH: Batch = { kind: "stdout", lines: [] };
 
-/** The events of a run, at the pace of whoever reads them. */
+/** Iterates over the events of a run. The consumer sets the pace. */
 export class EventReader
   implements AsyncIterableIterator<ProcessEvent>, AsyncDisposable {
   readonly #run: Run;
   readonly #queue = new BatchQueue<Batch>();
   readonly #follower: Follower | null;
-  #batch: Batch = NO_LINES;
-  #at = 0;
+  #batch: Batch = NO_BATCH;
+  #index = 0;
   #hasStarted = false;
-  #isOver = false;
-  #turn: Promise<unknown> = Promise.resolve();
+  #isDone = false;
+  #previous: Promise<unknown> = Promise.resolve();
 
   /** Takes the stdout of `run`, and follows its stderr. */
   constructor(run: Run) {
@@ -50,18 +50,18 @@ export class EventReader
     return this;
   }
 
-  /** Whoever asks for several events at once gets them in the order of asking. */
+  /** Concurrent calls resolve in the order of the calls. */
   next(): Promise<IteratorResult<ProcessEvent, undefined>> {
-    const turn = this.#turn.then(() => this.#next());
-    this.#turn = turn.catch(() => {});
+    const turn = this.#previous.then(() => this.#next());
+    this.#previous = turn.catch(() => {});
     return turn;
   }
 
-  /** Stops reading. The process goes on, until it has nowhere to print to. */
+  /** Stops reading. The process keeps running until its stdout pipe is full. */
   return(): Promise<IteratorResult<ProcessEvent, undefined>> {
-    this.#isOver = true;
-    this.#follower?.end();
-    this.#run.stdout?.giveUp();
+    this.#isDone = true;
+    this.#follower?.stop();
+    this.#run.stdout?.detachConsumer();
     this.#queue.abandon();
     return Promise.resolve({ value: undefined, done: true });
   }
@@ -72,8 +72,8 @@ export class EventReader
   }
 
   async #next(): Promise<IteratorResult<ProcessEvent, undefined>> {
-    const value = this.#isOver ? null : await this.#event();
-    return value === null || this.#isOver
+    const value = this.#isDone ? null : await this.#event();
+    return value === null || this.#isDone
       ? { value: undefined, done: true }
       : { value, done: false };
   }
@@ -83,31 +83,31 @@ export class EventReader
       this.#hasStarted = true;
       return { kind: "started", pid: this.#run.backend.pid };
     }
-    while (this.#at >= this.#batch.lines.length || this.#queue.isAbandoned) {
+    while (this.#index >= this.#batch.lines.length || this.#queue.isAbandoned) {
       const batch = await this.#queue.next();
       if (batch === null) return await this.#lastEvent();
-      if (batch.kind === "stderr") this.#follower?.taken();
+      if (batch.kind === "stderr") this.#follower?.batchTaken();
       this.#batch = batch;
-      this.#at = 0;
+      this.#index = 0;
     }
-    return { kind: this.#batch.kind, line: this.#batch.lines[this.#at++] };
+    return { kind: this.#batch.kind, line: this.#batch.lines[this.#index++] };
   }
 
-  /** `null` for a run that failed: with what, is for `finish` to say. */
+  /** Returns `null` if the run failed: `finish` throws the error. */
   async #lastEvent(): Promise<ProcessEvent | null> {
-    if (this.#isOver) return null;
+    if (this.#isDone) return null;
     if (!this.#queue.isAbandoned) this.#run.requestOutcome();
     await this.#run.completed;
     let outcome: Outcome;
     try {
       outcome = this.#run.outcome();
     } catch {
-      this.#isOver = true;
+      this.#isDone = true;
       return null;
     }
-    // With the event that follows, all is told.
-    this.#batch = NO_LINES;
-    this.#turn.then(() => this.#isOver = true);
+    // The event returned now is the last one.
+    this.#batch = NO_BATCH;
+    this.#previous.then(() => this.#isDone = true);
     return { kind: "exited", outcome };
   }
 }

@@ -9,25 +9,25 @@ import {
 import type { ContainmentMechanism } from "../containment/mechanism.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
-import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import { captureBytes, captureText, startLive } from "./live_verbs.ts";
+import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import type { RunningProcess } from "./running_process.ts";
 
-/** How a {@linkcode JobRunner} keeps together what its runs start. */
+/** Options of a {@linkcode JobRunner}. */
 export interface JobRunnerOptions {
   /**
-   * `"process-group"`: each run leads a session and a process group of its own.
-   * When it ends by itself, whatever is left in the group ends too, and a daemon
-   * that detached itself is left alone; when it is ended (by its deadline, by an
-   * abort), so is whoever of it is found elsewhere. Left out, it is this one, or
-   * where permissions do not allow it (Deno with `--allow-run=git`) the child alone.
+   * How the processes that a run starts are kept together, so that they can be killed.
    *
-   * `"cgroup"`: each run has a cgroup of its own, which nothing it starts can leave,
-   * and when it ends, or is ended, everything in it ends.
-   *
-   * `"auto"`: the strongest of these that this host and its permissions allow.
-   *
-   * `"none"`: the child alone, at the bare cost of starting it.
+   * - `"process-group"`: each run leads its own session and process group. When the
+   *   child exits by itself, the processes left in the group are killed, and a daemon
+   *   that left the group keeps running. When the run is killed (by a deadline, an
+   *   abort signal or `kill`), descendants that left the group are found and killed
+   *   too. If the option is not set and permissions do not allow process groups (such
+   *   as Deno with `--allow-run=git`), only the child is killed.
+   * - `"cgroup"`: each run has its own cgroup, which no process can leave. When the
+   *   run ends, every process in the cgroup is killed.
+   * - `"auto"`: the strongest of these that the host and its permissions allow.
+   * - `"none"`: only the child is killed. Starting a child costs least.
    *
    * @default {"process-group"}
    */
@@ -35,7 +35,7 @@ export interface JobRunnerOptions {
 }
 
 /**
- * The real runner: it starts the program.
+ * Runs commands as child processes. This is the default runner.
  *
  * @example
  * ```ts
@@ -51,9 +51,9 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
   #containment: Containment | null = null;
 
   /**
-   * Makes a runner; nothing is started.
+   * Creates a runner. No process is started.
    *
-   * @throws {TypeError} if the containment asked for is unknown
+   * @throws {TypeError} if the containment is unknown
    */
   constructor(options: JobRunnerOptions = {}) {
     super();
@@ -62,18 +62,23 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
   }
 
   /**
-   * What keeps its runs together, decided at the first use.
+   * The mechanism that keeps the processes of a run together. It is chosen at the first
+   * use.
    *
-   * @throws {UnsupportedError} if the containment asked for by name is not available
+   * @throws {UnsupportedError} if the containment that the options name is not
+   *   available
    */
   get mechanism(): ContainmentMechanism | "none" {
     return this.#contained().mechanism;
   }
 
   /**
-   * Runs the command and captures its output as text; see {@linkcode ProcessRunner.outputString}.
+   * Runs the command and captures its output as text; see
+   * {@linkcode ProcessRunner.outputString}.
    *
-   * @throws {UnsupportedError} if the containment asked for by name is not available
+   * @throws {UnsupportedError} if the containment that the options name is not
+   *   available
+   * @throws what {@linkcode ProcessRunner.outputString} throws
    */
   override outputString(
     command: Command,
@@ -85,7 +90,10 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
     );
   }
 
-  /** Runs the command and captures its stdout as bytes; see {@linkcode JobRunner.outputString}. */
+  /**
+   * Runs the command and captures its stdout as bytes; otherwise like
+   * {@linkcode JobRunner.outputString}.
+   */
   override outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
@@ -96,7 +104,10 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
     );
   }
 
-  /** Starts the command and hands out the process while it runs; see {@linkcode ProcessRunner.start}. */
+  /**
+   * Starts the command and returns the live process; see
+   * {@linkcode ProcessRunner.start}.
+   */
   override start(command: Command): Promise<RunningProcess> {
     return runnerVerb(
       "start",
@@ -105,14 +116,14 @@ export class JobRunner extends ProcessRunner implements AsyncDisposable {
     );
   }
 
-  /** The runner and the containment that was asked for, in one line. */
+  /** Returns the runner and its containment option in one line. */
   override toString(): string {
     return `JobRunner { containment: ${this.#choice ?? "process-group"} }`;
   }
 
   /**
-   * Ends the runs that are still under way, and releases what the runner holds: its
-   * share in the watcher, and its cgroup. It can be used again.
+   * Kills all runs in progress, and releases the runner's resources: its share of the
+   * watcher, and its cgroup. The runner can be used again.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const containment = this.#containment;

@@ -1,25 +1,29 @@
 import { BatchQueue } from "../output/batch_queue.ts";
 import type { Run } from "./run.ts";
 
-/** The lines of a run's stdout, one after the other, at the pace of whoever reads them. */
+/** Iterates over the lines of a run's stdout. The consumer sets the pace. */
 export class LineReader
   implements AsyncIterableIterator<string>, AsyncDisposable {
   readonly #run: Run;
   readonly #queue = new BatchQueue<string[]>();
   #lines: string[] = [];
-  #at = 0;
-  /** Up to where they can be had at once: not while somebody waits, nor when they were abandoned. */
-  #end = 0;
-  /** How many have asked for a line that is not there yet, and when the last of them has it. */
-  #waiting = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  #index = 0;
+  /**
+   * `next` returns lines before this index at once. 0 while another call waits, and
+   * after the queue was abandoned.
+   */
+  #readyEnd = 0;
+  /** The number of calls of `next` that wait for a line. */
+  #pendingCalls = 0;
+  /** Settles when the last of these calls has its line. */
+  #previous: Promise<unknown> = Promise.resolve();
 
-  /** Takes the stdout of `run` for `by`. */
-  constructor(run: Run, by: string) {
+  /** Takes the stdout of `run`. `method` is the name that errors report. */
+  constructor(run: Run, method: string) {
     this.#run = run;
     const stdout = run.stdout!;
-    this.#queue.onAbandon = () => this.#end = 0;
-    stdout.takeLines(by, this.#queue, (lines) => lines);
+    this.#queue.onAbandon = () => this.#readyEnd = 0;
+    stdout.takeLines(method, this.#queue, (lines) => lines);
     stdout.finished.then(
       () => this.#queue.end(failureOf(run)),
       (error) => this.#queue.end({ error }),
@@ -30,16 +34,16 @@ export class LineReader
     return this;
   }
 
-  // A line that is there already costs one promise, and no further function.
+  // A line that has arrived costs one promise and no further call.
   next(): Promise<IteratorResult<string, undefined>> {
-    return this.#at < this.#end
-      ? Promise.resolve({ value: this.#lines[this.#at++], done: false })
+    return this.#index < this.#readyEnd
+      ? Promise.resolve({ value: this.#lines[this.#index++], done: false })
       : this.#nextInTurn();
   }
 
-  /** Stops reading. The process goes on, until it has nowhere to print to. */
+  /** Stops reading. The process keeps running until its stdout pipe is full. */
   return(): Promise<IteratorResult<string, undefined>> {
-    this.#run.stdout!.giveUp();
+    this.#run.stdout!.detachConsumer();
     this.#queue.abandon();
     return Promise.resolve({ value: undefined, done: true });
   }
@@ -49,40 +53,40 @@ export class LineReader
     await this.return();
   }
 
-  /** Whoever asks for several lines at once gets them in the order of asking. */
+  /** Concurrent calls resolve in the order of the calls. */
   #nextInTurn(): Promise<IteratorResult<string, undefined>> {
-    this.#waiting++;
-    this.#end = 0;
-    const turn = this.#waiting === 1
+    this.#pendingCalls++;
+    this.#readyEnd = 0;
+    const turn = this.#pendingCalls === 1
       ? this.#nextAfterRefill()
-      : this.#turn.then(() => this.#nextAfterRefill());
-    this.#turn = turn.catch(() => {});
+      : this.#previous.then(() => this.#nextAfterRefill());
+    this.#previous = turn.catch(() => {});
     return turn;
   }
 
   async #nextAfterRefill(): Promise<IteratorResult<string, undefined>> {
     try {
-      if (this.#at >= this.#lines.length || this.#queue.isAbandoned) {
+      if (this.#index >= this.#lines.length || this.#queue.isAbandoned) {
         const lines = await this.#queue.next();
         if (lines === null) {
           if (!this.#queue.isAbandoned) this.#run.requestOutcome();
           return { value: undefined, done: true };
         }
         this.#lines = lines;
-        this.#at = 0;
+        this.#index = 0;
       }
-      return { value: this.#lines[this.#at++], done: false };
+      return { value: this.#lines[this.#index++], done: false };
     } finally {
-      this.#waiting--;
-      if (this.#waiting === 0 && !this.#queue.isAbandoned) {
-        this.#end = this.#lines.length;
+      this.#pendingCalls--;
+      if (this.#pendingCalls === 0 && !this.#queue.isAbandoned) {
+        this.#readyEnd = this.#lines.length;
       }
     }
   }
 }
 
-/** What a reader of a run's output is to be told at its end, beside that it is the end. */
+/** Returns the error with which reading stdout ends, or `null` if it just ends. */
 export function failureOf(run: Run): { readonly error: unknown } | null {
-  const error = run.stdout?.overflow() ?? null;
+  const error = run.stdout?.overflowError() ?? null;
   return error === null ? null : { error };
 }

@@ -9,21 +9,21 @@ import type { Child, ExitStatus, StdioMode } from "../runtime/runtime.ts";
 import type { RunBackend } from "./backend.ts";
 import type { OutputFiles } from "./output_files.ts";
 
-const AS_THE_COMMAND_SAYS = Object.freeze({ stdout: null, stderr: null });
+const COMMAND_ENCODINGS = Object.freeze({ stdout: null, stderr: null });
 
-/** A child that was started for a run. */
+/** A run's child process. */
 export class LiveBackend implements RunBackend {
   readonly tree: RunTree;
   readonly exit: Promise<Outcome>;
-  readonly encodings = AS_THE_COMMAND_SAYS;
-  readonly isInTurn = false;
+  readonly encodings = COMMAND_ENCODINGS;
+  readonly readsStderrLast = false;
   readonly truncated = [];
   readonly stdout: Child["stdout"];
   readonly #child: Child;
   readonly #containment: Containment;
   #status: ExitStatus | null = null;
 
-  /** Starts it. */
+  /** Starts the child. */
   constructor(
     containment: Containment,
     spec: CommandSpec,
@@ -33,7 +33,7 @@ export class LiveBackend implements RunBackend {
     this.#containment = containment;
     const { modes } = files;
     const { connection } = spec;
-    const givesStdoutAway = connection !== null && !hasStdoutListeners(spec) &&
+    const releasesStdout = connection !== null && !hasStdoutListeners(spec) &&
       modes.stdout === "piped";
     const { child, tree } = containment.start(
       {
@@ -41,15 +41,15 @@ export class LiveBackend implements RunBackend {
         stdin,
         ...modes,
         ownGroup: false,
-        releasesStdout: givesStdoutAway,
+        releasesStdout,
       },
       spec,
     );
     this.#child = child;
     this.tree = tree;
-    const end = givesStdoutAway ? child.releaseStdout() : null;
-    if (end !== null) connection!.giveReader(end);
-    this.stdout = end === null ? child.stdout : null;
+    const reader = releasesStdout ? child.releaseStdout() : null;
+    if (reader !== null) connection!.giveReader(reader);
+    this.stdout = reader === null ? child.stdout : null;
     this.exit = child.status.then((status) => {
       this.#status = status;
       return outcomeOf(status);
@@ -72,7 +72,7 @@ export class LiveBackend implements RunBackend {
     if (this.#status !== null) return true;
     const { system } = runtime();
     const stat = system.readText(`/proc/${this.pid}/stat`);
-    if (stat !== null) return isEnding(stat);
+    if (stat !== null) return isExiting(stat);
     return system.groupsUnavailableReason() === null &&
       !system.exists(this.pid);
   }
@@ -98,10 +98,13 @@ export class LiveBackend implements RunBackend {
   }
 }
 
-/** Of a process that is about to end the kernel closes the pipes before it is a zombie. */
+/**
+ * The PF_EXITING flag of a process. The kernel closes the pipes of an exiting process
+ * before the process becomes a zombie, so the state alone would be too late.
+ */
 const PF_EXITING = 4;
 
-function isEnding(stat: string): boolean {
+function isExiting(stat: string): boolean {
   const fields = statFields(stat);
   return fields[0] === "Z" || (Number(fields[6]) & PF_EXITING) !== 0;
 }

@@ -13,7 +13,7 @@ export async function captureText(
   containment: () => Containment,
 ): Promise<ProcessResult<string>> {
   const run = await startRun(command, "text", containment);
-  return run === null ? neverStarted(command, "") : await textOf(run);
+  return run === null ? timedOutBeforeStart(command, "") : await textOf(run);
 }
 
 /** Runs a command and captures its stdout as bytes. */
@@ -23,11 +23,11 @@ export async function captureBytes(
 ): Promise<ProcessResult<Uint8Array>> {
   const run = await startRun(command, "bytes", containment);
   return run === null
-    ? neverStarted(command, new Uint8Array(0))
+    ? timedOutBeforeStart(command, new Uint8Array(0))
     : await bytesOf(run);
 }
 
-/** Starts a command, and hands out the process while it runs. */
+/** Starts a command and returns the live process. */
 export async function startLive(
   command: Command,
   containment: () => Containment,
@@ -38,8 +38,11 @@ export async function startLive(
   throw new TimeoutError({ program, args, stdout: "", stderr: "" }, timeout);
 }
 
-/** The result of a run whose deadline came before it was started: while a file of its was still being opened, say. */
-export function neverStarted<T extends string | Uint8Array>(
+/**
+ * Returns the result of a run whose deadline passed before it was started, for example
+ * while a file was being opened.
+ */
+export function timedOutBeforeStart<T extends string | Uint8Array>(
   command: Command,
   stdout: T,
 ): ProcessResult<T> {

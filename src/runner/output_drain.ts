@@ -2,60 +2,75 @@ import type { StageConnection } from "../command/stage_connection.ts";
 import type { RunTree } from "../containment/tree.ts";
 import type { Output } from "../output/output.ts";
 
-/** How long the pipes of an exited child may deliver nothing before they count as held open. */
+/**
+ * How long the pipes of an exited child may deliver nothing before the processes that
+ * hold them open are killed.
+ */
 const IDLE_AFTER_EXIT_MS = 2000;
-/** How long the pipes of a killed tree may deliver nothing: no process of the tree is left to write. */
+/**
+ * How long the pipes of a killed tree may deliver nothing before they are cut: no
+ * process of the tree is left to write.
+ */
 export const IDLE_AFTER_KILL_MS = 500;
-/** How often a tree is checked in which a process may be left. */
+/** The interval at which a tree is checked for remaining processes. */
 const CHECK_EVERY_MS = 25;
-/** How long output may continue after the exit of the child before the tree is told. */
+/**
+ * How long output may continue after the exit of the child before the tree is notified.
+ */
 const OUTLIVED_AFTER_MS = 20;
 
-/** How much an exited child can have left in a pipe of the usual size, with what one read has taken from it. */
+/**
+ * The most that an exited child can have left behind: the content of a pipe of the
+ * usual size, and the data of one read.
+ */
 const PIPE_BYTES = 128 * 1024;
-/** How much a pipe can hold at its largest. */
+/** The largest capacity of a pipe. */
 const LARGEST_PIPE_BYTES = 1024 * 1024;
 
-/** How a child exited: by itself, after a teardown in time, or killed. */
+/** How the child exited: by itself, within the grace time of a teardown, or killed. */
 export type ChildEnd = "exited" | "torn-down" | "killed";
 
-/** What an {@linkcode OutputDrain} works on. */
+/** The parts of a run that an {@linkcode OutputDrain} works on. */
 export interface OutputDrainParts {
   readonly stdout: Output | null;
   readonly stderr: Output | null;
   readonly tree: RunTree;
-  /** The pipe to the next stage of a pipeline, which is not read here. */
+  /** The pipe to the next stage of a pipeline. This process does not read it. */
   readonly connection: StageConnection | null;
   /** Calls `action` after `ms` milliseconds, unless the run is over by then. */
   readonly after: (ms: number, action: () => void) => void;
-  readonly isOver: () => boolean;
+  /** Whether the run is closed. */
+  readonly isClosed: () => boolean;
 }
 
 /**
- * Reads the output of an exited child to its end. A background process may hold a pipe
- * open: the drain waits for it for a limited time, kills what is left in the child's
+ * Reads the output of an exited child to its end. If a background process holds a pipe
+ * open, the drain waits for a limited time, kills the processes left in the child's
  * tree, and then cuts the pipes.
  */
 export class OutputDrain {
   readonly #parts: OutputDrainParts;
 
-  /** Reads nothing by itself: the outputs do. */
+  /** Does not read by itself: the outputs do. */
   constructor(parts: OutputDrainParts) {
     this.#parts = parts;
   }
 
-  /** Resolves when the output is read, taken by a consumer, or cut. */
+  /**
+   * Resolves when the output was read to its end, taken by a streaming consumer, or
+   * cut.
+   */
   async finish(childEnd: ChildEnd): Promise<void> {
     const { stdout, stderr, tree, connection, after } = this.#parts;
     if (this.#outputs().some((output) => !output.isFinished)) {
       after(OUTLIVED_AFTER_MS, () => tree.outlivedChild());
     }
     if (childEnd === "exited") this.#limitWriters();
-    // Every process of a tree that was torn down in time has exited: a process that still
-    // writes is not one of them.
+    // Every process of a tree that was torn down in time has exited. Only a process
+    // that left the tree can still write.
     else if (childEnd === "torn-down") this.cutWhenIdle();
     await Promise.all([
-      stdout && Promise.race([stdout.finished, stdout.whenTaken]),
+      stdout && Promise.race([stdout.finished, stdout.whenStreamed]),
       stderr?.finished,
       connection !== null && stdout === null &&
       Promise.race([connection.whenReaderClosed, this.#untilNoWriter()]),
@@ -72,8 +87,9 @@ export class OutputDrain {
   #limitWriters(): void {
     for (const output of this.#outputs()) {
       output.limitIdle(IDLE_AFTER_EXIT_MS, () => this.#killWriters());
-      // A slow handler may take any time for what was in the pipe when the child exited.
-      // More than that comes from another process, which might write for ever.
+      // A slow handler may take any time for what was in the pipe when the child
+      // exited. More data than that comes from another process, which may write
+      // forever.
       output.limitLength(
         output.length + PIPE_BYTES,
         IDLE_AFTER_EXIT_MS,
@@ -83,18 +99,19 @@ export class OutputDrain {
   }
 
   /**
-   * Resolves when no process is left in the tree. The data in a pipe to the next stage is
-   * not seen here, so such a process has as long as an idle pipe that is read.
+   * Resolves when the tree is empty. The data in a pipe to the next stage is not
+   * visible here, so a remaining process has as long as the writer of an idle pipe that
+   * is read.
    */
   async #untilNoWriter(): Promise<void> {
-    const { tree, after, isOver } = this.#parts;
+    const { tree, after, isClosed } = this.#parts;
     const end = performance.now() + IDLE_AFTER_EXIT_MS;
     for (
       let isEmpty = tree.isKnownEmpty();
       !isEmpty;
       isEmpty = tree.isEmpty()
     ) {
-      if (isOver()) return;
+      if (isClosed()) return;
       if (performance.now() > end) return tree.killLeftovers();
       await new Promise<void>((resolve) => after(CHECK_EVERY_MS, resolve));
     }

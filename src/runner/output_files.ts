@@ -8,9 +8,9 @@ import { messageOf } from "../outcome/message_text.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { OutputDescriptor, StdioMode } from "../runtime/runtime.ts";
 
-/** The files that a child is to have for its output streams, open; and what it has instead. */
+/** Opens the files that a child writes its output streams to. */
 export class OutputFiles {
-  /** What each stream is to be. */
+  /** Where each stream of the child goes. */
   readonly modes: {
     readonly stdout: StdioMode | number;
     readonly stderr: StdioMode | number;
@@ -23,13 +23,13 @@ export class OutputFiles {
     open: readonly OutputDescriptor[],
   ) {
     this.#open = open;
-    this.modes = { ...modes, stdout: writerFor(spec) ?? modes.stdout };
+    this.modes = { ...modes, stdout: stagePipeWriter(spec) ?? modes.stdout };
   }
 
   /**
-   * Opens them; waits only where there are any.
+   * Opens the files. Returns a promise only if there is a file to open.
    *
-   * @throws {SpawnError} if one cannot be opened
+   * @throws {SpawnError} if a file cannot be opened
    */
   static open(spec: CommandSpec): OutputFiles | Promise<OutputFiles> {
     const { stdout, stderr } = spec;
@@ -43,8 +43,8 @@ export class OutputFiles {
     const open: OutputDescriptor[] = [];
     try {
       const modes = {
-        stdout: await modeOf(program, "stdout", stdout, open),
-        stderr: await modeOf(program, "stderr", stderr, open),
+        stdout: await stdioModeOf(program, "stdout", stdout, open),
+        stderr: await stdioModeOf(program, "stderr", stderr, open),
       };
       return new OutputFiles(spec, modes, open);
     } catch (error) {
@@ -53,22 +53,29 @@ export class OutputFiles {
     }
   }
 
-  /** Closes what the child has by now, or never will. */
+  /** Closes this process's descriptors. A started child has its own. */
   close(): void {
-    // Nothing was written by way of these: there is nothing that could get lost.
+    // This process wrote nothing through these descriptors, so an error on close loses
+    // no data.
     for (const file of this.#open) file.close().catch(() => {});
   }
 }
 
-/** The pipe to the next stage, unless what goes into it is to be heard here as well. */
-function writerFor(spec: CommandSpec): number | null {
+/**
+ * Returns the descriptor of the pipe to the next stage; `null` if there is none, or if
+ * stdout must be captured for handlers or tees.
+ */
+function stagePipeWriter(spec: CommandSpec): number | null {
   return spec.connection === null || hasStdoutListeners(spec)
     ? null
     : spec.connection.takeWriter();
 }
 
-/** The same file is one descriptor: two would write over each other. */
-async function modeOf(
+/**
+ * If both streams name the same file, they share one descriptor: with two, each would
+ * overwrite the output of the other.
+ */
+async function stdioModeOf(
   program: string,
   stream: string,
   mode: CommandSpec["stdout"],

@@ -2,7 +2,7 @@ import { LONGEST_TIMER_MS } from "../command/checks.ts";
 import { type CommandSpec, hasStdoutListeners } from "../command/spec.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import { ProcessResult } from "../outcome/result.ts";
-import { isLimited } from "../output/keep_limits.ts";
+import { isLimited } from "../output/buffer_limits.ts";
 import { bytesOf, Run, type RunUse, textOf } from "./run.ts";
 import { RunLimits, throwIfCancelled } from "./run_limits.ts";
 import { SimulatedBackend } from "./simulated_backend.ts";
@@ -10,11 +10,12 @@ import type { SimulatedRun } from "./simulated_run.ts";
 import type { StdinReader } from "./stdin_reader.ts";
 
 /**
- * Plays a known run to its end, as the command would have seen it live: its line
- * handlers and tees are served, first with stdout and then with stderr, its deadline
- * and abort signals hold, and what it did not capture stays away. Starts nothing.
+ * Plays a simulated run to its end. Handlers and tees receive its output, first stdout
+ * and then stderr. The command's deadline, abort signals and output modes apply. No
+ * process is started.
  *
- * @throws {CancelledError} if an abort signal of the command has fired, or fires
+ * @throws {CancelledError} if an abort signal of the command has fired, or fires during
+ *   the run
  */
 export function playSimulatedRun(
   spec: CommandSpec,
@@ -23,26 +24,29 @@ export function playSimulatedRun(
 ): Promise<ProcessResult<string>> {
   throwIfCancelled(spec);
   const { outcome } = run;
-  return outcome === null || takesTime(run) || hasListeners(spec)
+  return outcome === null || takesTime(run) || needsEngine(spec)
     ? textOf(startSimulatedRun(spec, run, "text", stdinReader))
     : Promise.resolve(resultOf(spec, run, outcome, run.stdout));
 }
 
-/** Like {@linkcode playSimulatedRun}, with stdout in bytes. */
+/**
+ * Plays a simulated run, with stdout as bytes; otherwise like
+ * {@linkcode playSimulatedRun}.
+ */
 export function playSimulatedBytes(
   spec: CommandSpec,
   run: SimulatedRun,
 ): Promise<ProcessResult<Uint8Array>> {
   throwIfCancelled(spec);
   const { outcome, stdout, stdoutBytes } = run;
-  if (outcome === null || takesTime(run) || hasListeners(spec)) {
+  if (outcome === null || takesTime(run) || needsEngine(spec)) {
     return bytesOf(startSimulatedRun(spec, run, "bytes"));
   }
   const bytes = stdoutBytes ?? new TextEncoder().encode(stdout);
   return Promise.resolve(resultOf(spec, run, outcome, bytes));
 }
 
-/** Starts a known run: the same code deals with it as with a live one. */
+/** Starts a simulated run in the engine that live runs use. */
 export function startSimulatedRun(
   spec: CommandSpec,
   run: SimulatedRun,
@@ -56,21 +60,23 @@ export function startSimulatedRun(
     backend: new SimulatedBackend(spec, run, takesInput),
     stdinReader,
     limits: new RunLimits({
-      timeout: deadlineOf(spec, run),
+      timeout: timeoutOf(spec, run),
       cancelOn: spec.cancelOn,
     }),
   });
 }
 
-/** A run that is played slower than it was has as much more time. */
-function deadlineOf(
+/** Scales the timeout of a run that is played slower than it was recorded. */
+function timeoutOf(
   { timeout }: CommandSpec,
   { outcome, schedule }: SimulatedRun,
 ): number | null {
   if (timeout === null || schedule === null) return timeout;
-  // What was printed in its grace comes after it once more.
+  // A recorded run that timed out may have printed during its grace time. Its schedule
+  // ends it.
   if (outcome?.kind === "timed-out") return null;
-  // Not less where it is faster: a run that just kept it is to keep it again.
+  // The timeout is not reduced for a run that is played faster: a run that just met it
+  // must meet it again.
   return Math.min(timeout * Math.max(1, schedule.stretch), LONGEST_TIMER_MS);
 }
 
@@ -78,8 +84,11 @@ function takesTime({ lineDelay, answer }: SimulatedRun): boolean {
   return lineDelay > 0 || answer !== null;
 }
 
-/** Whether anybody but the result has to do with the output. */
-function hasListeners(spec: CommandSpec): boolean {
+/**
+ * Whether the output must pass through the engine: for handlers, tees, limits, or a
+ * timed transcript.
+ */
+function needsEngine(spec: CommandSpec): boolean {
   return hasStdoutListeners(spec) || spec.stderrHandlers.length > 0 ||
     spec.stderrTees.length > 0 || isLimited(spec.outputBuffer) ||
     spec.transcript === "timed";

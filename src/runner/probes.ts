@@ -17,26 +17,37 @@ import type { Output } from "../output/output.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { Run } from "./run.ts";
 
-/** Where a port is waited for. */
+/** The address of a TCP port. */
 export interface PortAddress {
-  /** A name or an address; left out, this machine, by either of its loopback addresses. */
+  /**
+   * A host name or IP address.
+   *
+   * @default {the loopback addresses of this machine, IPv4 and IPv6}
+   */
   hostname?: string;
-  /** From 1 to 65535. */
+  /** The port number, from 1 to 65535. */
   port: number;
 }
 
-/** The last line that was looked at. */
-interface Seen {
+/** The last line that a search has tested, for the error message. */
+interface LastLine {
   line: string | null;
 }
 
-/** Looks through what has come; what it finds is taken, and returned. */
-type Look = (backlog: Backlog, seen: Seen, isOver: boolean) => string | null;
+/**
+ * Searches the output that has arrived. Takes a match from the backlog and returns it,
+ * otherwise returns `null`.
+ */
+type SearchStep = (
+  backlog: Backlog,
+  lastLine: LastLine,
+  isFinished: boolean,
+) => string | null;
 
-/** How long a probe waits unless it is told otherwise, in milliseconds. */
+/** The default time limit of a probe, in milliseconds. */
 export const DEFAULT_WITHIN_MS = 30_000;
 
-/** See `RunningProcess.waitForLine`. */
+/** Implements `RunningProcess.waitForLine`. */
 export function waitForLine(
   run: Run,
   stdout: Output,
@@ -47,14 +58,14 @@ export function waitForLine(
   return search(
     run,
     stdout,
-    { by: "waitForLine", match, within },
-    (backlog, seen, isOver) =>
-      takeLine(backlog, matches, seen) ??
-        (isOver ? takeOpen(backlog, matches, seen) : null),
+    { method: "waitForLine", match, within },
+    (backlog, lastLine, isFinished) =>
+      takeCompleteLine(backlog, matches, lastLine) ??
+        (isFinished ? takePartialLine(backlog, matches, lastLine) : null),
   );
 }
 
-/** See `RunningProcess.waitForOutput`. */
+/** Implements `RunningProcess.waitForOutput`. */
 export function waitForOutput(
   run: Run,
   stdout: Output,
@@ -65,68 +76,78 @@ export function waitForOutput(
   return search(
     run,
     stdout,
-    { by: "waitForOutput", match, within },
-    (backlog, seen) =>
-      takeLine(backlog, matches, seen) ?? takeOpen(backlog, matches, seen),
+    { method: "waitForOutput", match, within },
+    (backlog, lastLine) =>
+      takeCompleteLine(backlog, matches, lastLine) ??
+        takePartialLine(backlog, matches, lastLine),
   );
 }
 
-function takeLine(
+function takeCompleteLine(
   backlog: Backlog,
   predicate: (line: string) => boolean,
-  seen: Seen,
+  lastLine: LastLine,
 ): string | null {
   for (
     let line = backlog.nextLine();
     line !== null;
     line = backlog.nextLine()
   ) {
-    seen.line = line;
+    lastLine.line = line;
     if (!predicate(line)) continue;
-    backlog.takeLines();
+    backlog.takeSearchedLines();
     return line;
   }
   return null;
 }
 
-function takeOpen(
+function takePartialLine(
   backlog: Backlog,
   predicate: (line: string) => boolean,
-  seen: Seen,
+  lastLine: LastLine,
 ): string | null {
-  const line = backlog.openLine();
+  const line = backlog.partialLine();
   if (line === "") return null;
-  seen.line = line;
+  lastLine.line = line;
   if (!predicate(line)) return null;
-  backlog.takeOpenLine();
+  backlog.takePartialLine();
   return line;
 }
 
 async function search(
   run: Run,
   stdout: Output,
-  { by, match, within }: { by: string; match: LineMatch; within: number },
-  look: Look,
+  { method, match, within }: {
+    method: string;
+    match: LineMatch;
+    within: number;
+  },
+  step: SearchStep,
 ): Promise<string> {
-  checkMilliseconds(`${by}: within`, within);
-  const backlog = stdout.backlog(by);
-  const seen: Seen = { line: null };
+  checkMilliseconds(`${method}: within`, within);
+  const backlog = stdout.beginSearch(method);
+  const lastLine: LastLine = { line: null };
   using deadline = new Deadline(within);
   try {
     for (;;) {
       const changed = stdout.changed();
-      const isOver = stdout.isFinished;
-      const found = look(backlog, seen, isOver);
+      const isFinished = stdout.isFinished;
+      const found = step(backlog, lastLine, isFinished);
       if (found !== null) return found;
-      backlog.goOn();
+      backlog.enforceLimits();
       run.throwIfCancelled();
-      const overflow = stdout.overflow();
+      const overflow = stdout.overflowError();
       if (overflow !== null) throw overflow;
-      if (isOver || deadline.hasPassed) {
+      if (isFinished || deadline.hasPassed) {
         const wanted = describeLineMatch(match);
-        const last = lastOf(seen);
-        throw isOver
-          ? await endedError(run, "its stdout ended", `a line ${wanted}`, last)
+        const last = lastLineNote(lastLine);
+        throw isFinished
+          ? await exitedError(
+            run,
+            "its stdout was closed",
+            `a line ${wanted}`,
+            last,
+          )
           : notReady(
             run,
             `no line of stdout ${wanted} within ${within} ms; ${last}`,
@@ -135,47 +156,52 @@ async function search(
       await Promise.race([changed, deadline.passed]);
     }
   } finally {
-    stdout.leaveBacklog(backlog);
+    stdout.endSearch(backlog);
   }
 }
 
-function lastOf({ line }: Seen): string {
+function lastLineNote({ line }: LastLine): string {
   return line === null
     ? "it has printed no line"
     : `its last line was ${JSON.stringify(messageOf(line))}`;
 }
 
-/** See `RunningProcess.waitForPort`. */
+/** Implements `RunningProcess.waitForPort`. */
 export async function waitForPort(
   run: Run,
-  where: number | string | PortAddress,
+  address: number | string | PortAddress,
   within: number,
 ): Promise<void> {
   checkMilliseconds("waitForPort: within", within);
-  const { hostname, port } = checkedAddress(where);
+  const { hostname, port } = checkedAddress(address);
   const { network } = runtime();
-  const place = hostname === undefined
+  const target = hostname === undefined
     ? `port ${port} of this machine`
     : `port ${port} of ${hostname}`;
   await poll(run, {
     within,
-    inVain: `${place} accepted no connection`,
-    before: `${place} accepted a connection`,
-    ask: (signal) => network.canConnect({ hostname, port }, signal),
+    unmet: `${target} accepted no connection`,
+    event: `${target} accepted a connection`,
+    attempt: (signal) => network.canConnect({ hostname, port }, signal),
   });
 }
 
-/** @throws {TypeError | RangeError} if there is no port, or none of that number */
-function checkedAddress(where: number | string | PortAddress): PortAddress {
-  const address = typeof where === "string"
-    ? addressIn(where)
-    : typeof where === "number"
-    ? { port: where }
-    : where;
+/**
+ * Parses and checks an address.
+ *
+ * @throws {TypeError} if `given` is not an address
+ * @throws {RangeError} if the port is not a whole number from 1 to 65535
+ */
+function checkedAddress(given: number | string | PortAddress): PortAddress {
+  const address = typeof given === "string"
+    ? parseAddress(given)
+    : typeof given === "number"
+    ? { port: given }
+    : given;
   if (typeof address !== "object" || address === null) {
     throw new TypeError(
       `waitForPort: expected a port, "host:port" or { hostname, port }, got ${
-        typeof where === "string" ? JSON.stringify(where) : kindOf(where)
+        typeof given === "string" ? JSON.stringify(given) : kindOf(given)
       }`,
     );
   }
@@ -195,15 +221,18 @@ function checkedAddress(where: number | string | PortAddress): PortAddress {
   return { hostname, port };
 }
 
-/** `null` for a text that is not `host:port`; an IPv6 address is in brackets. */
-function addressIn(text: string): PortAddress | null {
+/**
+ * Parses `host:port`, with an IPv6 address in brackets. Returns `null` for any other
+ * text.
+ */
+function parseAddress(text: string): PortAddress | null {
   const parts = /^(?:\[([^\]]+)\]|([^:/\[\]]+)):(\d+)$/.exec(text);
   return parts === null
     ? null
     : { hostname: parts[1] ?? parts[2], port: Number(parts[3]) };
 }
 
-/** See `RunningProcess.waitFor`. */
+/** Implements `RunningProcess.waitFor`. */
 export async function waitFor(
   run: Run,
   check: () => boolean | Promise<boolean>,
@@ -214,10 +243,10 @@ export async function waitFor(
   const last: { failure?: { cause: unknown } } = {};
   await poll(run, {
     within,
-    inVain: "the check did not return true",
-    before: "the check returned true",
+    unmet: "the check did not return true",
+    event: "the check returned true",
     last,
-    async ask() {
+    async attempt() {
       try {
         const answer = await check();
         last.failure = undefined;
@@ -232,58 +261,64 @@ export async function waitFor(
 
 interface PollOptions {
   readonly within: number;
-  /** What did not happen in time, for the message. */
-  readonly inVain: string;
-  /** What the process exited before, for the message. */
-  readonly before: string;
-  readonly ask: (signal: AbortSignal) => Promise<boolean>;
-  /** What the last attempt failed with, if it did. */
+  /** What did not happen in time, as a clause for the message. */
+  readonly unmet: string;
+  /** What the probe waits for, as a clause for the message. */
+  readonly event: string;
+  readonly attempt: (signal: AbortSignal) => Promise<boolean>;
+  /** The error of the last attempt, if it failed. */
   readonly last?: { failure?: { cause: unknown } };
 }
 
-/** How long to wait between two attempts, in milliseconds: the first wait, and the longest. */
+/** The first and the longest pause between two attempts, in milliseconds. */
 const SHORTEST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 100;
-/** How long the last attempt may take, which is made when the process has exited. */
-const LAST_ANSWER_MS = 1000;
-/** How long the exit code and the rest of stderr may take when stdout has ended or the process has exited. */
+/**
+ * How long the last attempt, after the exit of the process, may take, in milliseconds.
+ */
+const LAST_ATTEMPT_MS = 1000;
+/**
+ * How long to wait for the exit code and the rest of stderr once stdout has finished or
+ * the process has exited, in milliseconds.
+ */
 const COMPLETION_MS = 1000;
 
 async function poll(run: Run, options: PollOptions): Promise<void> {
-  const { within, inVain, before, ask, last } = options;
+  const { within, unmet, event, attempt, last } = options;
   const abort = new AbortController();
   using deadline = new Deadline(within);
   try {
     for (let pause = SHORTEST_PAUSE_MS;; pause *= 2) {
-      // Tried once more after the exit: the process may have done what was waited for.
+      // Try once more after the exit: the process may have done what the probe waits
+      // for.
       const hasExited = run.hasExited;
-      using patience = new Deadline(hasExited ? LAST_ANSWER_MS : within);
+      using attemptLimit = new Deadline(hasExited ? LAST_ATTEMPT_MS : within);
       const isReady = await Promise.race([
-        ask(abort.signal),
+        attempt(abort.signal),
         deadline.passed,
-        hasExited ? patience.passed : run.exited,
+        hasExited ? attemptLimit.passed : run.exited,
       ]);
       if (isReady === true) return;
       run.throwIfCancelled();
-      const because = last?.failure === undefined
+      const failureNote = last?.failure === undefined
         ? null
         : `the last attempt failed: ${messageOf(last.failure.cause)}`;
       if (hasExited) {
-        throw await endedError(
+        throw await exitedError(
           run,
           "it exited",
-          before,
-          because,
+          event,
+          failureNote,
           last?.failure,
         );
       }
       if (deadline.hasPassed) {
-        const problem = [`${inVain} within ${within} ms`, because]
+        const problem = [`${unmet} within ${within} ms`, failureNote]
           .filter((part) => part !== null).join("; ");
         throw notReady(run, problem, last?.failure);
       }
-      using rest = new Deadline(Math.min(pause, LONGEST_PAUSE_MS));
-      await Promise.race([rest.passed, run.exited, deadline.passed]);
+      using pauseEnd = new Deadline(Math.min(pause, LONGEST_PAUSE_MS));
+      await Promise.race([pauseEnd.passed, run.exited, deadline.passed]);
     }
   } finally {
     abort.abort();
@@ -291,28 +326,30 @@ async function poll(run: Run, options: PollOptions): Promise<void> {
 }
 
 /**
- * The error for a process that ended before something happened: with its exit code and
- * stderr, for which it waits up to 1 second.
+ * Creates the error for a process that exited before `event`. Waits up to 1 second for
+ * its exit code and stderr; `ending` is used if the outcome is still unknown then.
  */
-async function endedError(
+async function exitedError(
   run: Run,
-  what: string,
-  before: string,
+  ending: string,
+  event: string,
   note: string | null,
   failure?: { cause: unknown },
 ): Promise<NotReadyError> {
-  using patience = new Deadline(COMPLETION_MS);
-  await Promise.race([run.completed, patience.passed]);
+  using completionLimit = new Deadline(COMPLETION_MS);
+  await Promise.race([run.completed, completionLimit.passed]);
   run.throwIfCancelled();
-  let how = what;
+  let actualEnding = ending;
   let cause = failure;
   try {
-    if (run.hasExited) how = `it ${describeOutcome(run.outcome())}`;
+    if (run.hasExited) {
+      actualEnding = `it ${describeOutcome(run.outcome())}`;
+    }
   } catch (error) {
-    how = `it failed (${messageOf(error)})`;
+    actualEnding = `it failed (${messageOf(error)})`;
     cause ??= { cause: error };
   }
-  const problem = [`${how} before ${before}`, note].filter((part) =>
+  const problem = [`${actualEnding} before ${event}`, note].filter((part) =>
     part !== null
   ).join("; ");
   return notReady(run, problem, cause);
@@ -331,9 +368,9 @@ function notReady(
   });
 }
 
-/** A point in time that is waited for. */
+/** A timer that can be awaited and checked. */
 class Deadline implements Disposable {
-  /** Resolves when it has passed. */
+  /** Resolves when the time has passed. */
   readonly passed: Promise<void>;
   readonly #timer: ReturnType<typeof setTimeout>;
   #hasPassed = false;

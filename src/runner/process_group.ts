@@ -1,88 +1,98 @@
-import type { Command } from "../command/command.ts";
 import {
   checkBoolean,
   checkMilliseconds,
   checkOptions,
 } from "../command/checks.ts";
+import type { Command } from "../command/command.ts";
 import { checkSignal, type Signal } from "../command/signal.ts";
 import { checkedContainment, Containment } from "../containment/containment.ts";
-import type { ProcessForest } from "../containment/process_forest.ts";
 import type { ContainmentMechanism } from "../containment/mechanism.ts";
+import type { ProcessForest } from "../containment/process_forest.ts";
 import { Teardown } from "../containment/teardown.ts";
 import { usageOf } from "../containment/usage.ts";
 import { SpawnError } from "../outcome/errors.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { runtime } from "../runtime/detect.ts";
 import type { System } from "../runtime/runtime.ts";
-import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import { captureBytes, captureText, startLive } from "./live_verbs.ts";
+import { ProcessRunner, runnerVerb } from "./process_runner.ts";
 import type { RunningProcess } from "./running_process.ts";
 
-/** How a {@linkcode ProcessGroup} is made. */
+/** Options of {@linkcode ProcessGroup.create}. */
 export interface ProcessGroupOptions {
   /**
-   * What keeps the group together: `"cgroup"`, `"process-group"`, or `"auto"` for
-   * the strongest that this host and its permissions allow.
+   * The mechanism that keeps the group together. `"auto"` is the strongest one that the
+   * host and its permissions allow.
    *
    * @default {"auto"}
    */
   containment?: "auto" | "cgroup" | "process-group";
   /**
-   * Whether the group is refused where it could outlive this program, should that
-   * be killed.
+   * Whether to require that the processes of the group are killed when this program is
+   * killed. Where that is impossible, `create` rejects.
    *
    * @default {false}
    */
   killOnParentDeath?: boolean;
 }
 
-/** How a {@linkcode ProcessGroup} is shut down. */
+/** Options of {@linkcode ProcessGroup.shutdown}. */
 export interface ShutdownOptions {
   /**
-   * How long its members have to end by themselves after SIGTERM, in milliseconds;
-   * with 0 they are killed without it.
+   * How long the members may take to exit after SIGTERM, in milliseconds. With 0, they
+   * are killed without SIGTERM, unless `escalate` is false.
    *
    * @default {5000}
    */
   grace?: number;
   /**
-   * Whether those that are still there after that are killed.
+   * Whether members that are left after the grace time are killed.
    *
    * @default {true}
    */
   escalate?: boolean;
 }
 
-/** What came of a shutdown. */
+/** The outcome of {@linkcode ProcessGroup.shutdown}. */
 export interface ShutdownReport {
-  /** Whether SIGTERM was sent: not to a group that was empty, nor without any grace. */
+  /**
+   * Whether SIGTERM was sent. It is not sent to an empty group, nor if `grace` is 0 and
+   * `escalate` is true.
+   */
   readonly signalSent: boolean;
-  /** The processes that were there before it. */
+  /** The process ids of the members before the shutdown. */
   readonly membersBefore: readonly number[];
-  /** The processes that are there after it. */
+  /** The process ids of the members after the shutdown. */
   readonly membersAfter: readonly number[];
-  /** `"drained"`: all went by themselves in time; `"escalated"`: the rest was killed; `"left"`: the rest was left. */
+  /**
+   * How the shutdown ended.
+   *
+   * - `"drained"`: every member exited in time.
+   * - `"escalated"`: the remaining members were killed.
+   * - `"left"`: the remaining members keep running, because `escalate` was false.
+   */
   readonly ending: "drained" | "escalated" | "left";
-  /** How long it took, in milliseconds. */
+  /** How long the shutdown took, in milliseconds. */
   readonly elapsed: number;
 }
 
-/** What a group is made of, and uses. */
+/** The number of processes in a group and the resources they use. */
 export interface GroupStats {
-  /** How many processes there are. */
+  /** The number of processes. */
   readonly processes: number;
   /**
-   * The processor time they have used, in milliseconds: in a cgroup all that ever
-   * were in it, elsewhere those that are there. `null` where the host does not tell.
+   * The processor time used, in milliseconds. In a cgroup it includes processes that
+   * have exited. `null` if the host does not report it.
    */
   readonly cpuTime: number | null;
-  /** The memory they take now, in bytes; `null` where the host does not tell. */
+  /** The memory in use now, in bytes. `null` if the host does not report it. */
   readonly memory: number | null;
 }
 
 /**
- * Several runs with one fate: what they start, and leave behind, ends with the
- * group. It is a runner like any other.
+ * Runs commands whose processes are all killed together: what a command leaves running
+ * stays in the group until the group is shut down or disposed of. A group is a runner,
+ * with the same verbs as every runner.
  *
  * @example
  * ```ts
@@ -94,7 +104,7 @@ export interface GroupStats {
  * ```
  */
 export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
-  /** What keeps the group together. */
+  /** The mechanism that keeps the group together. */
   readonly mechanism: ContainmentMechanism;
   readonly #system: System;
   readonly #forest: ProcessForest;
@@ -119,19 +129,23 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
   }
 
   /**
-   * Makes a group; nothing is started, but the watcher where `killOnParentDeath` insists on it.
+   * Creates a group. No process is started, except the watcher if `killOnParentDeath`
+   * is set.
    *
-   * @throws {UnsupportedError} if what is asked for by name is not available
-   * @throws {TypeError} if the containment asked for is unknown
+   * @throws {UnsupportedError} if the named containment is not available, or
+   *   `killOnParentDeath` is set and cannot be guaranteed
+   * @throws {TypeError} if an option is unknown or has an unknown value
    */
   static create(options: ProcessGroupOptions = {}): Promise<ProcessGroup> {
     return new Promise((resolve) => resolve(new ProcessGroup(options)));
   }
 
   /**
-   * Runs the command in the group; see {@linkcode ProcessRunner.outputString}.
+   * Runs the command in the group and captures its output as text; see
+   * {@linkcode ProcessRunner.outputString}.
    *
    * @throws {SpawnError} if the group was shut down or disposed of
+   * @throws what {@linkcode ProcessRunner.outputString} throws
    */
   override outputString(
     command: Command,
@@ -139,35 +153,42 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     return runnerVerb(
       "outputString",
       arguments,
-      () => captureText(command, () => this.#open(command)),
+      () => captureText(command, () => this.#openContainment(command)),
     );
   }
 
-  /** Runs the command in the group and captures its stdout as bytes; see {@linkcode ProcessGroup.outputString}. */
+  /**
+   * Runs the command in the group and captures its stdout as bytes; otherwise like
+   * {@linkcode ProcessGroup.outputString}.
+   */
   override outputBytes(
     command: Command,
   ): Promise<ProcessResult<Uint8Array>> {
     return runnerVerb(
       "outputBytes",
       arguments,
-      () => captureBytes(command, () => this.#open(command)),
+      () => captureBytes(command, () => this.#openContainment(command)),
     );
   }
 
   /**
-   * Starts the command in the group; see {@linkcode ProcessRunner.start}. Disposing of
-   * the process ends it with what it started, and nobody else in the group.
+   * Starts the command in the group and returns the live process; see
+   * {@linkcode ProcessRunner.start}. Disposing of the process kills it and everything
+   * it started, and no other member of the group.
+   *
+   * @throws {SpawnError} if the group was shut down or disposed of
+   * @throws what {@linkcode ProcessRunner.start} throws
    */
   override start(command: Command): Promise<RunningProcess> {
     return runnerVerb(
       "start",
       arguments,
-      () => startLive(command, () => this.#open(command)),
+      () => startLive(command, () => this.#openContainment(command)),
     );
   }
 
   /**
-   * Sends a signal to everyone in the group that can be found.
+   * Sends a signal to every member of the group that can be found.
    *
    * @throws {TypeError} if the signal is unknown
    */
@@ -175,32 +196,32 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     this.#forest.signal(checkSignal("signal", signal));
   }
 
-  /** Stops everyone in the group from running, until {@linkcode ProcessGroup.resume}. */
+  /** Suspends every member of the group until {@linkcode ProcessGroup.resume}. */
   suspend(): void {
     this.#isSuspended = true;
     this.#forest.suspend();
   }
 
-  /** Lets everyone in the group run again. */
+  /** Resumes every member of the group. */
   resume(): void {
     this.#isSuspended = false;
     this.#forest.resume();
   }
 
   /**
-   * The processes in the group that have not ended, in ascending order: on Linux
-   * all of them, where the host does not tell (Deno without `--allow-all`) the
-   * direct children.
+   * Returns the process ids of the members that are running, in ascending order. On
+   * Linux these are all members. If the host does not list processes (Deno without
+   * `--allow-all`), these are the direct children.
    */
   members(): Promise<number[]> {
     return new Promise((resolve) => resolve(this.#forest.members()));
   }
 
-  /** How many processes there are in the group, and what they use. */
+  /** Returns the number of processes in the group and the resources they use. */
   async stats(): Promise<GroupStats> {
     const members = await this.members();
-    const areUnknown = members.length === 0 && !this.#forest.isEmpty();
-    const { cpuTime, memory } = areUnknown
+    const isMembershipUnknown = members.length === 0 && !this.#forest.isEmpty();
+    const { cpuTime, memory } = isMembershipUnknown
       ? { cpuTime: null, memory: null }
       : usageOf(this.#system, members);
     const total = this.#containment.cgroup?.usage();
@@ -211,17 +232,22 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     };
   }
 
-  /** Kills everyone in the group. The group can be used again; a second call does no harm. */
+  /**
+   * Kills every member of the group, immediately. The group can still be used. A second
+   * call has no effect.
+   */
   killAll(): void {
     this.#forest.kill();
   }
 
   /**
-   * Ends the group: SIGTERM to everyone, some time to go by themselves, and
-   * SIGKILL to those who are left. Ends as soon as nobody is there. The group takes
-   * no more runs.
+   * Shuts the group down: sends SIGTERM to every member, waits up to `grace`
+   * milliseconds, and sends SIGKILL to the members that are left. Resolves as soon as
+   * the group is empty. The group accepts no further runs.
    *
-   * @throws {RangeError} if the grace is negative or too long for a timer
+   * @throws {RangeError} if `grace` is negative, not a number, or more than
+   *   2,147,483,647 (about 24 days)
+   * @throws {TypeError} if an option is unknown, or `escalate` is not a boolean
    *
    * @example
    * ```ts
@@ -241,7 +267,8 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     this.#isShutDown = true;
     const started = performance.now();
     const membersBefore = this.#forest.members();
-    // Not all members may be known; that there are some is.
+    // The list of members may be incomplete, so an empty list does not mean an empty
+    // group.
     const wasEmpty = this.#forest.isEmpty();
     const sendsSignal = !wasEmpty && (grace > 0 || !escalate);
     let ending: ShutdownReport["ending"] = "drained";
@@ -251,7 +278,7 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
         grace: sendsSignal ? Math.max(grace, 1) : 0,
         onExpired: () => escalate && this.#forest.kill(),
       });
-      // Whoever is suspended has to run to act on the signal.
+      // A suspended process does not handle SIGTERM.
       if (this.#isSuspended && sendsSignal) this.resume();
       if (!await teardown.finished) ending = escalate ? "escalated" : "left";
     }
@@ -265,24 +292,27 @@ export class ProcessGroup extends ProcessRunner implements AsyncDisposable {
     };
   }
 
-  /** The group and what keeps it together, in one line. */
+  /** Returns the group and its mechanism in one line. */
   override toString(): string {
     return `ProcessGroup { ${this.mechanism}${
       this.#isShutDown ? ", shut down" : ""
     } }`;
   }
 
-  /** Ends everyone in the group, waits until they are gone, and releases what the group holds. It takes no more runs. */
+  /**
+   * Kills every member of the group, waits until all have exited, and releases the
+   * group's resources. The group accepts no further runs.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isShutDown = true;
     await this.#containment.close();
   }
 
-  #open({ invocation: { program } }: Command): Containment {
+  #openContainment({ invocation: { program } }: Command): Containment {
     if (!this.#isShutDown) return this.#containment;
     throw new SpawnError(
       program,
-      "its process group was shut down; make another with ProcessGroup.create",
+      "its process group was shut down; create another one with ProcessGroup.create",
     );
   }
 }

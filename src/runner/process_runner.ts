@@ -1,36 +1,38 @@
-import { INSPECT } from "../outcome/inspect.ts";
 import { checkArity } from "../command/checks.ts";
 import { type Command, specOf } from "../command/command.ts";
 import { provideRunnerTest } from "../command/default_runner.ts";
+import { type LineMatch, lineTest } from "../command/line_match.ts";
 import {
   CancelledError,
   StdinConsumedError,
   UnsupportedError,
 } from "../outcome/errors.ts";
+import { INSPECT } from "../outcome/inspect.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { HandlerError, TimeoutError } from "../outcome/run_errors.ts";
 import {
-  answerOf,
   checkedOf,
   exitCodeOf,
   parsedOf,
+  probeAnswerOf,
   throwFirst,
-  wholeOf,
+  untruncatedOf,
 } from "./result_verbs.ts";
 import { throwIfCancelled } from "./run_limits.ts";
 import { type RunningProcess, runOf } from "./running_process.ts";
-import { type LineMatch, lineTest } from "../command/line_match.ts";
 import { sleep } from "./sleep.ts";
 
-/** Reads what only a supervisor needs to know; set by {@linkcode ProcessRunner} itself. */
+/**
+ * Reads `waitsBetweenRuns` of a runner, for a supervisor. Set by
+ * {@linkcode ProcessRunner}, since the property is protected.
+ */
 export let waitsBetweenRuns: (runner: ProcessRunner) => boolean;
 
 /**
- * The door between a {@linkcode Command} and a {@linkcode ProcessResult}: behind
- * it a run is live, scripted or replayed. The verbs are the same for all of them.
+ * Runs commands, and captures or streams their output. Depending on the runner, a run
+ * is live, scripted or replayed; the methods are the same.
  *
- * A runner of your own needs to implement {@linkcode ProcessRunner.outputString}
- * alone.
+ * To write a runner, implement {@linkcode ProcessRunner.outputString}.
  *
  * @example
  * ```ts
@@ -48,29 +50,31 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Runs the command and captures its output as text. A non-zero exit, a signal
-   * and a timeout are in the result; it is never tried again.
+   * Runs the command and captures its output as text. A non-zero exit code, a signal or
+   * a timeout does not reject; the result describes it. `retry` does not apply.
    *
-   * @throws {NotFoundError} if the program is not there
-   * @throws {SpawnError} if it cannot be started
-   * @throws {CancelledError} if the command's abort signal fired
-   * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
-   * @throws {StdinError} if its stdin source failed during the run
-   * @throws {OutputTooLargeError} if the text is too long for one string, or the command's `outputBuffer` makes it an error
+   * @throws {NotFoundError} if the program does not exist
+   * @throws {SpawnError} if the program cannot be started
+   * @throws {CancelledError} if an abort signal of the command fires
+   * @throws {StdinConsumedError} if the command's one-shot stdin source was already
+   *   used
+   * @throws {StdinError} if the command's stdin source fails during the run
+   * @throws {OutputTooLargeError} if the text does not fit in one string, or exceeds an
+   *   `outputBuffer` whose `overflow` is `"error"`
    */
   abstract outputString(command: Command): Promise<ProcessResult<string>>;
 
   /**
-   * Runs the command and captures its stdout as bytes; like
-   * {@linkcode ProcessRunner.outputString} otherwise.
+   * Runs the command and captures its stdout as bytes; otherwise like
+   * {@linkcode ProcessRunner.outputString}.
    *
-   * @throws {UnsupportedError} if this runner has text alone
+   * @throws {UnsupportedError} if this runner captures only text
    */
   outputBytes(command: Command): Promise<ProcessResult<Uint8Array>> {
     return Promise.reject(
       new UnsupportedError(
         "outputBytes",
-        `${this.constructor.name} has text alone; use outputString`,
+        `${this.constructor.name} captures only text; use outputString`,
         {
           program: specOf(command).program,
         },
@@ -79,21 +83,23 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Starts the command and hands out the process while it runs. It is never tried
-   * again.
+   * Starts the command and returns the live process. `retry` does not apply.
    *
-   * @throws {NotFoundError} if the program is not there
-   * @throws {SpawnError} if it cannot be started
-   * @throws {TimeoutError} if the command's deadline comes before it is
-   * @throws {CancelledError} if the command's abort signal fired before it is
-   * @throws {StdinConsumedError} if its one-shot stdin source has fed a run already
-   * @throws {UnsupportedError} if this runner has finished runs alone
+   * @throws {NotFoundError} if the program does not exist
+   * @throws {SpawnError} if the program cannot be started
+   * @throws {TimeoutError} if the command's deadline passes before the program has
+   *   started
+   * @throws {CancelledError} if an abort signal of the command fires before the program
+   *   has started
+   * @throws {StdinConsumedError} if the command's one-shot stdin source was already
+   *   used
+   * @throws {UnsupportedError} if this runner cannot start live processes
    */
   start(command: Command): Promise<RunningProcess> {
     return Promise.reject(
       new UnsupportedError(
         "start",
-        `${this.constructor.name} has finished runs alone; use outputString`,
+        `${this.constructor.name} cannot start live processes; use outputString`,
         {
           program: specOf(command).program,
         },
@@ -102,25 +108,32 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Runs the command, which must succeed, and returns its stdout without its
-   * trailing whitespace.
+   * Runs the command and returns its stdout without trailing whitespace. Throws unless
+   * the run succeeds.
    *
-   * @throws {ExitError} if it exits with a code that is not among its `okCodes`
-   * @throws {SignalledError} if a signal ends it
+   * @throws {ExitError} if it exits with a code that is not one of its `okCodes`
+   * @throws {SignalledError} if a signal kills it
    * @throws {TimeoutError} if it reaches its deadline
-   * @throws {OutputTooLargeError} if the command's `outputBuffer` dropped some of stdout; and what
-   *   {@linkcode ProcessRunner.outputString} throws
+   * @throws {HandlerError} if a line handler threw
+   * @throws {OutputTooLargeError} if the command's `outputBuffer` dropped some of
+   *   stdout
+   * @throws what {@linkcode ProcessRunner.outputString} throws
    */
   run(command: Command): Promise<string> {
     return this.#retrying(
       "run",
       arguments,
       command,
-      async () => (await this.#whole(command)).stdout.trimEnd(),
+      async () => (await this.#untruncatedResult(command)).stdout.trimEnd(),
     );
   }
 
-  /** Runs the command, which must succeed, and returns the whole result; throws as {@linkcode ProcessRunner.run} does. */
+  /**
+   * Runs the command and returns the whole result. Throws unless the run succeeds.
+   * Output that the command's `outputBuffer` dropped is not an error.
+   *
+   * @throws what else {@linkcode ProcessRunner.run} throws
+   */
   checked(command: Command): Promise<ProcessResult<string>> {
     return this.#retrying(
       "checked",
@@ -131,10 +144,12 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Runs the command and returns its exit code, whatever it is.
+   * Runs the command and returns its exit code. No code is an error.
    *
-   * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode ProcessRunner.outputString} throws
+   * @throws {SignalledError} if a signal kills it
+   * @throws {TimeoutError} if it reaches its deadline
+   * @throws {HandlerError} if a line handler threw
+   * @throws what {@linkcode ProcessRunner.outputString} throws
    */
   exitCode(command: Command): Promise<number> {
     return this.#retrying(
@@ -146,45 +161,49 @@ export abstract class ProcessRunner {
   }
 
   /**
-   * Runs the command and tells whether its exit code is 0 (true) or 1 (false);
-   * its `okCodes` do not matter.
+   * Runs the command and returns `true` for exit code 0, `false` for exit code 1. Its
+   * `okCodes` are ignored.
    *
    * @throws {ExitError} if it exits with any other code
-   * @throws {SignalledError} if a signal ends it
-   * @throws {TimeoutError} if it reaches its deadline; and what {@linkcode ProcessRunner.outputString} throws
+   * @throws what {@linkcode ProcessRunner.exitCode} throws
    */
   probe(command: Command): Promise<boolean> {
     return this.#retrying(
       "probe",
       arguments,
       command,
-      async () => answerOf(await this.outputString(command)),
+      async () => probeAnswerOf(await this.outputString(command)),
     );
   }
 
   /**
-   * Runs the command, which must succeed, and gives its stdout, verbatim, to `parser`.
+   * Runs the command, passes its unchanged stdout to `parser`, and returns what
+   * `parser` returns. Throws unless the run succeeds.
    *
-   * @throws {ParseError} if the parser throws; it throws as {@linkcode ProcessRunner.run} does otherwise
+   * @throws {ParseError} if `parser` throws or rejects
+   * @throws what {@linkcode ProcessRunner.run} throws
    */
   parse<T>(command: Command, parser: (stdout: string) => T): Promise<T> {
     return this.#retrying(
       "parse",
       arguments,
       command,
-      async () => parsedOf(await this.#whole(command), parser),
+      async () => parsedOf(await this.#untruncatedResult(command), parser),
     );
   }
 
   /**
-   * Starts the command, resolves with the first line of stdout that matches, and kills
-   * the process with everything it started. Resolves with `undefined` if stdout ends
-   * without such a line, whatever the exit code. Never tried again.
+   * Starts the command, resolves with the first matching line of stdout, and kills the
+   * process and everything it started. Resolves with `undefined` if stdout ends without
+   * a match, whatever the exit code. `retry` does not apply.
    *
-   * @param match a part of the line, a pattern, or a function that returns `true` for it
-   * @throws {TimeoutError} if the command's deadline comes first
+   * @param match a part of the line, a pattern, or a function that returns `true` for
+   *   it
+   * @throws {TimeoutError} if the command's deadline passes first
    * @throws {HandlerError} if a line handler of the command threw
-   * @throws {TypeError} if `match` is none of the three; and what {@linkcode ProcessRunner.start} throws
+   * @throws {TypeError} if `match` is not one of these three
+   * @throws what {@linkcode ProcessRunner.start} or {@linkcode RunningProcess.finish}
+   *   throws
    */
   async firstLine(
     command: Command,
@@ -198,19 +217,21 @@ export abstract class ProcessRunner {
     return line;
   }
 
-  /** The kind of runner, in one line. */
+  /** Returns the class name of the runner. */
   toString(): string {
     return this.constructor.name;
   }
 
-  /** What `console.log` prints; see {@linkcode ProcessRunner.toString}. */
+  /**
+   * Returns the text that `console.log` prints; see {@linkcode ProcessRunner.toString}.
+   */
   [INSPECT](): string {
     return String(this);
   }
 
   /**
-   * Whether there is a reason to wait before a command is run again, by `retry` or a
-   * supervisor: not for a replay, whose answer is known.
+   * Whether `retry` and supervisors wait before they run a command again. `false` for a
+   * replay, whose results are fixed.
    *
    * @default {true}
    */
@@ -218,8 +239,8 @@ export abstract class ProcessRunner {
     return true;
   }
 
-  async #whole(command: Command): Promise<ProcessResult<string>> {
-    return wholeOf(await this.outputString(command), specOf(command));
+  async #untruncatedResult(command: Command): Promise<ProcessResult<string>> {
+    return untruncatedOf(await this.outputString(command), specOf(command));
   }
 
   async #retrying<T>(
@@ -234,7 +255,8 @@ export abstract class ProcessRunner {
       try {
         return await attempt();
       } catch (error) {
-        // What the earlier attempt failed with is what has to be mended, not that its input is gone.
+        // Report the failure of the earlier attempt as the cause: the used stdin source
+        // only prevented the retry.
         if (error instanceof StdinConsumedError && failure !== undefined) {
           throw new StdinConsumedError(specOf(command).program, {
             cause: failure,
@@ -253,9 +275,9 @@ export abstract class ProcessRunner {
 }
 
 /**
- * Refuses what a runner's verb does not take beside the command: options, say.
+ * Requires that a runner's method has no arguments beyond the command, such as options.
  *
- * @throws {TypeError} naming the verb
+ * @throws {TypeError} naming the method
  */
 export function checkRunnerArity(
   verb: string,
@@ -271,9 +293,9 @@ export function checkRunnerArity(
 }
 
 /**
- * Does what a runner's verb is to do; rejects for arguments beside the command. Not an
- * `async` function: on Bun each further turn of the microtask queue lets a live process
- * print more before its caller can take stdout.
+ * Calls `action`, or rejects if there are arguments beyond the command. Not an `async`
+ * function: on Bun, each extra turn of the microtask queue lets a live process print
+ * more before the caller can take stdout.
  */
 export function runnerVerb<T>(
   verb: string,
@@ -288,7 +310,7 @@ export function runnerVerb<T>(
   }
 }
 
-/** How many of the lines that were read a `TimeoutError` of `firstLine` shows. */
+/** How many of the last lines read a `TimeoutError` of `firstLine` shows. */
 const SHOWN_LINES = 20;
 
 async function findLine(
@@ -297,7 +319,7 @@ async function findLine(
 ): Promise<string | undefined> {
   await using live = process;
   const { spec: { program, args, timeout }, stdinWriter } = runOf(live);
-  // No caller can write to it.
+  // No caller can write to this process.
   stdinWriter?.closeUntaken();
   const last: string[] = [];
   for await (const line of live.stdoutLines()) {
@@ -310,7 +332,11 @@ async function findLine(
   throw new TimeoutError({ program, args, stdout, stderr }, timeout);
 }
 
-/** Waits `ms` milliseconds; throws a `CancelledError` if the command's abort signal fires meanwhile. */
+/**
+ * Waits `ms` milliseconds.
+ *
+ * @throws {CancelledError} if an abort signal of the command fires
+ */
 async function pause(command: Command, ms: number): Promise<void> {
   const spec = specOf(command);
   throwIfCancelled(spec);

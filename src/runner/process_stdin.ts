@@ -4,23 +4,23 @@ import type { StdinPort } from "./stdin_writer.ts";
 const ENCODER = new TextEncoder();
 
 /**
- * The stdin of a live process. It is a `WritableStream` as well: text goes to the
- * process as UTF-8, and bytes as they are.
+ * Writes to the stdin of a live process. It is also a `WritableStream`. Strings are
+ * written as UTF-8.
  *
  * @example
  * ```ts
  * import { Command } from "@processkit/processkit";
  *
- * await using process = await new Command("sort").keepStdinOpen().start();
- * const stdin = process.takeStdin()!;
+ * await using sort = await new Command("sort").keepStdinOpen().start();
+ * const stdin = sort.takeStdin()!;
  * await stdin.writeLine("b");
  * await stdin.writeLine("a");
  * await stdin.finish();
- * console.log((await process.outputString()).stdout); // "a\nb"
+ * console.log((await sort.outputString()).stdout); // "a\nb"
  * ```
  */
 export class ProcessStdin extends WritableStream<string | Uint8Array> {
-  /** Makes it; only a live process needs to. */
+  /** Used by the library; get an instance from {@linkcode RunningProcess.takeStdin}. */
   constructor(program: string, port: StdinPort) {
     const state = { isClosed: false };
     const close = () => {
@@ -48,14 +48,16 @@ export class ProcessStdin extends WritableStream<string | Uint8Array> {
 
   readonly #program: string;
   readonly #state: { readonly isClosed: boolean };
-  #isFinished = false;
+  #isFinishing = false;
 
   /**
-   * Writes text, as UTF-8, or bytes. Resolves when the process, or the pipe, has
-   * taken them; a failure that nobody waits for is nobody's.
+   * Writes text as UTF-8, or bytes. Resolves when the process, or the pipe to it, has
+   * accepted them. A write that is not awaited never causes an unhandled rejection.
    *
-   * @throws {StdinClosedError} if the process has ended, or closed it, or `finish` was called
-   * @throws {TypeError} if somebody else writes by way of the `WritableStream`
+   * @throws {StdinClosedError} if the process has exited or closed its stdin, or
+   *   `finish` was called
+   * @throws {TypeError} if a writer of the `WritableStream` holds the lock, or `data`
+   *   is neither a string nor a `Uint8Array`
    */
   write(data: string | Uint8Array): Promise<void> {
     const written = this.#write(data);
@@ -63,34 +65,35 @@ export class ProcessStdin extends WritableStream<string | Uint8Array> {
     return written;
   }
 
-  /** Writes a line, with a `"\n"` after it; see {@linkcode ProcessStdin.write}. */
+  /** Writes a line, followed by `"\n"`; see {@linkcode ProcessStdin.write}. */
   writeLine(line: string): Promise<void> {
     return this.write(`${line}\n`);
   }
 
   /**
-   * Lets the process see the end of its input, after what is still being written. A second call does nothing.
+   * Closes stdin after all pending writes, so that the process reads the end of its
+   * input. A second call has no effect.
    *
-   * @throws {TypeError} if somebody else writes by way of the `WritableStream`
+   * @throws {TypeError} if a writer of the `WritableStream` holds the lock
    */
   async finish(): Promise<void> {
-    if (this.#isFinished || this.#state.isClosed) return;
+    if (this.#isFinishing || this.#state.isClosed) return;
     if (this.locked) {
       throw new TypeError(
-        "stdin cannot be finished while somebody else writes to it: release the writer first",
+        "finish: stdin is locked by a writer; call its releaseLock() first",
       );
     }
-    this.#isFinished = true;
+    this.#isFinishing = true;
     try {
       await this.close();
     } catch (error) {
-      // Who has ended, or closed it, needs no telling.
+      // If stdin is closed already, there is nothing to finish.
       if (!this.#state.isClosed) throw error;
     }
   }
 
   async #write(data: string | Uint8Array): Promise<void> {
-    if (this.#isFinished || this.#state.isClosed) {
+    if (this.#isFinishing || this.#state.isClosed) {
       throw new StdinClosedError(this.#program);
     }
     const writer = this.getWriter();

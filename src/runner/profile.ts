@@ -2,27 +2,31 @@ import { checkMilliseconds } from "../command/checks.ts";
 import type { Outcome } from "../outcome/outcome.ts";
 import type { Run } from "./run.ts";
 
-/** What a process, with all it started, has used from its start to its end. */
+/**
+ * The resources that a process and everything it started have used; see
+ * {@linkcode RunningProcess.profile}.
+ */
 export interface RunProfile {
-  /** How it ended. */
+  /** How the process ended. */
   readonly outcome: Outcome;
-  /** How long it ran, in milliseconds. */
+  /** How long the process ran, in milliseconds. */
   readonly duration: number;
   /**
-   * The processor time it was last seen to have used, in milliseconds; `null` where
-   * the system does not tell, or it ended before it was looked at.
+   * The processor time, in milliseconds, that the last samples showed. `null` if the
+   * system does not report it, or the process exited before the first sample.
    */
   readonly cpuTime: number | null;
   /**
-   * The most memory that it was seen to take, in bytes: of all its processes at one
-   * time, or of one at any time. `null` as for `cpuTime`.
+   * The largest memory, in bytes: the highest total of all processes in one sample, or
+   * the peak of a single process if that is higher. `null` under the same conditions as
+   * `cpuTime`.
    */
   readonly peakMemory: number | null;
-  /** How many times it was looked at. */
+  /** The number of samples taken. */
   readonly samples: number;
 }
 
-/** Looks at what a run uses until `wait` tells that it has ended. */
+/** Samples the resources of a run every `every` milliseconds until `wait` resolves. */
 export async function profile(
   run: Run,
   every: number,
@@ -32,30 +36,30 @@ export async function profile(
   if (every < 1) {
     throw new RangeError(`profile: expected at least 1 ms, got ${every}`);
   }
-  const seen: { cpuTime: number | null; peakMemory: number | null } = {
+  const peaks: { cpuTime: number | null; peakMemory: number | null } = {
     cpuTime: null,
     peakMemory: null,
   };
   let samples = 0;
-  const look = () => {
+  const sample = () => {
     const usage = run.backend.usage();
     if (usage === null) return;
     const { cpuTime, memory, largest } = usage;
-    seen.cpuTime = mostOf(seen.cpuTime, cpuTime);
-    seen.peakMemory = mostOf(seen.peakMemory, mostOf(memory, largest));
+    peaks.cpuTime = maxOf(peaks.cpuTime, cpuTime);
+    peaks.peakMemory = maxOf(peaks.peakMemory, maxOf(memory, largest));
     samples++;
   };
-  look();
-  const timer = setInterval(look, every);
+  sample();
+  const timer = setInterval(sample, every);
   try {
     const outcome = await wait();
-    return { outcome, duration: run.elapsed, ...seen, samples };
+    return { outcome, duration: run.elapsed, ...peaks, samples };
   } finally {
     clearInterval(timer);
   }
 }
 
-function mostOf(one: number | null, other: number | null): number | null {
+function maxOf(one: number | null, other: number | null): number | null {
   if (one === null || other === null) return one ?? other;
   return Math.max(one, other);
 }

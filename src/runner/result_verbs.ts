@@ -8,11 +8,11 @@ import {
   truncatedStreamsOf,
 } from "../outcome/result.ts";
 import { ExitError, HandlerError } from "../outcome/run_errors.ts";
-import { isLimited } from "../output/keep_limits.ts";
+import { isLimited } from "../output/buffer_limits.ts";
 
-// What the verbs that demand something make of a result, of whatever made it.
+// The verbs that require something of a result, shared by runners and pipelines.
 
-/** A result that is a success, and none of whose line handlers threw. */
+/** Requires success, and that no line handler threw. */
 export function checkedOf(
   result: ProcessResult<string>,
 ): ProcessResult<string> {
@@ -21,8 +21,8 @@ export function checkedOf(
   return result;
 }
 
-/** Like {@linkcode checkedOf}, of a result from whose stdout nothing was dropped. */
-export function wholeOf(
+/** Requires success, that no line handler threw, and that no stdout was dropped. */
+export function untruncatedOf(
   result: ProcessResult<string>,
   { outputBuffer, program }: CommandSpec,
 ): ProcessResult<string> {
@@ -32,22 +32,28 @@ export function wholeOf(
   ) {
     throw new OutputTooLargeError(
       program,
-      "its outputBuffer dropped some of stdout; allow for more, or take what there is with outputString",
+      "the command's outputBuffer dropped some of stdout; raise its limits, or use outputString, which returns what was kept",
     );
   }
   throwIfHandlerThrew(result);
   return result;
 }
 
-/** The exit code; throws for a signal and a deadline, and if a line handler threw. */
+/**
+ * Returns the exit code. Throws for a signal and a timeout, and if a line handler
+ * threw.
+ */
 export function exitCodeOf(result: ProcessResult<string>): number {
   const code = codeOf(result);
   throwIfHandlerThrew(result);
   return code;
 }
 
-/** Whether the exit code is 0 rather than 1; throws for any other, and if a line handler threw. */
-export function answerOf(result: ProcessResult<string>): boolean {
+/**
+ * Returns `true` for exit code 0 and `false` for 1. Throws for any other, and if a line
+ * handler threw.
+ */
+export function probeAnswerOf(result: ProcessResult<string>): boolean {
   const code = codeOf(result);
   if (code > 1 || code < 0) throw new ExitError(finishedRunOf(result), code);
   throwIfHandlerThrew(result);
@@ -55,10 +61,10 @@ export function answerOf(result: ProcessResult<string>): boolean {
 }
 
 /**
- * Makes an error that was thrown in a line handler the error of the verb: an assertion
- * in a handler must not pass unnoticed.
+ * Throws an error that a line handler threw: an assertion in a handler must not pass
+ * unnoticed.
  *
- * @throws {HandlerError} about the first such error
+ * @throws {HandlerError} for the first such error
  */
 export function throwIfHandlerThrew(
   result: ProcessResult<string | Uint8Array>,
@@ -66,13 +72,21 @@ export function throwIfHandlerThrew(
   throwFirst(handlerFailuresOf(result));
 }
 
-/** @throws {HandlerError} about the first of these failures, if there is one */
+/**
+ * Throws the first of these failures, if there is one.
+ *
+ * @throws {HandlerError} with the handler's error as its cause
+ */
 export function throwFirst(failures: readonly HandlerFailure[]): void {
   const [failure] = failures;
   if (failure !== undefined) throw new HandlerError(failure, failure.error);
 }
 
-/** What the parser makes of stdout. */
+/**
+ * Passes stdout to `parser`, and returns what it returns.
+ *
+ * @throws {ParseError} if `parser` throws or rejects
+ */
 export async function parsedOf<T>(
   { program, stdout }: ProcessResult<string>,
   parser: (stdout: string) => T,
@@ -86,7 +100,7 @@ export async function parsedOf<T>(
 
 function codeOf(result: ProcessResult<string>): number {
   if (result.outcome.kind === "exited") return result.outcome.code;
-  // Without an exit code it is no success: this throws.
+  // An outcome without an exit code is never a success, so this throws.
   result.ensureSuccess();
   throw new Error(
     "unreachable: a run without an exit code counted as a success",

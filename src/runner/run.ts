@@ -10,7 +10,7 @@ import {
   setHandlerFailures,
 } from "../outcome/result.ts";
 import { type RunTranscript, setTranscript } from "../outcome/transcript.ts";
-import { isLimited } from "../output/keep_limits.ts";
+import { isLimited } from "../output/buffer_limits.ts";
 import { ListenerErrors } from "../output/listener_errors.ts";
 import { Output } from "../output/output.ts";
 import type { RunBackend } from "./backend.ts";
@@ -23,48 +23,54 @@ import {
 import type { StdinReader } from "./stdin_reader.ts";
 import { StdinWriter } from "./stdin_writer.ts";
 
-/** How long a child that was killed may take to end before it counts as one that may not be killed. */
-const PATIENCE_AFTER_KILL_MS = 2000;
+/**
+ * How long to wait for a killed child to exit. A child that is still running then may
+ * not be killed (for example because it became another user).
+ */
+const KILL_TIMEOUT_MS = 2000;
 
-/** How long a run that is kept may take to end once its output has. */
-const PATIENCE_TO_COMPLETE_MS = 1000;
+/**
+ * How long disposal waits for the exit of a process that a recording keeps, once its
+ * output is read.
+ */
+const COMPLETION_TIMEOUT_MS = 1000;
 
 const STREAMS: readonly OutputStream[] = ["stdout", "stderr"];
 
-/** What a run is made for: a verb that wants its stdout as text or bytes, or a live process. */
+/** What a run is for: a verb that captures stdout as text or bytes, or a live process. */
 export type RunUse = "text" | "bytes" | "live";
 
-/** What a run is made of. */
+/** The parts of a run. */
 export interface RunParts {
   readonly use: RunUse;
   readonly backend: RunBackend;
-  /** What is written to stdin. */
+  /** The source for stdin. */
   readonly stdinReader: StdinReader | null;
-  /** Watched until the run is over, and then disposed of. */
+  /** The deadline and abort signals. The run disposes of them. */
   readonly limits: RunLimits;
 }
 
-/** One run, from its start to its end, with everything that was opened for it. */
+/** One run, from the start of its child until everything it opened is closed. */
 export class Run {
   readonly spec: CommandSpec;
   readonly backend: RunBackend;
   readonly started: number = performance.now();
-  /** `null` where it is not captured. */
+  /** `null` if stdout is not captured. */
   readonly stdout: Output | null;
-  /** `null` where it is not captured. */
+  /** `null` if stderr is not captured. */
   readonly stderr: Output | null;
   readonly stdinWriter: StdinWriter | null;
   /**
-   * Resolves when the child has ended and what it printed is read, but for a stdout
-   * that somebody has who reads it at a pace of their own. Never rejects.
+   * Resolves when the child has exited and its output was read. A stdout with a
+   * streaming consumer may still be open. Never rejects.
    */
   readonly completed: Promise<void>;
-  /** Resolves when all of that is over and nothing is open any more. Never rejects. */
+  /** Resolves when all output was read and everything is closed. Never rejects. */
   readonly closed: Promise<void>;
   readonly #limits: RunLimits;
   readonly #outputs: readonly Output[];
   readonly #drain: OutputDrain;
-  readonly #isTranscribed: boolean;
+  readonly #keepsTranscript: boolean;
   readonly #listenerErrors = new ListenerErrors();
   readonly #exit = Promise.withResolvers<Outcome | null>();
   readonly #exited = Promise.withResolvers<void>();
@@ -80,26 +86,27 @@ export class Run {
   #failure: { readonly error: unknown } | null = null;
   #isOutcomeRequested = false;
   #isDisposed = false;
-  #onComplete: ((outcome: Outcome) => void)[] = [];
+  #completionActions: ((outcome: Outcome) => void)[] = [];
 
-  /** Takes charge of a backend that was made in this same turn. */
+  /** Takes charge of a backend created in the same turn. */
   constructor(spec: CommandSpec, options: RunParts) {
     const { use, backend, stdinReader, limits } = options;
     this.spec = spec;
-    // What a verb returns is whole by itself, unless it is limited.
-    this.#isTranscribed = spec.transcript === "timed" ||
+    // The result of a verb has all output, unless it is limited. Otherwise a transcript
+    // keeps it.
+    this.#keepsTranscript = spec.transcript === "timed" ||
       (spec.transcript === "output" &&
         (use === "live" || isLimited(spec.outputBuffer)));
     this.backend = backend;
     this.#limits = limits;
-    this.stdout = this.#output("stdout", use, null);
-    this.stderr = this.#output(
+    this.stdout = this.#outputFor("stdout", use, null);
+    this.stderr = this.#outputFor(
       "stderr",
       use,
-      backend.isInTurn && this.stdout !== null
+      backend.readsStderrLast && this.stdout !== null
         ? Promise.race([
           this.stdout.finished.catch(() => {}),
-          this.stdout.whenTaken,
+          this.stdout.whenStreamed,
         ])
         : null,
     );
@@ -112,7 +119,7 @@ export class Run {
       tree: backend.tree,
       connection: spec.connection,
       after: (ms, action) => this.#after(ms, action),
-      isOver: () => this.#isClosed,
+      isClosed: () => this.#isClosed,
     });
     this.stdinWriter = backend.stdin === null ? null : new StdinWriter(
       stdinReader,
@@ -123,58 +130,59 @@ export class Run {
       },
     );
     backend.exit.then((outcome) => this.#exit.resolve(outcome));
-    // A pipe that cannot be read any more would keep the child waiting for ever.
+    // If a pipe cannot be read, the child would block on it forever.
     for (const output of this.#outputs) {
       output.finished.catch(() => this.kill());
     }
-    const ended = Promise.withResolvers<void>();
-    this.completed = ended.promise;
-    this.closed = this.#runToEnd(ended.resolve);
-    limits.onReached = (by) => this.#onLimit(by);
+    const completed = Promise.withResolvers<void>();
+    this.completed = completed.promise;
+    this.closed = this.#runToEnd(completed.resolve);
+    limits.onReached = (limit) => this.#onLimit(limit);
   }
 
-  /** Whether the child itself has ended. */
+  /** Whether the child has exited. Its descendants may still be running. */
   get hasExited(): boolean {
     return this.#hasExited;
   }
 
-  /** Resolves when the child itself has ended. */
+  /** Resolves when the child has exited. */
   get exited(): Promise<void> {
     return this.#exited.promise;
   }
 
-  /** Throws a `CancelledError` if an abort signal has ended it. */
+  /** Throws a {@linkcode CancelledError} if an abort signal has ended the run. */
   throwIfCancelled(): void {
     if (this.#limits.reached === "cancelled") throwIfCancelled(this.spec);
   }
 
   /**
-   * Has `action` done once somebody wants to know how it ended, if it has ended by
-   * then as a whole: not killed but at its deadline, and with its output read to the end.
+   * Calls `action` with the outcome once the run has completed and a caller has asked
+   * for it. Not called for runs that were killed, except at their deadline, nor if some
+   * of stdout was left unread.
    */
   onComplete(action: (outcome: Outcome) => void): void {
-    this.#onComplete.push(action);
+    this.#completionActions.push(action);
   }
 
-  /** Says that somebody wants to know how it ended. */
+  /** Call when a caller asks for the outcome; see {@linkcode Run.onComplete}. */
   requestOutcome(): void {
     this.#isOutcomeRequested = true;
-    this.#checkComplete();
+    this.#notifyIfComplete();
   }
 
-  /** How long it has been going on, or went on, in milliseconds. */
+  /** How long the run has been going on, or took, in milliseconds. */
   get elapsed(): number {
     return this.#hasCompleted
       ? this.#duration
       : performance.now() - this.started;
   }
 
-  /** What went wrong for line handlers and tees. */
+  /** The errors of line handlers and tees. */
   get handlerErrors(): readonly unknown[] {
     return this.#listenerErrors.all;
   }
 
-  /** What line handlers threw, without the failures of tees. */
+  /** The errors of line handlers, without those of tees. */
   get handlerFailures(): readonly HandlerFailure[] {
     const { program, args } = this.spec;
     return this.#listenerErrors.thrown.map((error) => ({
@@ -184,20 +192,28 @@ export class Run {
     }));
   }
 
-  /** How it ended; throws what it failed with. To be asked when it has ended. */
+  /**
+   * Returns the outcome. Call it only after `completed` has resolved.
+   *
+   * @throws the error that the run failed with
+   */
   outcome(): Outcome {
     this.throwIfCancelled();
     if (this.#stdinFailure !== null) throw this.#stdinFailure;
     if (this.#failure !== null) throw this.#failure.error;
     for (const output of this.#outputs) {
-      const overflow = output.overflow();
+      const overflow = output.overflowError();
       if (overflow !== null) throw overflow;
     }
     this.backend.throwIfFailed(this.stderr?.text() ?? "");
     return this.#limits.reached === "timed-out" ? timedOut() : this.#outcome;
   }
 
-  /** The result with this stdout; throws what the run failed with. To be asked when it has ended. */
+  /**
+   * Returns the result. Call it only after `completed` has resolved.
+   *
+   * @throws the error that the run failed with
+   */
   result<T extends string | Uint8Array>(
     stdoutOf: (stdout: Output | null) => T,
   ): ProcessResult<T> {
@@ -212,7 +228,7 @@ export class Run {
       okCodes,
       truncated: this.truncated,
       configuredTimeout: timeout,
-      // What a script takes is no measure of what it stands for.
+      // The time that a simulated run takes says nothing about the real one.
       duration: this.backend.pid === null ? 0 : this.#duration,
       handlerErrors: this.handlerErrors,
     });
@@ -220,63 +236,68 @@ export class Run {
     if (handlerErrors.length > handlerFailures.length) {
       setHandlerFailures(result, handlerFailures);
     }
-    if (this.#isTranscribed) {
+    if (this.#keepsTranscript) {
       setTranscript(result, this.transcript(outcome));
     }
     return result;
   }
 
-  /** All of its output, whatever was kept of it; of a run that is transcribed. */
+  /**
+   * Returns all output, including what the limits dropped. Requires a command with a
+   * transcript.
+   */
   transcript(outcome: Outcome): RunTranscript {
     return {
       outcome,
       stdout: this.stdout?.transcript(this.started) ?? null,
       stderr: this.stderr?.transcript(this.started) ?? null,
-      truncated: this.#cut,
+      truncated: this.#cutStreams,
       isBytes: this.stdout?.isTakenAsBytes === true,
       end: this.#duration,
     };
   }
 
-  /** The streams that output is missing from. */
+  /** The streams whose output is incomplete. */
   get truncated(): readonly OutputStream[] {
     return STREAMS.filter((name) =>
       this[name]?.truncated || this.backend.truncated.includes(name)
     );
   }
 
-  /** The streams that output is missing from, whatever is kept of it. */
-  get #cut(): readonly OutputStream[] {
+  /** The streams that were cut; output that the limits dropped does not count. */
+  get #cutStreams(): readonly OutputStream[] {
     return STREAMS.filter((name) =>
       this[name]?.wasCut || this.backend.truncated.includes(name)
     );
   }
 
-  /** Ends those whom a child that has ended left behind. */
+  /** Kills what an exited child has left running. */
   killLeftovers(): void {
     if (!this.#isClosed) this.backend.tree.killLeftovers();
   }
 
-  /** Ends the tree, and with it the time that everything else has. */
+  /**
+   * Kills the tree. Output, listeners and consumers then have a limited time to finish.
+   */
   kill(): void {
     this.#teardown?.[Symbol.dispose]();
     if (this.#isClosed) return;
     this.#wasKilled = true;
     this.backend.tree.kill();
     this.#drain.cutWhenIdle();
-    const patience = this.#limits.reached === "cancelled"
+    const listenerTime = this.#limits.reached === "cancelled"
       ? 0
       : IDLE_AFTER_KILL_MS;
-    this.#after(patience, () => this.#abandon());
-    this.#after(PATIENCE_AFTER_KILL_MS, () => {
+    this.#after(listenerTime, () => this.#abandon());
+    this.#after(KILL_TIMEOUT_MS, () => {
       this.backend.unref();
       this.#exit.resolve(null);
     });
   }
 
   /**
-   * Has the tree end: at once, or after `grace` milliseconds at the latest. Resolves
-   * when nobody is left in it, or they were killed.
+   * Sends `signal` to the tree, and kills it after `grace` milliseconds. Resolves when
+   * the tree is empty or was killed.
    */
   async tearDown(signal: string, grace: number): Promise<void> {
     if (this.#isClosed) return;
@@ -291,15 +312,16 @@ export class Run {
     await this.#teardown.finished;
   }
 
-  /** Ends the tree, lets go of everything, and waits until it is gone. */
+  /** Kills the tree, closes everything, and waits until the run is closed. */
   async dispose(): Promise<void> {
     if (
-      this.#isOutcomeRequested && this.#onComplete.length > 0 &&
+      this.#isOutcomeRequested && this.#completionActions.length > 0 &&
       !this.#hasCompleted &&
       this.stdout?.isFinished !== false
     ) {
-      // Somebody keeps what it comes to, and has read all of it: it is about to end.
-      await this.#completesWithin(PATIENCE_TO_COMPLETE_MS);
+      // A recording keeps the outcome, and all output has been read: the process is
+      // about to exit.
+      await this.#completesWithin(COMPLETION_TIMEOUT_MS);
     }
     this.#isDisposed = true;
     this.#abandon();
@@ -308,14 +330,15 @@ export class Run {
     await this.closed;
   }
 
-  async #runToEnd(hasEnded: () => void): Promise<void> {
+  async #runToEnd(resolveCompleted: () => void): Promise<void> {
     try {
       const outcome = await this.#exit.promise;
       if (outcome !== null) this.#outcome = outcome;
       this.#hasExited = true;
       this.#exited.resolve();
       this.backend.tree.childExited();
-      // Those who were told to go have their time, and the pipes are theirs as well.
+      // Processes that received the first signal may use their grace time, and their
+      // pipes stay open.
       if (this.#teardown !== null) await this.#teardown.finished;
       await this.#drain.finish(
         this.#wasKilled
@@ -330,26 +353,27 @@ export class Run {
     }
     this.#duration = performance.now() - this.started;
     this.#hasCompleted = true;
-    this.#checkComplete();
+    this.#notifyIfComplete();
     if (this.stdout?.isFinished === false) {
-      hasEnded();
+      resolveCompleted();
       await this.stdout.finished.catch(() => {});
-      this.#checkComplete();
+      this.#notifyIfComplete();
     }
     this.#isClosed = true;
     this.#limits[Symbol.dispose]();
     this.#teardown?.[Symbol.dispose]();
     for (const timer of this.#timers) clearTimeout(timer);
-    // Waited for only where there is something to wait for: a turn costs time too.
+    // Awaited only if there is something to wait for: a turn of the event loop takes
+    // time.
     const closing = this.backend.close();
     if (closing !== undefined) await closing;
-    hasEnded();
+    resolveCompleted();
   }
 
-  #output(
+  #outputFor(
     name: OutputStream,
     use: RunUse,
-    after: Promise<unknown> | null,
+    readAfter: Promise<unknown> | null,
   ): Output | null {
     const stream = this.backend[name];
     if (stream === null) return null;
@@ -360,35 +384,38 @@ export class Run {
       name,
       encoding: this.backend.encodings[name] ?? spec.encoding,
       terminator: spec.lineTerminator,
-      // What goes to another stage is not for the result.
+      // Output for the next stage is not part of the result.
       limits: isStdout && spec.connection !== null
         ? UNBOUNDED
         : spec.outputBuffer,
       handlers: isStdout ? spec.stdoutHandlers : spec.stderrHandlers,
       tees: isStdout ? spec.stdoutTees : spec.stderrTees,
       errors: this.#listenerErrors,
-      use: !isStdout ? "text" : use === "live" ? "open" : use,
-      counts: use === "live",
-      transcribes: this.#isTranscribed,
-      after,
+      use: !isStdout ? "text" : use === "live" ? "undecided" : use,
+      countsLines: use === "live",
+      keepsTranscript: this.#keepsTranscript,
+      readAfter,
       onOverflow: () => this.kill(),
     });
   }
 
-  /** Nobody who listens, or reads at a pace of their own, is waited for any more. */
+  /** Stops waiting for listeners and consumers. */
   #abandon(): void {
     for (const output of this.#outputs) output.abandon();
   }
 
-  #checkComplete(): void {
-    if (this.#onComplete.length === 0 || !this.#isComplete()) return;
-    const actions = this.#onComplete;
-    this.#onComplete = [];
+  #notifyIfComplete(): void {
+    if (
+      this.#completionActions.length === 0 || !this.#isCompleteAndRequested()
+    ) return;
+    const actions = this.#completionActions;
+    this.#completionActions = [];
     let outcome: Outcome;
     try {
       outcome = this.outcome();
     } catch {
-      // A run that failed comes to nothing; whoever waits for it is told with what.
+      // A run that failed has no outcome. A caller that waits for the run gets the
+      // error.
       return;
     }
     try {
@@ -398,7 +425,7 @@ export class Run {
     }
   }
 
-  #isComplete(): boolean {
+  #isCompleteAndRequested(): boolean {
     if (!this.#hasCompleted || !this.#isOutcomeRequested || this.#isDisposed) {
       return false;
     }
@@ -412,16 +439,16 @@ export class Run {
     this.kill();
   }
 
-  #onLimit(by: ReachedLimit): void {
+  #onLimit(limit: ReachedLimit): void {
     const { timeoutGrace, timeoutSignal } = this.spec;
-    if (by === "cancelled") this.kill();
+    if (limit === "cancelled") this.kill();
     else this.tearDown(timeoutSignal, timeoutGrace);
   }
 
   async #completesWithin(ms: number): Promise<void> {
-    const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, ms);
-    await Promise.race([this.completed, patience.promise]);
+    const timeUp = Promise.withResolvers<void>();
+    const timer = setTimeout(timeUp.resolve, ms);
+    await Promise.race([this.completed, timeUp.promise]);
     clearTimeout(timer);
   }
 
@@ -430,13 +457,13 @@ export class Run {
   }
 }
 
-/** The result of a run whose stdout was to be kept as text, when it is over. */
+/** Waits until the run is closed, and returns its result with stdout as text. */
 export async function textOf(run: Run): Promise<ProcessResult<string>> {
   await run.closed;
   return run.result((stdout) => stdout?.text() ?? "");
 }
 
-/** The result of a run whose stdout was to be kept as bytes, when it is over. */
+/** Waits until the run is closed, and returns its result with stdout as bytes. */
 export async function bytesOf(run: Run): Promise<ProcessResult<Uint8Array>> {
   await run.closed;
   return run.result((stdout) => stdout?.bytes() ?? new Uint8Array(0));

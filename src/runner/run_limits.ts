@@ -1,24 +1,24 @@
 import type { CommandSpec } from "../command/spec.ts";
 import { CancelledError } from "../outcome/errors.ts";
 
-/** What a run may be ended by. */
+/** The settings that limit a run. */
 type Limits = Pick<CommandSpec, "timeout" | "cancelOn">;
 
-/** What ended a run before its time. */
+/** The limit that a run has reached. */
 export type ReachedLimit = "timed-out" | "cancelled";
 
 /**
- * Watches the deadline and the abort signals of one run, live or not.
- * Cancellation wins: it may come after the deadline, not the other way round.
+ * Watches the deadline and the abort signals of one run. An abort may follow a
+ * deadline; after an abort the deadline is ignored.
  */
 export class RunLimits implements Disposable {
   readonly #spec: Limits;
-  #onReached: (by: ReachedLimit) => void = () => {};
+  #onReached: (limit: ReachedLimit) => void = () => {};
   readonly #onAbort = () => this.#reach("cancelled");
   #reached: ReachedLimit | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Starts to watch. */
+  /** Starts the timer and the listeners. */
   constructor(spec: Limits) {
     this.#spec = spec;
     if (spec.timeout !== null) {
@@ -30,30 +30,34 @@ export class RunLimits implements Disposable {
     }
   }
 
-  /** What ended the run, or `null` while nothing did. */
+  /** The limit that was reached last; `null` if none was. */
   get reached(): ReachedLimit | null {
     return this.#reached;
   }
 
   /**
-   * What to do when a limit is reached: once for the deadline, and once for an
-   * abort; at once if one has been already. Replaces what was to be done before.
+   * Sets the callback for reached limits: called once for the deadline and once for an
+   * abort, and immediately if a limit was already reached. Replaces an earlier
+   * callback.
    */
-  set onReached(action: (by: ReachedLimit) => void) {
+  set onReached(action: (limit: ReachedLimit) => void) {
     this.#onReached = action;
     if (this.#reached !== null) action(this.#reached);
   }
 
   /**
-   * What `promise` resolves to, or `null` as soon as a limit is reached; what it
-   * resolves to after that goes to `late`.
+   * Waits for `promise`; resolves with `null` as soon as a limit is reached. A value
+   * that arrives after that is passed to `onLate`.
    */
-  within<T>(promise: Promise<T>, late: (value: T) => void): Promise<T | null> {
+  within<T>(
+    promise: Promise<T>,
+    onLate: (value: T) => void,
+  ): Promise<T | null> {
     return new Promise((resolve, reject) => {
       promise.then(resolve, reject);
       this.onReached = () => {
         resolve(null);
-        promise.then(late, () => {});
+        promise.then(onLate, () => {});
       };
     });
   }
@@ -66,15 +70,15 @@ export class RunLimits implements Disposable {
     }
   }
 
-  #reach(by: ReachedLimit): void {
+  #reach(limit: ReachedLimit): void {
     if (this.#reached === "cancelled") return;
-    this.#reached = by;
-    this.#onReached(by);
+    this.#reached = limit;
+    this.#onReached(limit);
   }
 }
 
 /**
- * Refuses to go on when an abort signal of the command has fired.
+ * Throws if an abort signal of the command has fired.
  *
  * @throws {CancelledError} with the signal's reason as its cause
  */

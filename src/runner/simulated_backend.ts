@@ -11,52 +11,61 @@ import type { OutputSchedule, SimulatedRun } from "./simulated_run.ts";
 
 const ENCODER = new TextEncoder();
 
-/** Signals that do not end a process by themselves. */
-const HARMLESS = new Set(["SIGSTOP", "SIGCONT", "SIGTSTP", "SIGWINCH"]);
+/** Signals that do not end a process by default. */
+const NON_FATAL_SIGNALS = new Set([
+  "SIGSTOP",
+  "SIGCONT",
+  "SIGTSTP",
+  "SIGWINCH",
+]);
 
-/** Plays a known run: prints what it is to print, answers its input, and ends. */
+/** Plays a simulated run: prints its output, answers its input, and exits. */
 export class SimulatedBackend implements RunBackend, RunTree {
   readonly pid = null;
   readonly stdin: ByteSink | null;
   readonly stdout: ReadableStream<Uint8Array> | null;
   readonly stderr: ReadableStream<Uint8Array> | null;
   readonly encodings: RunBackend["encodings"];
-  /** Where it ends by itself: what goes on has its stderr as well meanwhile. */
-  readonly isInTurn: boolean;
+  /**
+   * True for a run without a schedule that exits by itself. Otherwise stderr must be
+   * available while the run goes on.
+   */
+  readonly readsStderrLast: boolean;
   readonly truncated: SimulatedRun["truncated"];
   readonly exit: Promise<Outcome>;
   readonly #run: SimulatedRun;
   readonly #input: SimulatedInput | null;
-  readonly #out: SimulatedStream | null;
-  readonly #err: SimulatedStream | null;
-  #resolve: (outcome: Outcome) => void;
-  #hasEnded = false;
+  readonly #stdoutSource: SimulatedOutput | null;
+  readonly #stderrSource: SimulatedOutput | null;
+  #resolveExit: (outcome: Outcome) => void;
+  #hasExited = false;
   #stopWaiting: (() => void) | null = null;
   #failure: { readonly error: unknown } | null = null;
 
-  /** Begins. */
+  /** Starts playing. */
   constructor(
     spec: CommandSpec,
     run: SimulatedRun,
     takesInput: boolean,
   ) {
     this.#run = run;
-    // What is known is text, whatever it was before, unless it is known as it was.
+    // The output of a simulated run is text, encoded as UTF-8 whatever the command's
+    // encoding is. Only `stdoutBytes` has that encoding.
     this.encodings = {
       stdout: run.stdoutBytes === null ? "utf-8" : null,
       stderr: "utf-8",
     };
-    this.isInTurn = run.outcome !== null && run.schedule === null;
+    this.readsStderrLast = run.outcome !== null && run.schedule === null;
     this.truncated = run.truncated;
-    this.#out = spec.stdout === "piped" ? new SimulatedStream() : null;
-    this.#err = spec.stderr === "piped" ? new SimulatedStream() : null;
-    this.stdout = this.#out?.readable ?? null;
-    this.stderr = this.#err?.readable ?? null;
+    this.#stdoutSource = spec.stdout === "piped" ? new SimulatedOutput() : null;
+    this.#stderrSource = spec.stderr === "piped" ? new SimulatedOutput() : null;
+    this.stdout = this.#stdoutSource?.readable ?? null;
+    this.stderr = this.#stderrSource?.readable ?? null;
     this.#input = takesInput ? new SimulatedInput() : null;
     this.stdin = this.#input;
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.exit = promise;
-    this.#resolve = resolve;
+    this.#resolveExit = resolve;
     this.#play();
   }
 
@@ -65,7 +74,9 @@ export class SimulatedBackend implements RunBackend, RunTree {
   }
 
   signal(name: string): void {
-    if (!HARMLESS.has(name)) this.#end(signalled(signalNumber(name)));
+    if (!NON_FATAL_SIGNALS.has(name)) {
+      this.#exitWith(signalled(signalNumber(name)));
+    }
   }
 
   kill(): void {
@@ -77,15 +88,15 @@ export class SimulatedBackend implements RunBackend, RunTree {
   }
 
   isEmpty(): boolean {
-    return this.#hasEnded;
+    return this.#hasExited;
   }
 
   isKnownEmpty(): boolean {
-    return this.#hasEnded;
+    return this.#hasExited;
   }
 
   hasExited(): boolean {
-    return this.#hasEnded;
+    return this.#hasExited;
   }
 
   throwIfFailed(): void {
@@ -114,22 +125,26 @@ export class SimulatedBackend implements RunBackend, RunTree {
       outcome,
       schedule,
     } = this.#run;
-    if (schedule !== null) await this.#follow(schedule);
-    else if (lineDelay > 0 && this.#out !== null) {
-      for (const line of wholeLines(stdout)) {
+    if (schedule !== null) await this.#playSchedule(schedule);
+    else if (lineDelay > 0 && this.#stdoutSource !== null) {
+      for (const line of linesWithTerminators(stdout)) {
         await this.#wait(lineDelay);
-        this.#print(this.#out, ENCODER.encode(line));
+        this.#print(this.#stdoutSource, ENCODER.encode(line));
       }
-    } else this.#print(this.#out, stdoutBytes ?? ENCODER.encode(stdout));
-    if (answer !== null) await this.#converse(answer);
-    if (schedule === null) this.#print(this.#err, ENCODER.encode(stderr));
-    if (outcome !== null) this.#end(outcome);
+    } else {
+      this.#print(this.#stdoutSource, stdoutBytes ?? ENCODER.encode(stdout));
+    }
+    if (answer !== null) await this.#answerInput(answer);
+    if (schedule === null) {
+      this.#print(this.#stderrSource, ENCODER.encode(stderr));
+    }
+    if (outcome !== null) this.#exitWith(outcome);
   }
 
-  async #follow({ output, end }: OutputSchedule): Promise<void> {
+  async #playSchedule({ output, end }: OutputSchedule): Promise<void> {
     const start = performance.now();
     const until = async (at: number) => {
-      while (!this.#hasEnded) {
+      while (!this.#hasExited) {
         const left = at - (performance.now() - start);
         if (left <= 0) return;
         await this.#wait(Math.min(left, LONGEST_TIMER_MS));
@@ -137,43 +152,46 @@ export class SimulatedBackend implements RunBackend, RunTree {
     };
     for (const { at, stream, bytes } of output) {
       await until(at);
-      this.#print(stream === "stdout" ? this.#out : this.#err, bytes);
+      this.#print(
+        stream === "stdout" ? this.#stdoutSource : this.#stderrSource,
+        bytes,
+      );
     }
     await until(end);
   }
 
-  async #converse(answer: (line: string) => string | null): Promise<void> {
+  async #answerInput(answer: (line: string) => string | null): Promise<void> {
     try {
       for (
         let line = await this.#input?.next();
-        typeof line === "string" && !this.#hasEnded;
+        typeof line === "string" && !this.#hasExited;
         line = await this.#input?.next()
       ) {
         const text = answer(line);
         if (text === null) return;
-        this.#print(this.#out, ENCODER.encode(text));
+        this.#print(this.#stdoutSource, ENCODER.encode(text));
       }
     } catch (error) {
       this.#failure = { error };
     }
   }
 
-  #print(stream: SimulatedStream | null, bytes: Uint8Array): void {
-    if (!this.#hasEnded) stream?.print(bytes);
+  #print(stream: SimulatedOutput | null, bytes: Uint8Array): void {
+    if (!this.#hasExited) stream?.print(bytes);
   }
 
-  #end(outcome: Outcome): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
+  #exitWith(outcome: Outcome): void {
+    if (this.#hasExited) return;
+    this.#hasExited = true;
     this.#stopWaiting?.();
     this.#input?.close();
-    this.#out?.close();
-    this.#err?.close();
-    this.#resolve(outcome);
+    this.#stdoutSource?.close();
+    this.#stderrSource?.close();
+    this.#resolveExit(outcome);
   }
 
   async #wait(ms: number): Promise<void> {
-    if (this.#hasEnded || ms <= 0) return;
+    if (this.#hasExited || ms <= 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#stopWaiting = resolve;
     const timer = setTimeout(resolve, ms);
@@ -182,8 +200,8 @@ export class SimulatedBackend implements RunBackend, RunTree {
   }
 }
 
-/** A stream of bytes that are known. */
-class SimulatedStream {
+/** A stream of the output of a simulated run. */
+class SimulatedOutput {
   readonly readable: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #isClosed = false;
@@ -209,7 +227,7 @@ class SimulatedStream {
   }
 }
 
-/** The input of a known run, line by line. */
+/** The input of a simulated run, split into lines. */
 class SimulatedInput implements ByteSink {
   readonly #decoder = pieceDecoder("utf-8");
   readonly #splitter = new LineSplitter("lf");
@@ -232,7 +250,7 @@ class SimulatedInput implements ByteSink {
     return Promise.resolve();
   }
 
-  /** The next line, or `null` at the end. */
+  /** Waits for the next line; `null` at the end. */
   async next(): Promise<string | null> {
     while (this.#lines.length === 0) {
       if (this.#isClosed) return null;
@@ -247,7 +265,7 @@ class SimulatedInput implements ByteSink {
   }
 }
 
-/** The text cut after each `"\n"`. */
-function wholeLines(text: string): string[] {
+/** Splits a text after each `"\n"`. */
+function linesWithTerminators(text: string): string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }

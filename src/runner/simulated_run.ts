@@ -1,28 +1,38 @@
 import type { Outcome } from "../outcome/outcome.ts";
 import type { OutputStream } from "../outcome/result.ts";
 
-/** A run whose output and end are known beforehand: scripted, or recorded. */
+/**
+ * A run whose output and outcome are known in advance: scripted, or replayed from a
+ * cassette.
+ */
 export interface SimulatedRun {
   readonly stdout: string;
-  /** stdout in bytes, where that is known to be anything but the text as UTF-8. Given away by whoever plays it. */
+  /**
+   * stdout as bytes, if it is not `stdout` in UTF-8; otherwise `null`. Playing the run
+   * hands the array over, so it must not be used again.
+   */
   readonly stdoutBytes: Uint8Array | null;
   readonly stderr: string;
-  /** How it ends; `null` for a run that only its limits, or its owner, end. */
+  /** The outcome; `null` for a run that keeps running until it is killed. */
   readonly outcome: Outcome | null;
-  /** How long each line of stdout takes to come, in milliseconds. */
+  /** The time before each line of stdout, in milliseconds. */
   readonly lineDelay: number;
-  /** When a live process prints what of it, and ends; `null` for at once. */
+  /**
+   * The times at which a live process prints its output and exits; `null` to print at
+   * once.
+   */
   readonly schedule: OutputSchedule | null;
   /**
-   * What it prints for each line of its input, after all else; `null`, or the end of
-   * its input, ends it. `null` in the function's place for one that reads nothing.
+   * Returns the output for each line of input, after all other output. If it returns
+   * `null`, or the input ends, the run exits. `null` in place of the function for a run
+   * that reads no input.
    */
   readonly answer: ((line: string) => string | null) | null;
-  /** The streams that output is missing from. */
+  /** The streams whose output is incomplete. */
   readonly truncated: readonly OutputStream[];
 }
 
-/** When what is printed, in the order of time. */
+/** The output of a live process in the order of time. */
 export interface OutputSchedule {
   readonly output: readonly {
     /** In milliseconds from the start. */
@@ -30,13 +40,13 @@ export interface OutputSchedule {
     readonly stream: OutputStream;
     readonly bytes: Uint8Array;
   }[];
-  /** When it ends, in milliseconds from the start. */
+  /** The time of the exit, in milliseconds from the start. */
   readonly end: number;
-  /** How many times as long as it took that is. */
+  /** The factor by which the recorded times were multiplied. */
   readonly stretch: number;
 }
 
-/** What a known run is unless it says otherwise. */
+/** A simulated run that prints nothing and exits with code 0. */
 export const SILENT_SUCCESS: SimulatedRun = Object.freeze({
   stdout: "",
   stdoutBytes: null,

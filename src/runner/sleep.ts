@@ -1,4 +1,7 @@
-/** Resolves after `ms` milliseconds, or as soon as one of the signals fires. Leaves nothing behind. */
+/**
+ * Resolves after `ms` milliseconds, or as soon as one of the signals fires. Clears its
+ * timer and listeners.
+ */
 export function sleep(
   ms: number,
   signals: readonly AbortSignal[],

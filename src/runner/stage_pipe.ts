@@ -8,16 +8,17 @@ import type { Run } from "./run.ts";
 import { type RunningProcess, runOf } from "./running_process.ts";
 
 /**
- * The connections between the stages of one pipeline. To be disposed of when all stages have
- * started, or one could not: then the children have their ends, and nobody else does.
+ * The connections between the stages of one pipeline. Dispose of it when all stages
+ * have started, or one could not be started: the children then have their own
+ * descriptors, and this process must not keep the pipes open.
  */
 export class StagePipes implements Disposable {
   readonly connections: readonly StagePipe[];
-  /** `undefined` before anybody asked for one. */
+  /** `undefined` until a stage asks for a pipe; `null` if pipes are not available. */
   #pipes: readonly Pipe[] | null | undefined;
-  #isOver = false;
+  #isDisposed = false;
 
-  /** Makes them; no pipe is made before one is asked for. */
+  /** Creates the connections. The pipes are created when the first stage asks for one. */
   constructor(count: number) {
     this.connections = Array.from(
       { length: count },
@@ -25,17 +26,17 @@ export class StagePipes implements Disposable {
     );
   }
 
-  /** Closes the ends of all pipes. Whoever starts later gets none. */
+  /** Closes this process's ends of all pipes. A stage that starts later gets none. */
   [Symbol.dispose](): void {
-    this.#isOver = true;
+    this.#isDisposed = true;
     for (const { writer } of this.#pipes ?? []) writer.close();
     for (const { reader } of this.#pipes ?? []) reader.close();
     for (const connection of this.connections) connection.close();
   }
 
-  /** All of them are made at once: one takes as long as twenty. */
+  /** Creates all pipes at once: on Bun, creating one takes as long as creating twenty. */
   #pipe(index: number): Pipe | null {
-    if (this.#isOver) return null;
+    if (this.#isDisposed) return null;
     if (this.#pipes === undefined) {
       this.#pipes = runtime().pipes(this.connections.length);
     }
@@ -43,21 +44,24 @@ export class StagePipes implements Disposable {
   }
 }
 
-/** Joins one stage to the next. */
+/** Connects one stage of a pipeline to the next. */
 export class StagePipe implements StageConnection {
-  readonly #pipe: () => Pipe | null;
-  readonly #readerGone = Promise.withResolvers<void>();
+  readonly #getPipe: () => Pipe | null;
+  readonly #whenReaderClosed = Promise.withResolvers<void>();
+  /** The descriptor that the next stage reads from, if there is a pipe. */
   #reader: number | null = null;
-  #given: StageReader | null = null;
-  #isRead = false;
+  /** A descriptor that this connection must close. */
+  #ownedReader: StageReader | null = null;
+  #isReaderTaken = false;
   #isClosed = false;
+  /** The run of the writing stage. */
   #source: Run | null = null;
   #captured: ReadableStream<Uint8Array> | null = null;
-  #wasCut = false;
+  #wasClosedEarly = false;
 
-  /** Makes a connection that asks for a pipe when it needs one. */
+  /** `pipe` is called when a stage asks for a pipe. */
   constructor(pipe: () => Pipe | null) {
-    this.#pipe = pipe;
+    this.#getPipe = pipe;
   }
 
   get captured(): ReadableStream<Uint8Array> | null {
@@ -65,21 +69,24 @@ export class StagePipe implements StageConnection {
   }
 
   get whenReaderClosed(): Promise<void> {
-    return this.#readerGone.promise;
+    return this.#whenReaderClosed.promise;
   }
 
-  /** Whether the one stage writes to a pipe that the next one has not got. */
+  /** Whether the writing stage has a pipe that the reading stage did not take. */
   get isUnread(): boolean {
-    return this.#reader !== null && !this.#isRead;
+    return this.#reader !== null && !this.#isReaderTaken;
   }
 
-  /** Whether the one stage is a process, and was still running when its capture was given up. */
+  /**
+   * Whether the writing stage is a process, and its captured stdout was closed before
+   * its end.
+   */
   get wasClosedEarly(): boolean {
-    return this.#wasCut;
+    return this.#wasClosedEarly;
   }
 
   takeWriter(): number | null {
-    const pipe = this.#pipe();
+    const pipe = this.#getPipe();
     if (pipe !== null) this.#reader = pipe.reader.descriptor;
     return pipe?.writer.descriptor ?? null;
   }
@@ -87,23 +94,26 @@ export class StagePipe implements StageConnection {
   giveReader(end: StageReader): void {
     if (this.#isClosed) return end.close();
     this.#reader = end.descriptor;
-    this.#given = end;
+    this.#ownedReader = end;
   }
 
   takeReader(): number | null {
     if (this.#isClosed) return null;
-    this.#isRead = true;
+    this.#isReaderTaken = true;
     return this.#reader;
   }
 
-  /** Closes what was given, and takes and gives no more. */
+  /** Closes the owned descriptor. The connection gives out none from now on. */
   close(): void {
     this.#isClosed = true;
-    this.#given?.close();
-    this.#given = null;
+    this.#ownedReader?.close();
+    this.#ownedReader = null;
   }
 
-  /** To be told when the one stage is started. */
+  /**
+   * Call when the writing stage has started. Captures its stdout if it does not write
+   * to a pipe.
+   */
   attach(stage: RunningProcess): void {
     this.#source = runOf(stage);
     if (this.#source.stdout === null) return;
@@ -122,16 +132,17 @@ export class StagePipe implements StageConnection {
   }
 
   /**
-   * To be told when the next stage reads no more: who goes on writing gets SIGPIPE, as
-   * with a pipe of the kernel's. What was printed before is still heard.
+   * Call when the reading stage reads no more. A writing stage that goes on then gets
+   * SIGPIPE, as with a pipe of the kernel. Output printed before that is still passed
+   * to its listeners.
    */
   readerClosed(): void {
-    this.#readerGone.resolve();
+    this.#whenReaderClosed.resolve();
     const { stdout, hasExited, backend: { pid } } = this.#source!;
     if (stdout === null) return;
-    stdout.giveUp();
+    stdout.detachConsumer();
     if (hasExited) return stdout.drain();
-    this.#wasCut ||= !stdout.isFinished && pid !== null;
+    this.#wasClosedEarly ||= !stdout.isFinished && pid !== null;
     stdout.cut();
   }
 }

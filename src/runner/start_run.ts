@@ -14,8 +14,8 @@ import { RunLimits, throwIfCancelled } from "./run_limits.ts";
 import { openStdin, type StdinReader } from "./stdin_reader.ts";
 
 /**
- * Starts a command: everything that can refuse it comes before the child is started.
- * `null` if its deadline comes before it could be.
+ * Starts a command. Everything that can make it fail is checked before the child is
+ * started. Returns `null` if the deadline passes before the start.
  */
 export async function startRun(
   command: Command,
@@ -33,7 +33,7 @@ export async function startRun(
   try {
     const opening = openResources(spec, source);
     resources = opening instanceof Promise
-      ? await limits.within(opening, close)
+      ? await limits.within(opening, closeResources)
       : opening;
     throwIfCancelled(spec);
     if (resources !== null && limits.reached !== "timed-out") {
@@ -44,36 +44,39 @@ export async function startRun(
       const backend = new LiveBackend(
         containment(),
         spec,
-        reader ?? stdinOf(spec, use, stdinReader),
+        reader ?? stdinModeOf(spec, use, stdinReader),
         files,
       );
       files.close();
       return new Run(spec, { use, backend, stdinReader, limits });
     }
   } catch (error) {
-    close(resources);
+    closeResources(resources);
     release();
     limits[Symbol.dispose]();
     throw error;
   }
-  close(resources);
+  closeResources(resources);
   release();
   limits[Symbol.dispose]();
   return null;
 }
 
-/** What a run needs to have open before it can be started. */
+/** What must be open before a child can be started. */
 interface OpenResources {
   readonly stdinReader: StdinReader | null;
   readonly files: OutputFiles;
 }
 
-function close(resources: OpenResources | null): void {
+function closeResources(resources: OpenResources | null): void {
   resources?.stdinReader?.stop();
   resources?.files.close();
 }
 
-/** Waits only where something is opened that has to be waited for: a turn costs time too. */
+/**
+ * Returns a promise only if there is something to wait for: a turn of the event loop
+ * takes time.
+ */
 function openResources(
   spec: CommandSpec,
   source: StdinSource,
@@ -81,17 +84,17 @@ function openResources(
   const files = OutputFiles.open(spec);
   const stdinReader = openStdin(source, spec.program);
   return files instanceof Promise || stdinReader instanceof Promise
-    ? bothOf(files, stdinReader)
+    ? openBoth(files, stdinReader)
     : { files, stdinReader };
 }
 
-async function bothOf(
+async function openBoth(
   openingFiles: OutputFiles | Promise<OutputFiles>,
-  openingSupply: StdinReader | null | Promise<StdinReader>,
+  openingReader: StdinReader | null | Promise<StdinReader>,
 ): Promise<OpenResources> {
   const [files, stdinReader] = await Promise.allSettled([
     openingFiles,
-    openingSupply,
+    openingReader,
   ]);
   if (files.status === "fulfilled" && stdinReader.status === "fulfilled") {
     return { files: files.value, stdinReader: stdinReader.value };
@@ -103,7 +106,7 @@ async function bothOf(
     : (stdinReader as PromiseRejectedResult).reason;
 }
 
-function stdinOf(
+function stdinModeOf(
   spec: CommandSpec,
   use: RunUse,
   stdinReader: StdinReader | null,

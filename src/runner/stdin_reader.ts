@@ -1,19 +1,19 @@
 import type { StdinSource } from "../command/stdin.ts";
-import { messageOf } from "../outcome/message_text.ts";
 import { SpawnError } from "../outcome/errors.ts";
+import { messageOf } from "../outcome/message_text.ts";
 import { runtime } from "../runtime/detect.ts";
 
-/** Gives a source's bytes piece by piece. */
+/** Reads a stdin source piece by piece. */
 export interface StdinReader {
-  /** The next piece, or `null` at the end. */
+  /** Reads the next piece; `null` at the end. */
   next(): Promise<Uint8Array | null>;
-  /** Gives the source back, at its end or before. Waits for nobody; never throws. */
+  /** Releases the source, at its end or before. Does not wait, and never throws. */
   stop(): void;
 }
 
 /**
- * Makes a source ready to be read, or `null` for one that has nothing to give. A
- * one-shot source is not touched yet.
+ * Opens a source for reading. Returns `null` for a source without data. A one-shot
+ * source is not touched until the first read.
  *
  * @throws {SpawnError} if a file cannot be opened
  */
@@ -39,7 +39,10 @@ export function openStdin(
   }
 }
 
-/** Large enough to cost few turns, small enough to stop soon. */
+/**
+ * The size of the pieces of in-memory sources: large enough for few writes, small
+ * enough to stop soon.
+ */
 const PIECE_BYTES = 1 << 20;
 
 function bytesReader(bytes: Uint8Array): StdinReader {
@@ -96,12 +99,12 @@ function streamReader(stream: ReadableStream<Uint8Array>): StdinReader {
       if (done) return null;
       if (value instanceof Uint8Array) return value;
       throw new TypeError(
-        `a stdin stream has to give Uint8Arrays, and gave ${typeof value}`,
+        `stdin: expected a stream of Uint8Arrays, got ${typeof value}`,
       );
     },
     stop() {
-      // A stream that has ended, or failed, has nothing to cancel, and one that
-      // fails to be cancelled cannot be helped.
+      // A stream that has finished or failed cannot be cancelled, and a failure to
+      // cancel has no consequence.
       reader?.cancel().catch(() => {});
     },
   };
@@ -118,8 +121,9 @@ function linesReader(lines: AsyncIterable<string>): StdinReader {
       return done ? null : encoder.encode(`${value}\n`);
     },
     stop() {
-      // Not waited for: a generator that is itself waiting answers only when it goes on.
-      // Nor may it fail: it is somebody else's, and nobody is left to be told.
+      // Not awaited: a generator that is waiting itself handles `return` only when it
+      // continues. Its failure is ignored, since the run no longer depends on the
+      // source.
       new Promise((resolve) => resolve(iterator?.return?.())).catch(() => {});
     },
   };

@@ -1,39 +1,42 @@
 import type { ByteSink } from "../runtime/runtime.ts";
 import type { StdinReader } from "./stdin_reader.ts";
 
-/** How a {@linkcode StdinWriter} goes about it. */
+/** Options of a {@linkcode StdinWriter}. */
 export interface StdinWriterOptions {
-  /** Whether stdin is left open for somebody to take. */
+  /** Whether stdin stays open after the source, so that a caller can take it. */
   readonly staysOpen: boolean;
-  /** Called if the stdinReader fails, before the child sees the end of its input. */
+  /** Called if reading the source fails, before stdin is closed. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What is left of a child's stdin for somebody to write to. */
+/** The stdin of a child, as a caller that took it writes to it. */
 export interface StdinPort {
-  /** Resolves once the bytes are taken: `true`, or `false` when nobody reads them any more. */
+  /**
+   * Writes bytes. Resolves with `true` once they are accepted, or `false` if the child
+   * no longer reads.
+   */
   write(bytes: Uint8Array): Promise<boolean>;
-  /** Lets the child see the end of its input. */
+  /** Closes stdin, so that the child reads the end of its input. */
   close(): Promise<void>;
 }
 
 /**
- * Writes a stdinReader to a child's stdin in the background, however slowly either
- * side goes, and closes it at the end, or leaves it open to be taken.
+ * Writes a source to a child's stdin in the background, at the pace of the slower side.
+ * At the end of the source it closes stdin, or leaves it open to be taken.
  */
 export class StdinWriter {
   readonly #reader: StdinReader | null;
   readonly #sink: ByteSink;
   readonly #options: StdinWriterOptions;
-  /** Resolves when the stdinReader is written. Never rejects. */
+  /** Resolves when the source is written. Never rejects. */
   readonly #written: Promise<void>;
   #isStopped = false;
-  #isTaken: boolean;
+  #isTakenOrClosed: boolean;
   #closing: Promise<void> | null = null;
-  #stopWaiting: (() => void) | null = null;
-  #giveUpWrite: (() => void) | null = null;
+  #stopReading: (() => void) | null = null;
+  #abandonWrite: (() => void) | null = null;
 
-  /** Starts to write. */
+  /** Starts writing. */
   constructor(
     stdinReader: StdinReader | null,
     sink: ByteSink,
@@ -42,38 +45,38 @@ export class StdinWriter {
     this.#reader = stdinReader;
     this.#sink = sink;
     this.#options = options;
-    this.#isTaken = !options.staysOpen;
+    this.#isTakenOrClosed = !options.staysOpen;
     this.#written = this.#write();
   }
 
-  /** Takes what is left open, once; `null` for nothing. */
+  /** Takes a stdin that was left open, once; otherwise returns `null`. */
   take(): StdinPort | null {
-    if (this.#isTaken) return null;
-    this.#isTaken = true;
+    if (this.#isTakenOrClosed) return null;
+    this.#isTakenOrClosed = true;
     return {
       write: (bytes) => this.#writeTaken(bytes),
       close: () => this.#close(),
     };
   }
 
-  /** Closes what was left open and not taken, when the stdinReader is written. */
+  /** Closes a stdin that was left open and not taken, once the source is written. */
   closeUntaken(): void {
-    if (this.#isTaken) return;
-    this.#isTaken = true;
+    if (this.#isTakenOrClosed) return;
+    this.#isTakenOrClosed = true;
     this.#written.then(() => this.#close());
   }
 
   /**
-   * Writes no more than what is being written. That cannot be called back, and is
-   * waited for `patience` milliseconds at the most.
+   * Stops after the write in progress. That write cannot be cancelled; it is awaited
+   * for at most `timeoutMs` milliseconds.
    */
-  async stop(patience: number): Promise<void> {
+  async stop(timeoutMs: number): Promise<void> {
     this.#isStopped = true;
-    this.#isTaken = true;
-    this.#stopWaiting?.();
-    this.#giveUpWrite?.();
+    this.#isTakenOrClosed = true;
+    this.#stopReading?.();
+    this.#abandonWrite?.();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, patience);
+    const timer = setTimeout(resolve, timeoutMs);
     await Promise.race([this.#written.then(() => this.#close()), promise]);
     clearTimeout(timer);
   }
@@ -99,10 +102,11 @@ export class StdinWriter {
     await this.#written;
     if (this.#isStopped || this.#closing !== null) return false;
     return await new Promise((resolve, reject) => {
-      // One at a time: a stream waits for a write before it makes the next.
-      this.#giveUpWrite = () => resolve(false);
+      // There is only one write at a time: a `WritableStream` awaits each write before
+      // the next.
+      this.#abandonWrite = () => resolve(false);
       this.#sink.write(bytes).then(
-        // Bun takes what is written to a child that has ended.
+        // Bun reports success for data written to a child that has exited.
         (isTaken) => resolve(isTaken && !this.#isStopped),
         reject,
       );
@@ -114,11 +118,14 @@ export class StdinWriter {
     return this.#closing;
   }
 
-  /** The stdinReader's next piece; `null` at its end, or as soon as this is stopped. */
+  /**
+   * Reads the next piece of the source; `null` at its end, or as soon as this writer is
+   * stopped.
+   */
   #next(): Promise<Uint8Array | null> {
     return new Promise((resolve, reject) => {
       if (this.#isStopped || this.#reader === null) return resolve(null);
-      this.#stopWaiting = () => resolve(null);
+      this.#stopReading = () => resolve(null);
       this.#reader.next().then(resolve, reject);
     });
   }

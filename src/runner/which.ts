@@ -2,15 +2,16 @@ import { Command, specOf } from "../command/command.ts";
 import { runtime } from "../runtime/detect.ts";
 
 /**
- * Finds the path of the program that a run would start, by the same rules, and starts
- * nothing. Of a command, its own `PATH` and working directory count.
+ * Returns the path of the program that a run would start, without starting it. For a
+ * command, its own `PATH` and working directory apply.
  *
- * On Deno this takes `--allow-env=PATH` and `--allow-read`.
+ * On Deno this needs `--allow-env=PATH` and `--allow-read`.
  *
- * @throws {NotFoundError} if it is not there
- * @throws {SpawnError} if what is there may not be executed, or the working directory is not there
- * @throws {UnsupportedError} if a permission is missing for it, or this is Windows
- * @throws {TypeError} if the program is empty, or holds a NUL
+ * @throws {NotFoundError} if the program does not exist
+ * @throws {SpawnError} if the file may not be executed, or the working directory does
+ *   not exist
+ * @throws {UnsupportedError} if a permission is missing, or on Windows
+ * @throws {TypeError} if the program is empty or contains a NUL
  *
  * @example
  * ```ts
@@ -19,7 +20,7 @@ import { runtime } from "../runtime/detect.ts";
  * console.log(await which("sh")); // such as /bin/sh
  * ```
  */
-// deno-lint-ignore require-await -- what is refused is a rejection here as with any run
+// deno-lint-ignore require-await -- errors must be rejections, as with a run
 export async function which(program: string | URL | Command): Promise<string> {
   const command = program instanceof Command ? program : new Command(program);
   const spec = specOf(command);

@@ -13,7 +13,7 @@ import {
 } from "../outcome/errors.ts";
 import { counted, INSPECT } from "../outcome/inspect.ts";
 import type { ProcessResult } from "../outcome/result.ts";
-import { isLimited } from "../output/keep_limits.ts";
+import { isLimited } from "../output/buffer_limits.ts";
 import {
   type ProcessRunner,
   waitsBetweenRuns,

@@ -153,7 +153,7 @@ test("the verbs of runners, pipelines, clients and live processes refuse what th
   assertEquals(
     await refusalOf(() => process.wait(5000)),
     "wait takes no arguments, and got a number: to bound how long it takes, set a timeout on the command, " +
-      "or end the process with shutdown(grace)",
+      "or stop the process with shutdown(grace)",
   );
 });
 
@@ -175,7 +175,7 @@ test("a command runs with the runner that it was given, and a runner that is giv
   assertEquals(await command.pipe(new Command("none")).run(), "own");
   assertEquals(
     await refusalOf(() => command.pipe(TRUE.withRunner(other))),
-    "pipe: two stages have different runners; give the pipeline one, with withRunner(runner), and the stages none",
+    "pipe: two stages have different runners; remove withRunner(runner) from the stages and call it on the pipeline",
   );
 });
 
