@@ -156,9 +156,13 @@ export class CancelledError extends ProcessKitError {
   /** Identifies this class in a `switch`. */
   override readonly kind = "cancelled" as const;
 
-  /** Creates the error; `reason` is the `reason` of the abort signal. */
-  constructor(program: string, reason: unknown) {
-    super(`the run of ${quoted(program)} was cancelled`, {
+  /** Creates the error; `reason` is the `reason` of the abort signal, and `args` is for the command line in the message. */
+  constructor(
+    program: string,
+    reason: unknown,
+    args: readonly string[] = [],
+  ) {
+    super(`${quotedCommandLine(program, args)} was cancelled`, {
       program,
       cause: reason,
     });

@@ -84,5 +84,7 @@ export class RunLimits implements Disposable {
  */
 export function throwIfCancelled(spec: CommandSpec): void {
   const fired = spec.cancelOn.find((signal) => signal.aborted);
-  if (fired !== undefined) throw new CancelledError(spec.program, fired.reason);
+  if (fired !== undefined) {
+    throw new CancelledError(spec.program, fired.reason, spec.args);
+  }
 }

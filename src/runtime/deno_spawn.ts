@@ -1,5 +1,6 @@
 import { SpawnError, UnsupportedError } from "../outcome/errors.ts";
 import { messageOf } from "../outcome/message_text.ts";
+import { permissionRefusal } from "../outcome/permission_refusal.ts";
 import { cgroupEntryArgs, SHELL } from "./cgroup_entry.ts";
 import {
   type ChildEnvironment,
@@ -142,6 +143,14 @@ function environmentOf(spec: SpawnSpec): ChildEnvironment {
     return childEnvironment(spec, parentEnvironment(spec.program));
   } catch (cause) {
     if (cause instanceof UnsupportedError) throw cause;
+    // The message of Deno's error shows the value of the variable, so the error is no cause.
+    if (cause instanceof Deno.errors.InvalidData) {
+      throw new SpawnError(
+        spec.program,
+        "the value of a variable that it inherits is not UTF-8, and Deno cannot pass it on; " +
+          "set the variable with env, or leave it out of inheritEnv",
+      );
+    }
     throw new SpawnError(
       spec.program,
       `the environment cannot be passed on: ${messageOf(cause)}`,
@@ -173,10 +182,12 @@ function parentEnvironment(program: string): ParentEnvironment {
 
 function explain(spec: SpawnSpec, cause: unknown): Error {
   if (cause instanceof Deno.errors.NotCapable) {
-    return new SpawnError(
-      spec.program,
-      `Deno was not granted --allow-run for it (${cause.message})`,
-      { cause },
+    return permissionRefusal(
+      new SpawnError(
+        spec.program,
+        `Deno was not granted --allow-run for it (${cause.message})`,
+        { cause },
+      ),
     );
   }
   const isAboutCwd = cause instanceof Error &&

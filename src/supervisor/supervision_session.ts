@@ -12,6 +12,7 @@ import {
   UnsupportedError,
 } from "../outcome/errors.ts";
 import { counted, INSPECT } from "../outcome/inspect.ts";
+import { isPermissionRefusal } from "../outcome/permission_refusal.ts";
 import type { ProcessResult } from "../outcome/result.ts";
 import { isLimited } from "../output/buffer_limits.ts";
 import {
@@ -370,5 +371,6 @@ const CRASHES: ReadonlySet<string> = new Set([
 ]);
 
 function isCrashError(error: unknown): error is AnyProcessKitError {
-  return isProcessKitError(error) && CRASHES.has(error.kind);
+  return isProcessKitError(error) && CRASHES.has(error.kind) &&
+    !isPermissionRefusal(error);
 }

@@ -2,6 +2,7 @@
 // its own, in whichever runtime the suite runs.
 
 import { Command } from "../../mod.ts";
+import { sh } from "../commands.ts";
 import { isAlive, temporaryFolder, test } from "../harness.ts";
 import { outcomeIn, PROGRAMS, ROOT, scriptWords } from "../runtimes.ts";
 import {
@@ -262,4 +263,38 @@ test("a file for stdout needs permission to write to it, and Deno does not ask f
   const denied = await outcomeIn("deno", request, ["--allow-run"]);
   assertEquals(denied.error, "SpawnError");
   assertStringIncludes(denied.message!, folder.file("out"));
+});
+
+test("a supervisor of a program that may not be run rejects at once, and does not restart it", async () => {
+  const supervise = (permissions: readonly string[]) => {
+    const { program, args } = scriptWords(
+      "deno",
+      "tests/fixtures/supervised.ts",
+      permissions,
+    );
+    return new Command(program, args).timeout(LIMIT).run();
+  };
+  assertEquals(await supervise([]), "SpawnError");
+  assertEquals(await supervise(["--allow-run=true"]), "policy");
+});
+
+test("the value of a variable that is not UTF-8 is in no error", async () => {
+  const { program, args } = scriptWords("deno", "tests/fixtures/outcome.ts");
+  const request = JSON.stringify({ program: "true", inheritEnv: ["SECRET"] });
+  // A shell passes on any bytes.
+  const answer = JSON.parse(
+    await sh(
+      'SECRET=$(printf "p\\351ss"); export SECRET; exec "$@"',
+      program,
+      ...args,
+      request,
+    )
+      .run(),
+  );
+  assertEquals(answer.error, "SpawnError");
+  assertEquals(
+    answer.message,
+    "cannot start `true`: the value of a variable that it inherits is not UTF-8, and Deno cannot pass it on; " +
+      "set the variable with env, or leave it out of inheritEnv",
+  );
 });

@@ -234,15 +234,15 @@ export class RecordReplayRunner<R extends ProcessRunner = JobRunner>
     options: CassetteOptions = {},
   ): Promise<T> {
     const runner = RecordReplayRunner.record(path, inner, options);
-    let value: T;
     try {
-      value = await checkFunction("recording: the body", body)(runner);
+      const value = await checkFunction("recording: the body", body)(runner);
+      await runner.save();
+      return value;
     } catch (error) {
+      // The caller sees the error: no warning of unsaved runs has to follow.
       runner.discard();
       throw error;
     }
-    await runner.save();
-    return value;
   }
 
   /**
