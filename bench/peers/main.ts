@@ -64,7 +64,7 @@ const withLines = [...packaged, "Bun.$"];
 const TABLES: readonly Table[] = [
   {
     title:
-      "deadline: how a run with a deadline of 300 ms settles, and what is left of its tree",
+      "deadline: how a run with a deadline of 1.5 s settles, and what is left of its tree",
     libraries: Object.keys(LIBRARIES).filter((name) => name !== "Bun.$"),
     options: (library) => KILL_OPTIONS[library] ?? [""],
     observe: deadline,

@@ -64,9 +64,9 @@ async function settling(
   ]).finally(() => clearTimeout(timer));
 }
 
-/** How a run of the tree with a deadline of 300 ms settles, and what it leaves. */
+/** How a run of the tree with a deadline of 1.5 s settles, and what it leaves. */
 async function deadline(_: Library, { capture }: Way): Promise<unknown> {
-  const settled = await settling(() => capture(tree(marker), 300));
+  const settled = await settling(() => capture(tree(marker), 1500));
   await new Promise((resolve) => setTimeout(resolve, 200));
   const left = await runningParts(marker);
   return { ...settled, left: left.map(({ part }) => part) };
