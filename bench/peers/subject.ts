@@ -3,7 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { duration, type Go } from "../measure.ts";
+import { duration, type Trial } from "../measure.ts";
 import { fastest } from "./fastest.ts";
 import {
   isOn,
@@ -128,7 +128,7 @@ function pipeline({ pipelines }: Library): Promise<unknown> {
 
 /** For each library of this runtime, what a run costs, in milliseconds. */
 async function costs(): Promise<unknown> {
-  const goes: Record<string, Go> = {};
+  const goes: Record<string, Trial> = {};
   for (const [name, load] of Object.entries(LIBRARIES)) {
     if (!isOn(runtimeName, name)) continue;
     const { ways: [{ capture }] } = await load();
