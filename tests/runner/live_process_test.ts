@@ -180,8 +180,7 @@ test("events are the start, the lines of both streams, and the end", async () =>
   for await (const event of process.events()) {
     events.push(event);
     // The child prints its next line when this one has been read.
-    if (event.kind === "stdout" && event.line === "a") stdin.writeLine("");
-    if (event.kind === "stderr") stdin.writeLine("");
+    if ("line" in event) stdin.writeLine("");
   }
   assertEquals(events, [
     { kind: "started", pid: process.pid },
@@ -481,7 +480,7 @@ test("a timeout does not apply to a reader that goes on after the process has en
       for await (const line of process.stdoutLines()) {
         lines.push(line);
         // When the process has ended, its elapsed time stands still.
-        await process.finish();
+        await soon(process.finish());
         endedAfter = process.elapsed;
         await sleep(timeout);
       }
@@ -500,7 +499,8 @@ test("finish returns the outcome although a reader has lines left to read", asyn
   await using process = await sh(script).start();
   const lines = process.stdoutLines();
   assertEquals((await lines.next()).value, "0");
-  assertEquals((await process.finish()).outcome, { kind: "exited", code: 0 });
+  const { outcome } = await soon(process.finish());
+  assertEquals(outcome, { kind: "exited", code: 0 });
   assertEquals((await collect(lines)).length, 9);
 });
 

@@ -553,9 +553,9 @@ test("a background process that keeps stdout open is ended 2 s after the child h
 });
 
 test("output that a background process prints after the child has exited is in the result", async () => {
-  // The background process waits until the child is gone.
+  // The background process waits until the child is gone, and then some time more.
   const script =
-    "(while kill -0 $$ 2>/dev/null; do sleep 0.02; done; echo late) & echo early";
+    "(while kill -0 $$ 2>/dev/null; do sleep 0.02; done; sleep 0.2; echo late) & echo early";
   const result = await sh(script).outputString();
   assertEquals([result.stdout, result.truncated], ["early\nlate\n", false]);
 });
@@ -587,14 +587,9 @@ test("a daemon that keeps stdout open does not hold up a run that ended in its g
   assertEquals([result.timedOut, result.truncated], [true, true]);
 });
 
-test("a background process that never stops printing does not hold up the run, with or without a handler", async () => {
+test("a background process that never stops printing does not hold up the run", async () => {
   const command = sh("(while :; do echo again; done) & echo early");
-  const results = await soon(Promise.all([
-    command.outputBytes(),
-    sh("yes & echo early").onStdoutLine(async () => await Promise.resolve())
-      .outputBytes(),
-  ]));
-  assertEquals(results.map(({ code }) => code), [0, 0]);
+  assertEquals((await soon(command.outputBytes())).code, 0);
 });
 
 test("a background process that has closed its output is ended with the run, which does not wait for it", async () => {
