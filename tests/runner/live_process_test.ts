@@ -704,7 +704,7 @@ test("many streams that are read at once all come to their end", async () => {
 });
 
 test("many processes that are disposed of while they print all end", async () => {
-  const count = sized(50, 500);
+  const count = sized(20, 500);
   const pids = await Promise.all(Array.from({ length: count }, async () => {
     await using process = await endless().start();
     await process.stdoutLines().next();
