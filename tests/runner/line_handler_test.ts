@@ -80,7 +80,7 @@ test("a handler gets the same lines however the output is split", async () => {
   );
 });
 
-test("with cr a line ends at its carriage return, before the next character comes", async () => {
+test("with lineTerminator cr a line ends at its carriage return, before the next character comes", async () => {
   const first = Promise.withResolvers<string>();
   async function* lines() {
     yield await first.promise;

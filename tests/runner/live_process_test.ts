@@ -338,7 +338,7 @@ test("breaking out of the lines does not end the process, and disposing does", a
   assert(!await isAlive(pid));
 });
 
-test("finish reads the output that a break has left to its end", async () => {
+test("after a break finish reads the rest of the output", async () => {
   await using process = await sh("seq 500000; echo bye >&2; exit 5").start();
   for await (const line of process.stdoutLines()) if (line === "3") break;
   assertEquals(await process.finish(), {

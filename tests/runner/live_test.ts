@@ -120,7 +120,7 @@ test("a missing program is a NotFoundError with the folders that were searched",
   assertEquals(byPath.searched, []);
 });
 
-test("a missing program and a missing working directory are told apart without containment too", async () => {
+test("without containment, too, a missing program is a NotFoundError and a missing working directory a SpawnError", async () => {
   await using runner = new JobRunner({ containment: "none" });
   assertInstanceOf(
     await failureOf(runner.run(new Command("no-such-program"))),
@@ -332,7 +332,7 @@ test("a program's name may look like an option", async () => {
   );
 });
 
-test("a child gets its program's name as the command has it", async () => {
+test("a child's argv[0] is the program's name as the command gives it", async () => {
   const given = await new Command("ls", ["/no/such/file"]).env("LC_ALL", "C")
     .outputString();
   assertEquals(
@@ -592,7 +592,7 @@ test("a background process that never stops printing does not hold up the run", 
   assertEquals((await soon(command.outputBytes())).code, 0);
 });
 
-test("a background process that has closed its output is ended with the run, which does not wait for it", async () => {
+test("a run does not wait for a background process that has closed its output, and ends it", async () => {
   const result = await sh("sleep 600 >/dev/null 2>&1 & echo $!").outputString();
   const left = Number(result.stdout);
   // A process that keeps a pipe open has 2 s.

@@ -300,7 +300,7 @@ test("an invalid limit is refused where it is set", () => {
   command.outputBuffer({ maxLines: undefined, maxBytes: Infinity });
 });
 
-test("what is kept of any text is its start or its end, in whole lines", async () => {
+test("outputBuffer keeps the start or the end of any text, in whole lines", async () => {
   const text = fc.string({
     unit: fc.constantFrom("\n", "\n", "a", "é", "😀"),
     maxLength: 40,
