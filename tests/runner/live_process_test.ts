@@ -383,11 +383,13 @@ test("kill ends a process at once, and shutdown gives it time to end by itself",
   await using killed = await sh("trap '' TERM; sleep 60 & wait").start();
   killed.kill();
   assertEquals(await killed.wait(), { kind: "signalled", signal: 9 });
+  // A child that is forked under a trap may miss the signal until it has executed
+  // its program: sleep is started before.
   await using polite = await sh(
-    "trap 'echo bye; exit 4' TERM; echo up; sleep 60 & wait",
+    "sleep 60 & trap 'echo bye; exit 4' TERM; echo up; wait",
   ).start();
   await polite.waitForLine((line) => line === "up", LONG);
-  assertEquals(await polite.shutdown(LONG), { kind: "exited", code: 4 });
+  assertEquals(await soon(polite.shutdown(LONG)), { kind: "exited", code: 4 });
   assertEquals((await polite.outputString()).stdout, "bye\n");
   await using stubborn = await sh("trap '' TERM; echo up; exec sleep 60")
     .start();
@@ -412,7 +414,7 @@ test("a timeout ends the stream, and finish reports it", async () => {
 test("output from the grace of a timeout reaches the reader", async () => {
   const [lines, end] = await withTimeoutAfterReady(async (timeout, ready) => {
     const script =
-      "trap 'echo bye; exit' TERM; echo up; : >\"$1\"; sleep 60 & wait";
+      "sleep 60 & trap 'echo bye; exit' TERM; echo up; : >\"$1\"; wait";
     await using process = await sh(script, ready).timeout(timeout)
       .timeoutGrace(LONG).start();
     return [await collect(process.stdoutLines()), await process.finish()];

@@ -441,9 +441,11 @@ test("a child that ignores SIGTERM is killed at the end of the grace period", as
   assertEquals(result.stdout, "up\n");
 });
 
+// A child that is forked under a trap may miss the signal until it has executed its
+// program: these scripts start sleep before they set their traps.
 test("a child that handles the timeout's signal has the grace period to end by itself", async () => {
   const script =
-    "trap 'echo bye; exit 3' USR1; echo up; : >\"$1\"; sleep 60 & wait";
+    "sleep 60 & trap 'echo bye; exit 3' USR1; echo up; : >\"$1\"; wait";
   const result = await withTimeoutAfterReady((timeout, ready) =>
     sh(script, ready).timeout(timeout).timeoutGrace(60_000)
       .timeoutSignal("SIGUSR1").outputString()
@@ -455,7 +457,7 @@ test("a child that handles the timeout's signal has the grace period to end by i
 
 test("the timeout's signal reaches the whole process group", async () => {
   const script =
-    "(trap 'echo bye; exit' TERM; echo up; : >\"$1\"; sleep 60 & wait) & wait";
+    "(sleep 60 & trap 'echo bye; exit' TERM; echo up; : >\"$1\"; wait) & wait";
   const result = await withTimeoutAfterReady((timeout, ready) =>
     sh(script, ready).timeout(timeout).timeoutGrace(60_000).outputString()
   );
@@ -575,7 +577,7 @@ test("a stdout that a process outside the group keeps open is cut, and the resul
 
 test("a daemon that keeps stdout open does not hold up a run that ended in its grace period", async () => {
   const script =
-    `${DAEMON}; trap 'exit 0' TERM; : >"$1"; sleep 60 >/dev/null & wait`;
+    `${DAEMON}; sleep 60 >/dev/null & trap 'exit 0' TERM; : >"$1"; wait`;
   const result = await withTimeoutAfterReady(async (timeout, ready) => {
     const result = await sh(script, ready).timeout(timeout)
       .timeoutGrace(120_000).outputString();
