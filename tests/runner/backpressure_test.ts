@@ -19,7 +19,7 @@ async function untilStalled(process: RunningProcess): Promise<void> {
 }
 
 for (const what of ["lines", "events", "stream"]) {
-  test(`a slow reader of ${what} from a gigabyte needs little memory, and its child ends with it`, async () => {
+  test(`a slow reader of ${what} from a gigabyte needs little memory, and disposal ends the child`, async () => {
     const { program, args } = scriptWords(
       runtimeName,
       "tests/fixtures/slow_reader.ts",

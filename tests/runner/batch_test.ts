@@ -66,7 +66,7 @@ test("waitAll with a cancelled run rejects when all processes have ended", async
   assertInstanceOf(await failureOf(waitAny([cancelled])), CancelledError);
 });
 
-test("outputAll runs at most so many commands at a time, and returns the results in order", async () => {
+test("outputAll runs at most `concurrency` commands at a time, and returns the results in order", async () => {
   let running = 0;
   let most = 0;
   const started = new Set<number>();

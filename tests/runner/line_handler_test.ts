@@ -80,7 +80,7 @@ test("a handler gets the same lines however the output is split", async () => {
   );
 });
 
-test("with cr a line ends at its carriage return, before the next character comes", async () => {
+test("with lineTerminator cr a line ends at its carriage return, before the next character comes", async () => {
   const first = Promise.withResolvers<string>();
   async function* lines() {
     yield await first.promise;
@@ -167,12 +167,12 @@ test("a handler that throws or rejects is not called again, and the output stays
 });
 
 test("a slow handler gets all lines of a child that has exited, however long it takes", async () => {
-  const lines: string[] = [];
-  const result = await sh("seq 1 2000").onStdoutLine(async (line) => {
-    lines.push(line);
-    if (lines.length % 500 === 0) await sleep(700);
+  let count = 0;
+  // Two reads: the child exits when the first has been made, whose lines take 2.8 s.
+  const result = await sh("seq 1 20000").onStdoutLine(async () => {
+    if (++count <= 4000 && count % 1000 === 0) await sleep(700);
   }).outputString();
-  assertEquals([lines.length, result.truncated], [2000, false]);
+  assertEquals([count, result.truncated], [20_000, false]);
   // More than the 2 s for which an inherited pipe may stay open.
   assert(result.duration() > 2500);
 });
@@ -286,6 +286,15 @@ test("a thenable that throws counts as a handler that rejects", async () => {
     1288895,
     ["Error: no promise at all"],
   ]);
+});
+
+test("a background process that never stops printing does not hold up a run with a handler", async () => {
+  // Only stdout stays open: a stderr that nothing is printed to would end the wait.
+  const result = await soon(
+    sh("yes 2>/dev/null & echo early")
+      .onStdoutLine(async () => await Promise.resolve()).outputBytes(),
+  );
+  assertEquals(result.code, 0);
 });
 
 test("a timeout ends a run whose output never pauses, with a handler of any kind and without", async () => {

@@ -138,7 +138,7 @@ test("a last line without a line feed is a line, and empty output has no lines",
   await assertLines({ command: new Command("true"), lengths: [] }, []);
 });
 
-test("with cr each update of a progress bar is a line as soon as it is printed", async () => {
+test("with lineTerminator cr each update of a progress bar is a line as soon as it is printed", async () => {
   const { command, lengths } = pieces("10%\r", "20%\r\n", "done\r", "\nend");
   await assertLines({ command: command.lineTerminator("cr"), lengths }, [
     "10%",
@@ -151,7 +151,7 @@ test("with cr each update of a progress bar is a line as soon as it is printed",
   assertEquals((await process.stdoutLines().next()).value, "10%");
 });
 
-test("a line feed that follows the carriage return of a taken line begins no new line", async () => {
+test("a line feed after the carriage return of a line that was taken does not begin a new line", async () => {
   const { command } = pieces("10%\r", "\nend\n");
   await using process = await command.lineTerminator("cr").keepStdinOpen()
     .start();

@@ -120,7 +120,7 @@ test("a missing program is a NotFoundError with the folders that were searched",
   assertEquals(byPath.searched, []);
 });
 
-test("a missing program and a missing working directory are told apart without containment too", async () => {
+test("without containment, too, a missing program is a NotFoundError and a missing working directory a SpawnError", async () => {
   await using runner = new JobRunner({ containment: "none" });
   assertInstanceOf(
     await failureOf(runner.run(new Command("no-such-program"))),
@@ -332,7 +332,7 @@ test("a program's name may look like an option", async () => {
   );
 });
 
-test("a child gets its program's name as the command has it", async () => {
+test("a child's argv[0] is the program's name as the command gives it", async () => {
   const given = await new Command("ls", ["/no/such/file"]).env("LC_ALL", "C")
     .outputString();
   assertEquals(
@@ -441,9 +441,11 @@ test("a child that ignores SIGTERM is killed at the end of the grace period", as
   assertEquals(result.stdout, "up\n");
 });
 
+// A child that is forked under a trap may miss the signal until it has executed its
+// program: these scripts start sleep before they set their traps.
 test("a child that handles the timeout's signal has the grace period to end by itself", async () => {
   const script =
-    "trap 'echo bye; exit 3' USR1; echo up; : >\"$1\"; sleep 60 & wait";
+    "sleep 60 & trap 'echo bye; exit 3' USR1; echo up; : >\"$1\"; wait";
   const result = await withTimeoutAfterReady((timeout, ready) =>
     sh(script, ready).timeout(timeout).timeoutGrace(60_000)
       .timeoutSignal("SIGUSR1").outputString()
@@ -455,7 +457,7 @@ test("a child that handles the timeout's signal has the grace period to end by i
 
 test("the timeout's signal reaches the whole process group", async () => {
   const script =
-    "(trap 'echo bye; exit' TERM; echo up; : >\"$1\"; sleep 60 & wait) & wait";
+    "(sleep 60 & trap 'echo bye; exit' TERM; echo up; : >\"$1\"; wait) & wait";
   const result = await withTimeoutAfterReady((timeout, ready) =>
     sh(script, ready).timeout(timeout).timeoutGrace(60_000).outputString()
   );
@@ -553,9 +555,9 @@ test("a background process that keeps stdout open is ended 2 s after the child h
 });
 
 test("output that a background process prints after the child has exited is in the result", async () => {
-  // The background process waits until the child is gone.
+  // The background process waits until the child is gone, and then some time more.
   const script =
-    "(while kill -0 $$ 2>/dev/null; do sleep 0.02; done; echo late) & echo early";
+    "(while kill -0 $$ 2>/dev/null; do sleep 0.02; done; sleep 0.2; echo late) & echo early";
   const result = await sh(script).outputString();
   assertEquals([result.stdout, result.truncated], ["early\nlate\n", false]);
 });
@@ -575,7 +577,7 @@ test("a stdout that a process outside the group keeps open is cut, and the resul
 
 test("a daemon that keeps stdout open does not hold up a run that ended in its grace period", async () => {
   const script =
-    `${DAEMON}; trap 'exit 0' TERM; : >"$1"; sleep 60 >/dev/null & wait`;
+    `${DAEMON}; sleep 60 >/dev/null & trap 'exit 0' TERM; : >"$1"; wait`;
   const result = await withTimeoutAfterReady(async (timeout, ready) => {
     const result = await sh(script, ready).timeout(timeout)
       .timeoutGrace(120_000).outputString();
@@ -587,17 +589,12 @@ test("a daemon that keeps stdout open does not hold up a run that ended in its g
   assertEquals([result.timedOut, result.truncated], [true, true]);
 });
 
-test("a background process that never stops printing does not hold up the run, with or without a handler", async () => {
+test("a background process that never stops printing does not hold up the run", async () => {
   const command = sh("(while :; do echo again; done) & echo early");
-  const results = await soon(Promise.all([
-    command.outputBytes(),
-    sh("yes & echo early").onStdoutLine(async () => await Promise.resolve())
-      .outputBytes(),
-  ]));
-  assertEquals(results.map(({ code }) => code), [0, 0]);
+  assertEquals((await soon(command.outputBytes())).code, 0);
 });
 
-test("a background process that has closed its output is ended with the run, which does not wait for it", async () => {
+test("a run does not wait for a background process that has closed its output, and ends it", async () => {
   const result = await sh("sleep 600 >/dev/null 2>&1 & echo $!").outputString();
   const left = Number(result.stdout);
   // A process that keeps a pipe open has 2 s.

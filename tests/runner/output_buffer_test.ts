@@ -190,7 +190,7 @@ test("waitForLine looks through the lines that the limits have kept", async () =
 test("waitForLine finds a line in the middle of more lines than the limits allow", async () => {
   for (const overflow of ["drop-oldest", "drop-newest"] as const) {
     await using process = await sh(
-      "seq 1000; read _; seq 1001 50000; echo more; sleep 60",
+      "seq 1000; read _; seq 1001 30000; read _; seq 30001 50000; echo more; sleep 60",
     ).keepStdinOpen().outputBuffer({ maxLines: 3, overflow }).start();
     const stdin = process.takeStdin()!;
     const found = process.waitForLine((line) => line === "25000", LONG);
@@ -201,10 +201,12 @@ test("waitForLine finds a line in the middle of more lines than the limits allow
     await stdin.writeLine("");
     assertEquals(await found, "25000");
     // Lines that do not match stay, within the limits.
-    const error = await failureOf(process.waitForLine((line) => {
+    const search = failureOf(process.waitForLine((line) => {
       if (line === "more") process.kill();
       return false;
     }, LONG));
+    await stdin.writeLine("");
+    const error = await search;
     assertInstanceOf(error, NotReadyError);
     assertStringIncludes(error.message, 'last line was "more"');
     const { stdout } = await process.outputString();
@@ -298,7 +300,7 @@ test("an invalid limit is refused where it is set", () => {
   command.outputBuffer({ maxLines: undefined, maxBytes: Infinity });
 });
 
-test("what is kept of any text is its start or its end, in whole lines", async () => {
+test("outputBuffer keeps the start or the end of any text, in whole lines", async () => {
   const text = fc.string({
     unit: fc.constantFrom("\n", "\n", "a", "é", "😀"),
     maxLength: 40,

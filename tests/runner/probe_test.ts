@@ -251,7 +251,7 @@ test("an abort and a timeout of the command end its probes", async () => {
   );
 });
 
-test("output that is too large ends a waitForLine, too", async () => {
+test("waitForLine rejects when the output exceeds a limit that is an error", async () => {
   await using process = await new Command("yes").outputBuffer({
     maxBytes: 10_000,
     overflow: "error",

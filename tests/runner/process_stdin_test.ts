@@ -104,7 +104,7 @@ test("waiting for the end closes an open stdin that was not taken", async () => 
   }
 });
 
-test("waiting for the end leaves a stdin open that was taken", async () => {
+test("waiting for the end leaves a taken stdin open", async () => {
   await using process = await new Command("cat").keepStdinOpen().start();
   const stdin = process.takeStdin()!;
   const output = process.outputString();
@@ -189,7 +189,7 @@ test("a write that the process does not read rejects when the process is killed"
   assertInstanceOf(await writing, StdinClosedError);
 });
 
-test("a failed write that is not awaited is no unhandled rejection", async () => {
+test("a failed write that is not awaited causes no unhandled rejection", async () => {
   // An unhandled rejection fails the test.
   await using process = await new Command("cat").keepStdinOpen().start();
   const stdin = process.takeStdin()!;

@@ -301,7 +301,7 @@ test("an error of the source's return method is ignored", async () => {
   );
 });
 
-test("a stdin stream that gives null instead of bytes is a StdinError, and not the end", async () => {
+test("a stdin stream that gives null instead of bytes is a StdinError, not the end of the input", async () => {
   const holey = streamOf(new Uint8Array([97]), ...[
     null as unknown as Uint8Array,
   ], new Uint8Array([98]));
