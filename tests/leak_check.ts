@@ -64,7 +64,10 @@ export class LeakCheck {
         target !== "" && !target.startsWith("anon_inode:") &&
         !/^\/proc\/\d+\/fd$|_cache_v\d/.test(target)
       ) {
-        descriptors.add(`${descriptor} (${target})`);
+        // Another process may delete the file of a descriptor that was open before, as
+        // Deno does with its caches.
+        const path = target.replace(/ \(deleted\)$/, "");
+        descriptors.add(`${descriptor} (${path})`);
       }
     }
     return { children, descriptors, timers: this.#pendingTimers() };

@@ -59,7 +59,7 @@ const MAKERS: Readonly<Record<string, (mark: string) => Shape>> = {
       runtimeName,
       "tests/fixtures/nested_owner.ts",
     );
-    return { mark, count: 2, program, args: [...args, mark] };
+    return { mark, count: 3, program, args: [...args, mark] };
   },
 };
 

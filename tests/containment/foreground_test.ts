@@ -50,13 +50,14 @@ async function shown(
     `exec ${line}`,
     "/dev/null",
   ]).env("NO_COLOR", "1").keepStdinOpen().timeout(LIMIT).start();
+  const keyboard = live.takeStdin()!;
   await eventually(
     "the script is ready",
     () => access(ready).then(() => true, () => false),
   );
   await type({
     live,
-    keyboard: live.takeStdin()!,
+    keyboard,
     open: () => writeFile(gate, ""),
   });
   return (await live.outputString()).ensureSuccess().stdout;

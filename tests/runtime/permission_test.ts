@@ -3,7 +3,7 @@
 
 import { Command } from "../../mod.ts";
 import { sh } from "../commands.ts";
-import { isAlive, temporaryFolder, test } from "../harness.ts";
+import { eventually, isAlive, temporaryFolder, test } from "../harness.ts";
 import { outcomeIn, PROGRAMS, ROOT, scriptWords } from "../runtimes.ts";
 import {
   assert,
@@ -40,6 +40,15 @@ async function shownOnTerminal(
   const onTerminal = new Command("script", ["-qec", line, "/dev/null"])
     .env("NO_COLOR", "1").timeout(LIMIT);
   return (await onTerminal.checked()).combined;
+}
+
+/** Waits until a background process has exited, which its command does not do by itself. */
+async function untilExited(pid: number): Promise<void> {
+  assert(pid > 0);
+  await eventually(
+    `process ${pid} has exited`,
+    async () => !await isAlive(pid),
+  );
 }
 
 /** Kills a background process, unless it has ended with its terminal. */
@@ -105,7 +114,7 @@ test("with run permission for all programs a timeout ends the whole process grou
   ) {
     const answer = await outcomeIn("deno", GRANDCHILD, permissions);
     assertEquals(answer.outcome, { kind: "timed-out" }, String(permissions));
-    assert(!await isAlive(Number(answer.stdout)), String(permissions));
+    await untilExited(Number(answer.stdout));
   }
 });
 
@@ -168,8 +177,8 @@ test("a group uses the mechanism that the permissions allow, reports it, and ask
       );
       assertEquals(shown.answer, answer, permissions);
       // A background process of the command.
-      if (answer.mechanism !== "child") assert(!await isAlive(shown.pid));
-      else await killLeftover(shown.pid);
+      if (answer.mechanism === "child") await killLeftover(shown.pid);
+      else await untilExited(shown.pid);
     }),
   );
 });
@@ -233,7 +242,7 @@ test("a denied program is not started through setsid", async () => {
   assertEquals(denied.error, "SpawnError");
   const answer = await outcomeIn("deno", GRANDCHILD, granted);
   assertEquals(answer.outcome, { kind: "timed-out" });
-  assert(!await isAlive(Number(answer.stdout)));
+  await untilExited(Number(answer.stdout));
 });
 
 test("a run is contained without setsid where that is denied", async () => {
@@ -245,7 +254,7 @@ test("a run is contained without setsid where that is denied", async () => {
   ];
   const answer = await outcomeIn("deno", GRANDCHILD, granted);
   assertEquals(answer.outcome, { kind: "timed-out" });
-  assert(!await isAlive(Number(answer.stdout)));
+  await untilExited(Number(answer.stdout));
 });
 
 test("a file for stdout needs permission to write to it, and Deno does not ask for it", async () => {

@@ -74,7 +74,7 @@ test("pipelines are joined right while a worker starts programs", async () => {
   };
   await eventually("the worker starts programs", () => started > 0);
   const before = started;
-  const [turns, starts] = sized([30, 20], [150, 100]);
+  const [turns, starts] = sized([30, 20], [150, 101]);
   for (let turn = 0; turn < turns || started - before < starts; turn++) {
     assert(turn < 100 * turns, `the worker has started ${started}`);
     const chain = new Command("echo", [`${turn}`]).stderr("null")
